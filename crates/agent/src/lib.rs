@@ -1,0 +1,1 @@
+//! The only privileged process: lease core, journal, watchdog, effector (reason: another privilege).

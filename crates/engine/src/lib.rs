@@ -1,0 +1,1 @@
+//! Runs a plan: a pure core and one async shell (reason: the core's purity).

@@ -1,0 +1,1 @@
+//! The catalogue: one folder a fault (reason: another privilege behind one feature).

@@ -1,0 +1,1 @@
+//! Readings times bounds to verdicts (reason: purity that the compiler guards).

@@ -1,0 +1,1 @@
+//! The data plane: applies rules to bytes, knows no policy (reason: heavy dependencies).

@@ -1,0 +1,1 @@
+//! PromQL over series (reason: purity that the compiler guards, and a parser to keep away).

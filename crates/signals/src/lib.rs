@@ -1,0 +1,1 @@
+//! Sources of series (reason: heavy dependencies).

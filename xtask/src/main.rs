@@ -1,0 +1,2 @@
+//! The project's own tool: demo, test, gen, tidy, bench, dist.
+fn main() {}
