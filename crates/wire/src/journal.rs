@@ -1,0 +1,169 @@
+//! The journal's bytes: one entry a line, `crc32c length json`, readable with `cat`.
+//!
+//! A line counts only when its length and checksum agree and it ends in a newline. A torn tail
+//! (power cut, full disk) is dropped; a bad line in the middle is skipped and reported, so that
+//! one rotten sector never hides the receipts after it.
+
+use crate::receipt::{Entry, Receipt};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+/// The longest line a reader accepts. A receipt is about 1 KiB; 1 MiB is never reached honestly.
+pub const LINE_BYTES_MAX: usize = 1 << 20;
+
+/// What a journal said.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Replay {
+    /// Receipts that were opened and not closed, oldest first.
+    pub open: Vec<Receipt>,
+    /// How many entries were read.
+    pub entries: usize,
+    /// Lines that could not be read, by number from 1, with the reason.
+    pub damaged: Vec<(usize, Damage)>,
+    /// Length of the prefix that ends in a newline; a writer truncates to it before appending.
+    pub sound_bytes: usize,
+}
+
+/// Why a line does not count.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Damage {
+    /// The last line has no newline: it was being written when the power went.
+    #[error("torn tail of {0} bytes")]
+    Torn(usize),
+    /// Length or checksum disagree.
+    #[error("checksum does not match")]
+    Checksum,
+    /// The frame is not `crc length json`.
+    #[error("not a journal line")]
+    Frame,
+    /// The JSON is sound but this build does not know it.
+    #[error("unknown entry: {0}")]
+    Unknown(String),
+}
+
+/// Renders one entry as a line, newline included.
+pub fn encode(entry: &Entry) -> String {
+    let json = serde_json::to_string(entry).expect("invariant: entries hold only JSON-safe types");
+    assert!(json.len() < LINE_BYTES_MAX, "a receipt is far below the line limit");
+    let mut line = String::with_capacity(json.len() + 32);
+    let crc = crc32c::crc32c(json.as_bytes());
+    writeln!(line, "{crc:08x} {} {json}", json.len()).expect("invariant: writing to a String");
+    line
+}
+
+/// Reads a whole journal. Never fails: what cannot be read is in `damaged`.
+pub fn replay(bytes: &[u8]) -> Replay {
+    let mut out = Replay::default();
+    let mut open: BTreeMap<String, (usize, Receipt)> = BTreeMap::new();
+    let mut number = 0;
+    let mut rest = bytes;
+    while let Some(end) = rest.iter().position(|b| *b == b'\n') {
+        let (line, tail) = rest.split_at(end);
+        rest = &tail[1..];
+        number += 1;
+        match decode(line) {
+            Ok(Entry::Open(receipt)) => {
+                out.entries += 1;
+                open.insert(receipt.id.clone(), (number, receipt));
+            }
+            Ok(Entry::Close { id, .. }) => {
+                out.entries += 1;
+                open.remove(&id);
+            }
+            Err(damage) => out.damaged.push((number, damage)),
+        }
+    }
+    out.sound_bytes = bytes.len() - rest.len();
+    if !rest.is_empty() {
+        out.damaged.push((number + 1, Damage::Torn(rest.len())));
+    }
+    let mut receipts: Vec<_> = open.into_values().collect();
+    receipts.sort_by_key(|(number, _)| *number);
+    out.open = receipts.into_iter().map(|(_, receipt)| receipt).collect();
+    out
+}
+
+fn decode(line: &[u8]) -> Result<Entry, Damage> {
+    if line.len() > LINE_BYTES_MAX {
+        return Err(Damage::Frame);
+    }
+    let text = std::str::from_utf8(line).map_err(|_| Damage::Checksum)?;
+    let mut parts = text.splitn(3, ' ');
+    let (Some(crc), Some(length), Some(json)) = (parts.next(), parts.next(), parts.next()) else {
+        return Err(Damage::Frame);
+    };
+    let crc = u32::from_str_radix(crc, 16).map_err(|_| Damage::Frame)?;
+    let length: usize = length.parse().map_err(|_| Damage::Frame)?;
+    if length != json.len() || crc32c::crc32c(json.as_bytes()) != crc {
+        return Err(Damage::Checksum);
+    }
+    serde_json::from_str(json).map_err(|error| Damage::Unknown(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::identity::{BootId, ProcessIdentity};
+    use crate::receipt::RECEIPT_VERSION;
+    use proptest::prelude::*;
+
+    fn receipt(id: &str) -> Receipt {
+        Receipt {
+            v: RECEIPT_VERSION,
+            id: id.into(),
+            run: "7k2f9".into(),
+            injection: "i1".into(),
+            fault: "process.pause".into(),
+            target: "payment-1".into(),
+            process: ProcessIdentity { pid: 4121, start_ticks: 99 },
+            boot: BootId("b".into()),
+            at_unix_ms: 1,
+            undo: serde_json::json!({"signal": "CONT"}),
+        }
+    }
+
+    fn close(id: &str) -> Entry {
+        Entry::Close { id: id.into(), by: "agent".into(), at_unix_ms: 2 }
+    }
+
+    #[test]
+    fn open_without_close_is_what_is_left_to_undo() {
+        let text = [Entry::Open(receipt("a")), Entry::Open(receipt("b")), close("a")]
+            .iter()
+            .map(encode)
+            .collect::<String>();
+        let replay = replay(text.as_bytes());
+        assert_eq!(replay.open, vec![receipt("b")]);
+        assert_eq!(replay.entries, 3);
+        assert!(replay.damaged.is_empty());
+    }
+
+    #[test]
+    fn every_cut_keeps_all_whole_lines_before_it() {
+        let first = encode(&Entry::Open(receipt("a")));
+        let text = first.clone() + &encode(&Entry::Open(receipt("b")));
+        for cut in 0..text.len() {
+            let replay = replay(&text.as_bytes()[..cut]);
+            let whole = usize::from(cut >= first.len());
+            assert_eq!(replay.open.len(), whole, "cut at {cut}");
+            assert_eq!(replay.sound_bytes, whole * first.len());
+        }
+    }
+
+    #[test]
+    fn a_rotten_line_hides_nothing_after_it() {
+        let mut text = encode(&Entry::Open(receipt("a"))).into_bytes();
+        text[20] ^= 1;
+        text.extend(encode(&Entry::Open(receipt("b"))).bytes());
+        let replay = replay(&text);
+        assert_eq!(replay.open, vec![receipt("b")]);
+        assert_eq!(replay.damaged, vec![(1, Damage::Checksum)]);
+    }
+
+    proptest! {
+        #[test]
+        fn noise_never_panics_and_never_forges(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
+            prop_assert!(replay(&bytes).open.is_empty());
+        }
+    }
+}
