@@ -1,1 +1,25 @@
 //! Text to typed experiment, every diagnostic at once (reason: purity that the compiler guards).
+//!
+//! Owns the experiment, policy and services files: their types, units, diagnostics and schema.
+//! It must not know faults, hosts, clocks or terminals: fault names come in as data, and a
+//! diagnostic holds byte offsets that the command line draws.
+#![forbid(unsafe_code)]
+
+pub mod diagnostic;
+pub mod experiment;
+pub mod policy;
+pub mod services;
+pub mod spanned;
+pub mod units;
+pub mod window;
+
+pub use diagnostic::{Code, Diagnostic, Level, LineIndex, Position, Span};
+pub use experiment::{
+    Abort, Budget, Experiment, HttpVersion, Metadata, Radius, Recovery, Selector, SignalSpec,
+    SliSpec, Spec, Step, TargetSpec, Traffic, TrafficPhase,
+};
+pub use policy::{Policy, Protected, Rule};
+pub use services::{Instance, Services};
+pub use spanned::{Entry, Spanned, SpannedMap};
+pub use units::{Bytes, Duration, Expect, Number, Op, Port, Quantity, Rate, Share, UnitError};
+pub use window::Window;

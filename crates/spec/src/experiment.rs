@@ -1,0 +1,233 @@
+//! The experiment file as types; how text becomes them is `read`'s knowledge.
+
+use crate::spanned::{Spanned, SpannedMap};
+use crate::units::{Duration, Expect, Rate};
+use crate::window::Window;
+
+/// The only version of the files this build reads.
+pub const API_VERSION: &str = "squall.dev/v1";
+
+/// A whole experiment file.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Experiment {
+    /// `squall.dev/v1`.
+    pub api_version: Spanned<String>,
+    /// `Experiment`.
+    pub kind: Spanned<String>,
+    /// Name and labels.
+    pub metadata: Metadata,
+    /// What to do and what to expect.
+    pub spec: Spec,
+}
+
+/// Names the experiment.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Metadata {
+    /// Lower-case words joined by dashes, as Kubernetes wants them.
+    pub name: Spanned<String>,
+    /// Free labels.
+    pub labels: SpannedMap,
+}
+
+/// The body of an experiment.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Spec {
+    /// The sentence to prove or refute.
+    pub hypothesis: Spanned<String>,
+    /// Where the numbers come from; at least one.
+    pub signals: Vec<Spanned<SignalSpec>>,
+    /// What normal means; at least one.
+    pub steady_state: Vec<SliSpec>,
+    /// How long normal must hold before anything is touched.
+    pub baseline: Spanned<Duration>,
+    /// When to stop early.
+    pub abort: Abort,
+    /// The faults, in order; at least one.
+    pub method: Vec<Step>,
+    /// How soon normal must be back.
+    pub recovery: Recovery,
+    /// When it may run.
+    pub window: Option<Spanned<Window>>,
+    /// A bound on what it may touch.
+    pub radius: Option<Spanned<Radius>>,
+    /// What it may cost.
+    pub budget: Option<Spanned<Budget>>,
+}
+
+/// A source of numbers.
+#[derive(Debug, Clone, PartialEq)]
+pub enum SignalSpec {
+    /// The embedded scraper reads a metrics page.
+    Scrape {
+        /// The page.
+        url: Spanned<String>,
+    },
+    /// A real Prometheus answers queries.
+    Prometheus {
+        /// Its base address.
+        url: Spanned<String>,
+    },
+    /// The open-loop generator sends requests and counts what comes back.
+    Traffic(Traffic),
+}
+
+impl SignalSpec {
+    /// Returns the address it talks to.
+    pub const fn url(&self) -> &Spanned<String> {
+        match self {
+            Self::Scrape { url } | Self::Prometheus { url } => url,
+            Self::Traffic(traffic) => &traffic.url,
+        }
+    }
+}
+
+/// Requests at a constant arrival rate, whatever the answers do.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Traffic {
+    /// Where to.
+    pub url: Spanned<String>,
+    /// Arrivals.
+    pub rate: Spanned<Rate>,
+    /// HTTP method; GET unless written.
+    pub method: Spanned<String>,
+    /// Request body.
+    pub body: Option<Spanned<String>>,
+    /// Request headers.
+    pub headers: SpannedMap,
+    /// HTTP version.
+    pub protocol: Spanned<HttpVersion>,
+    /// When a request counts as `timeout`.
+    pub timeout: Spanned<Duration>,
+    /// Connections kept open at most.
+    pub connections: Spanned<u32>,
+    /// Requests under way at most; more are counted as errors, never delayed.
+    pub in_flight: Spanned<u32>,
+    /// Other rates for a while, one after the other; then `rate` again.
+    pub phases: Vec<TrafficPhase>,
+}
+
+/// A stretch of another rate.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct TrafficPhase {
+    /// Arrivals in this stretch.
+    pub rate: Spanned<Rate>,
+    /// Its length.
+    pub lasts: Spanned<Duration>,
+}
+
+/// Which HTTP the generator speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HttpVersion {
+    /// HTTP/1.1 with kept-alive connections.
+    Http1,
+    /// HTTP/2 with prior knowledge.
+    Http2,
+}
+
+/// One indicator and its bound.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SliSpec {
+    /// Its name, as the report prints it.
+    pub name: Spanned<String>,
+    /// `PromQL` that yields one number.
+    pub query: Spanned<String>,
+    /// The bound.
+    pub expect: Spanned<Expect>,
+}
+
+/// When to stop early.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Abort {
+    /// How many samples in a row must be anomalous.
+    pub consecutive: Spanned<u32>,
+    /// Time between samples.
+    pub every: Spanned<Duration>,
+    /// Counts every sample outside the bound, without calibration.
+    pub literal: bool,
+    /// The chance of stopping although nothing is wrong, at most.
+    pub false_alarm: Spanned<f64>,
+}
+
+impl Abort {
+    /// The rule of a file that writes none.
+    pub const DEFAULT: Self = Self {
+        consecutive: Spanned::default_value(2),
+        every: Spanned::default_value(Duration::from_secs(1)),
+        literal: false,
+        false_alarm: Spanned::default_value(0.01),
+    };
+}
+
+/// One fault on one target for a while.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Step {
+    /// A name from the catalogue.
+    pub fault: Spanned<String>,
+    /// Whom it acts on.
+    pub target: Spanned<TargetSpec>,
+    /// Which traffic or calls it acts on.
+    pub where_: SpannedMap,
+    /// Its parameters.
+    pub with: SpannedMap,
+    /// How long it stays.
+    pub hold: Spanned<Duration>,
+    /// How long an agent keeps it without renewal.
+    pub lease: Spanned<Duration>,
+}
+
+/// Whom a fault acts on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TargetSpec {
+    /// How the target is found.
+    pub selector: Selector,
+    /// How many of those found; one unless the file says more.
+    pub instances: Spanned<u32>,
+}
+
+/// How a target is found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Selector {
+    /// A name from the services file, or a process that answers to it.
+    Service(Spanned<String>),
+    /// The name of a process, its `comm` or the last part of its path.
+    Process(Spanned<String>),
+    /// One process.
+    Pid(Spanned<u32>),
+    /// Whoever listens on a port.
+    Port(Spanned<u16>),
+    /// A systemd unit.
+    Unit(Spanned<String>),
+    /// A cgroup below the mount, v2 or v1.
+    Cgroup(Spanned<String>),
+    /// A container, by the start of its id.
+    Container(Spanned<String>),
+    /// Instances of the services file that carry all of these labels.
+    Labels(SpannedMap),
+}
+
+/// How soon normal must be back.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Recovery {
+    /// After the restore.
+    pub within: Spanned<Duration>,
+}
+
+/// A bound on what an experiment may touch.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Radius {
+    /// Instances over all steps, at most.
+    pub instances: Option<Spanned<u32>>,
+    /// Hosts, at most.
+    pub hosts: Option<Spanned<u32>>,
+    /// Lets a plan take every instance of a service.
+    pub allow_all: Option<Spanned<bool>>,
+}
+
+/// What an experiment may cost.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Budget {
+    /// Error budget this experiment may spend.
+    pub allowance: Spanned<Duration>,
+    /// The period the objective is counted over; 30 days unless written.
+    pub over: Spanned<Duration>,
+}
