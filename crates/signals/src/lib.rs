@@ -1,1 +1,12 @@
-//! Sources of series (reason: heavy dependencies).
+//! Sources of series and the bounded store they fill (reason: heavy dependencies).
+#![forbid(unsafe_code)]
+
+mod source;
+pub mod sources;
+mod store;
+
+pub use source::{Pull, Pulled, Source, SourceError};
+pub use store::{
+    Appended, LABEL_BYTES_MAX, LABELS_MAX, Limits, RETENTION_MS, Refusal, Refused, SAMPLES_MAX,
+    SERIES_MAX, Store,
+};

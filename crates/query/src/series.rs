@@ -1,0 +1,76 @@
+//! Owns samples, series and the `Storage` they are read from. Knows nothing of queries.
+
+use crate::labels::Labels;
+use crate::selector::Selector;
+
+/// How far an instant selector looks back for a sample; Prometheus' default.
+pub const LOOKBACK_MS: i64 = 5 * 60 * 1000;
+
+/// The bit pattern that marks a series as gone, the same as in Prometheus.
+const STALE_BITS: u64 = 0x7ff0_0000_0000_0002;
+
+/// One value at one time.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Sample {
+    /// Milliseconds since the Unix epoch.
+    pub t_ms: i64,
+    /// The value; see [`stale_marker`] for the one that means "gone".
+    pub v: f64,
+}
+
+impl Sample {
+    /// Tells whether the sample says that the series ended here.
+    pub fn is_stale(&self) -> bool {
+        is_stale_marker(self.v)
+    }
+}
+
+/// Returns the value that marks a series as gone.
+pub fn stale_marker() -> f64 {
+    f64::from_bits(STALE_BITS)
+}
+
+/// Tells whether a value is the marker of a series that is gone.
+pub fn is_stale_marker(v: f64) -> bool {
+    v.to_bits() == STALE_BITS
+}
+
+/// A label set with its samples in the order of time.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Series {
+    /// What names it.
+    pub labels: Labels,
+    /// Its samples, oldest first, staleness markers included.
+    pub samples: Vec<Sample>,
+    /// For a counter: a time at which it is known to have been at zero, the latest known. Either
+    /// the source said so (`_created`), or an earlier pull of the same target lacked the series.
+    pub created_ms: Option<i64>,
+}
+
+/// What a query reads from.
+pub trait Storage {
+    /// Returns every series that matches, each with its samples of `start_ms..=end_ms`; a series
+    /// without a sample there may be left out.
+    fn select(&self, selector: &Selector, start_ms: i64, end_ms: i64) -> Vec<Series>;
+}
+
+impl Storage for Vec<Series> {
+    fn select(&self, selector: &Selector, start_ms: i64, end_ms: i64) -> Vec<Series> {
+        self.iter()
+            .filter(|series| selector.matches(&series.labels))
+            .map(|series| Series {
+                labels: series.labels.clone(),
+                samples: between(&series.samples, start_ms, end_ms).to_vec(),
+                created_ms: series.created_ms,
+            })
+            .filter(|series| !series.samples.is_empty())
+            .collect()
+    }
+}
+
+/// Returns the samples with `start_ms <= t_ms <= end_ms` of a list that is sorted by time.
+pub fn between(samples: &[Sample], start_ms: i64, end_ms: i64) -> &[Sample] {
+    let from = samples.partition_point(|s| s.t_ms < start_ms);
+    let to = samples.partition_point(|s| s.t_ms <= end_ms);
+    &samples[from..to.max(from)]
+}

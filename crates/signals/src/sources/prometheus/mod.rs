@@ -1,0 +1,1 @@
+//! A real Prometheus over its HTTP API.
