@@ -1,0 +1,22 @@
+//! The list of faults. `cargo xtask gen` rewrites the region below from the folders here: each
+//! folder NAME has a `mod.rs` with `pub static FAULT: &dyn Fault`, and an `effect.rs` (feature
+//! `effects`) with `pub static EFFECT: &dyn Effect`.
+
+use crate::fault::Fault;
+
+/// One fault of the catalogue.
+pub struct Entry {
+    /// Its description.
+    pub fault: &'static dyn Fault,
+    /// Its effect.
+    #[cfg(feature = "effects")]
+    pub effect: &'static dyn crate::effect::Effect,
+}
+
+/// Finds a fault by its name in files.
+pub fn find(name: &str) -> Option<&'static Entry> {
+    ALL.iter().find(|entry| entry.fault.describe().name == name)
+}
+
+// gen:begin catalog
+// gen:end

@@ -1,0 +1,178 @@
+//! What a fault says of itself. Pure; every view (help, schema, docs, checks) derives from it.
+
+use crate::values::Checked;
+use squall_wire::target::Target;
+
+/// One kind of disturbance.
+pub trait Fault: Sync {
+    /// Everything a view needs, as data.
+    fn describe(&self) -> &'static Description;
+
+    /// Checks that span several values (`jitter` at most `mean`); each value alone was already
+    /// checked against its [`Param`].
+    fn check(&self, _values: &Checked) -> Vec<ValueIssue> {
+        Vec::new()
+    }
+
+    /// The worst this fault can do with these values, in words and bounded in time by the lease.
+    fn bound(&self, values: &Checked) -> Bound;
+
+    /// Why it cannot act on this target, if so (for example: it listens nowhere).
+    fn fits(&self, _values: &Checked, _target: &Target) -> Result<(), String> {
+        Ok(())
+    }
+}
+
+/// A fault as data.
+#[derive(Debug)]
+pub struct Description {
+    /// The name in files, for example `http.delay`.
+    pub name: &'static str,
+    /// The heading it is listed under, for example `process`.
+    pub family: &'static str,
+    /// What it does, in at most 46 characters, without a full stop.
+    pub summary: &'static str,
+    /// How it dies with its holder.
+    pub death: Death,
+    /// The `with` block.
+    pub params: &'static [Param],
+    /// The `where` block.
+    pub filters: &'static [Param],
+    /// The mechanism, for `squall faults NAME`.
+    pub acts: &'static str,
+    /// How it ends, for `squall faults NAME`.
+    pub ends: &'static str,
+    /// What it never touches, for `squall faults NAME`.
+    pub spares: &'static str,
+    /// What one hit is, for example `request delayed`.
+    pub hit_word: &'static str,
+    /// Faults that cannot be on the same target at the same time.
+    pub conflicts: &'static [&'static str],
+    /// What the host must offer.
+    pub needs: &'static [Need],
+    /// The smallest experiment that uses it (`example.yaml` in its folder).
+    pub example: &'static str,
+    /// Longer documentation (`cases.md` in its folder has the checked values).
+    pub cases: &'static str,
+}
+
+/// How a fault dies with its holder, best first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Death {
+    /// Tied to a file descriptor: gone when the agent is gone.
+    KernelLink,
+    /// A process that dies with the agent.
+    Holder,
+    /// The watchdog, or the next start of the agent, replays the receipt.
+    Receipt,
+    /// Nothing stays: it acts once.
+    OneShot,
+}
+
+impl Death {
+    /// The word in tables.
+    pub fn word(self) -> &'static str {
+        match self {
+            Death::KernelLink => "kernel link",
+            Death::Holder => "its holder",
+            Death::Receipt => "receipt",
+            Death::OneShot => "one shot",
+        }
+    }
+}
+
+/// What a host must offer for a fault. `squall doctor` tries each, never reads a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Need {
+    /// Effective user id 0 or the capabilities to signal any process.
+    Root,
+    /// A cgroup v2 mount.
+    Cgroup2,
+    /// Programs of type cgroup/connect4 and 6 load and attach.
+    BpfCgroupConnect,
+    /// Programs of type sk_lookup load and attach.
+    BpfSkLookup,
+    /// Established sockets can be destroyed over netlink.
+    SockDestroy,
+}
+
+/// One value of a `with` or `where` block.
+#[derive(Debug, Clone, Copy)]
+pub struct Param {
+    /// The key.
+    pub name: &'static str,
+    /// What it holds.
+    pub kind: Kind,
+    /// The value used when it is absent; `None` for a filter means "everything".
+    pub default: Option<&'static str>,
+    /// True where the file must give it.
+    pub required: bool,
+    /// One line for help.
+    pub help: &'static str,
+}
+
+/// What a value may be.
+#[derive(Debug, Clone, Copy)]
+pub enum Kind {
+    /// A duration in Go form, both ends included.
+    Duration {
+        /// The least.
+        min: &'static str,
+        /// The most.
+        max: &'static str,
+    },
+    /// A share in percent, both ends included.
+    Share {
+        /// The least, in percent.
+        min_percent: f64,
+        /// The most, in percent.
+        max_percent: f64,
+    },
+    /// A whole number, both ends included.
+    Integer {
+        /// The least.
+        min: i64,
+        /// The most.
+        max: i64,
+    },
+    /// One of these words.
+    Word(&'static [&'static str]),
+    /// A path with `*` for any text.
+    Pattern,
+    /// `name=value`, for headers.
+    Pair,
+    /// A TCP or UDP port.
+    Port,
+    /// An address range such as `10.0.0.0/8` or `::1`.
+    Cidr,
+    /// A name such as a method: letters, digits, `-`, `_`.
+    Name,
+}
+
+/// The worst a fault can do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bound {
+    /// For example `every matching request is 0 to 1 s late`.
+    pub text: String,
+    /// The share of the target's work that may fail, 0 to 1000 per mille, for the error budget.
+    pub per_mille_hurt: u32,
+}
+
+/// What is wrong with one value. The planner adds the span, the agent refuses with the text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ValueIssue {
+    /// A stable code, `F001`…
+    pub code: &'static str,
+    /// The key it is about.
+    pub key: String,
+    /// True where it is about the key itself, not its value.
+    pub at_key: bool,
+    /// What is wrong.
+    pub message: String,
+    /// The short text beside the mark.
+    pub label: String,
+    /// What to write instead.
+    pub help: Option<String>,
+    /// Another key the issue refers to, with its label.
+    pub other: Option<(String, String)>,
+}
