@@ -310,6 +310,8 @@ pub enum AbortCause {
     InjectFailed,
     /// The baseline already broke the steady state.
     Baseline,
+    /// An indicator had no data for too long to go on.
+    NoData,
 }
 
 /// The five verdicts.
