@@ -1,1 +1,44 @@
 //! The data plane: applies rules to bytes, knows no policy (reason: heavy dependencies).
+//!
+//! A connection arrives redirected by the kernel, so the local address of the
+//! accepted socket is the address the client dialed; the proxy dials that same
+//! address again through an [`Upstream`], which keeps its own connections out
+//! of the redirect. Whoever arms the proxy owns the redirect, the lease and the
+//! network namespace; this crate only moves bytes and waits.
+//!
+//! What is seen of a connection:
+//! - **HTTP/1.1**: heads are read, never written. Bytes are forwarded exactly as
+//!   they came, late where a rule says so. Anything the scanner does not
+//!   understand turns the rest of that connection into plain bytes.
+//! - **HTTP/2 with prior knowledge** (gRPC included): while rules are armed the
+//!   connection is bridged, stream by stream: messages, trailers, resets and
+//!   flow control are kept, frames and header compression are not the same
+//!   bytes. Server push, extended CONNECT and priorities are not bridged.
+//!   Without rules the connection is plain bytes.
+//! - **Anything else**, also TLS: plain bytes with half-close kept.
+//!
+//! Limits a user should know: connections opened before the redirect was armed
+//! are not seen; a proxied connection ends when the proxy does; a service that
+//! refuses connections is seen by the client as a reset, because the proxy has
+//! accepted by then.
+#![forbid(unsafe_code)]
+
+mod bytes_through;
+mod counters;
+mod delay;
+mod http1;
+mod http2;
+mod plane;
+mod rules;
+mod serve;
+mod sniff;
+mod upstream;
+
+pub use counters::{Counters, ERROR_BOUNDS_US, MAX_PATHS, Snapshot};
+pub use delay::{BootTime, Sleep, Timer};
+pub use rules::{
+    Effect, HeaderMatch, HeaderText, MAX_DELAY, MAX_RULES, Matcher, PathPattern, Rule, RuleError,
+    RuleSet, Rules, Side,
+};
+pub use serve::{DRAIN_GRACE, DRAIN_MAX, MAX_CONNECTIONS, Proxy, ServeError, Stop, run, serve};
+pub use upstream::{Direct, Upstream};

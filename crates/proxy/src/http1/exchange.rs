@@ -1,0 +1,128 @@
+//! What the two directions of a connection tell each other: which requests are
+//! unanswered, and whether HTTP is still spoken.
+
+use std::{
+    collections::VecDeque,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use tokio::sync::Notify;
+
+use crate::rules::Hold;
+
+/// The most unanswered requests followed on a connection; a client that sends more ahead
+/// is passed as plain bytes from there on.
+pub(crate) const MAX_PIPELINE: usize = 1024;
+
+/// A request that waits for its response.
+#[derive(Debug)]
+pub(crate) struct Exchange {
+    /// Whether a response has no body whatever it says.
+    pub(crate) head_only: bool,
+    pub(crate) connect: bool,
+    pub(crate) may_switch: bool,
+    pub(crate) hold: Option<Hold>,
+}
+
+/// The answer to a request that asked for another protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Switch {
+    Switched,
+    Refused,
+}
+
+/// Shared by the two directions of one connection.
+#[derive(Debug, Default)]
+pub(crate) struct Exchanges {
+    state: Mutex<State>,
+    changed: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    waiting: VecDeque<Exchange>,
+    switch: Option<Switch>,
+    /// Whether the client is inside a request.
+    in_request: bool,
+    /// Whether the service is inside a response.
+    in_response: bool,
+    /// Whether a direction has become plain bytes: no end of a request is known any more.
+    plain: bool,
+}
+
+impl Exchanges {
+    pub(crate) fn begin_request(&self) {
+        self.state().in_request = true;
+    }
+
+    pub(crate) fn end_request(&self) {
+        self.state().in_request = false;
+        self.changed.notify_waiters();
+    }
+
+    /// Notes a request that goes out; `false` when too many wait.
+    pub(crate) fn push(&self, exchange: Exchange) -> bool {
+        let mut state = self.state();
+        let room = state.waiting.len() < MAX_PIPELINE;
+        if room {
+            state.waiting.push_back(exchange);
+        }
+        room
+    }
+
+    /// Takes the request that a final response answers.
+    pub(crate) fn begin_response(&self) -> Option<Exchange> {
+        let mut state = self.state();
+        state.in_response = true;
+        state.waiting.pop_front()
+    }
+
+    pub(crate) fn end_response(&self) {
+        self.state().in_response = false;
+        self.changed.notify_waiters();
+    }
+
+    pub(crate) fn answer_switch(&self, switch: Switch) {
+        self.state().switch = Some(switch);
+        self.changed.notify_waiters();
+    }
+
+    pub(crate) fn became_plain(&self) {
+        self.state().plain = true;
+    }
+
+    /// Waits for the answer to the request that asked for another protocol.
+    pub(crate) async fn switch_answered(&self) -> Switch {
+        loop {
+            let mut changed = std::pin::pin!(self.changed.notified());
+            changed.as_mut().enable();
+            if let Some(switch) = self.state().switch.take() {
+                return switch;
+            }
+            changed.await;
+        }
+    }
+
+    /// Waits until no request is under way, so that the connection can end without loss.
+    pub(crate) async fn quiet(&self) {
+        loop {
+            let mut changed = std::pin::pin!(self.changed.notified());
+            changed.as_mut().enable();
+            if self.state().quiet() {
+                return;
+            }
+            changed.await;
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Nothing that can panic runs under the lock.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn quiet(&self) -> bool {
+        self.waiting.is_empty() && !self.in_request && !self.in_response && !self.plain
+    }
+}

@@ -1,0 +1,65 @@
+//! What every connection shares: rules, counters, timer, and the stage of life
+//! the proxy is in. Owns how long a message is held.
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use crate::{
+    counters::Counters,
+    delay::{BootTime, Timer},
+    rules::{Hold, Rules},
+    upstream::Upstream,
+};
+
+/// Where the proxy is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Stage {
+    /// New connections come in.
+    Running,
+    /// What is open goes on; HTTP/2 clients are asked to connect anew.
+    Draining,
+    /// What is open ends between two requests.
+    Closing,
+}
+
+pub(crate) struct Plane {
+    pub(crate) upstream: Arc<dyn Upstream>,
+    pub(crate) rules: Rules,
+    pub(crate) counters: Arc<Counters>,
+    pub(crate) timer: Timer,
+    pub(crate) stage: watch::Receiver<Stage>,
+}
+
+impl Plane {
+    /// Holds a message that arrived at a moment until its delay is over, or until the
+    /// rules that asked for it expire, are replaced or cleared.
+    pub(crate) async fn hold(&self, hold: &Hold, arrived: BootTime) {
+        let deadline = arrived.after(hold.asked);
+        let mut changes = self.rules.changes();
+        loop {
+            let now = BootTime::now();
+            if now >= deadline {
+                return self.counters.held(hold.asked, now.since(arrived));
+            }
+            // The expiry is read again on each round: a renewal moves it while we wait.
+            let expires = self.rules.expires();
+            if now >= expires || !changes.stands(hold) {
+                return self.counters.let_go();
+            }
+            tokio::select! {
+                () = self.timer.until(deadline.min(expires)) => {}
+                () = changes.next() => {}
+            }
+        }
+    }
+
+    /// Waits until the proxy has reached a stage.
+    pub(crate) async fn reached(&self, stage: Stage) {
+        let mut seen = self.stage.clone();
+        if seen.wait_for(|now| *now >= stage).await.is_err() {
+            // Nobody drives the stage any more; the task is about to be dropped.
+            std::future::pending::<()>().await;
+        }
+    }
+}

@@ -1,0 +1,289 @@
+//! Accepts redirected connections, gives each its task, and ends them in order.
+
+use std::{io, net::TcpListener as StdListener, sync::Arc, task::Poll, time::Duration};
+
+use bytes::BytesMut;
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::watch,
+    task::JoinSet,
+};
+
+use crate::{
+    bytes_through,
+    counters::Counters,
+    delay::{BootTime, Timer},
+    http1, http2,
+    plane::{Plane, Stage},
+    rules::Rules,
+    sniff::{self, Spoken},
+    upstream::{self, Upstream},
+};
+
+/// The most connections proxied at once, two descriptors each; more wait in the backlog.
+pub const MAX_CONNECTIONS: usize = 8_192;
+/// How long open connections go on untouched after [`Stop::Drain`]. Cutting them at once
+/// would fail a request that a client sends at that very moment and may not repeat.
+pub const DRAIN_MAX: Duration = Duration::from_secs(10);
+/// How long connections then have to reach the end of a request before they are cut.
+pub const DRAIN_GRACE: Duration = Duration::from_secs(5);
+/// How long listeners outlive [`Stop::Drain`], for handshakes that were under way.
+const DRAIN_LISTEN: Duration = Duration::from_millis(200);
+/// How long accepting pauses when the process has no descriptor left.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
+
+/// The handle of a proxy, kept by its owner on any thread.
+#[derive(Debug, Clone)]
+pub struct Proxy {
+    rules: Rules,
+    counters: Arc<Counters>,
+    stop: Arc<watch::Sender<Stop>>,
+}
+
+/// How the proxy is told to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stop {
+    /// Not yet.
+    Run,
+    /// Rules are cleared at once; open connections go on for up to [`DRAIN_MAX`], end between
+    /// two requests after that, and are cut after another [`DRAIN_GRACE`]. Take the redirect
+    /// away first: connections that still arrive later are not accepted.
+    Drain,
+    /// Everything is cut at once, as if the process had died.
+    Now,
+}
+
+/// Why a proxy cannot run.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The runtime or its timer could not be made; usually a limit on descriptors.
+    #[error("start the proxy's event loop; check the limit on open files")]
+    Start(#[source] io::Error),
+    /// A listener is unusable.
+    #[error("listen for redirected connections")]
+    Listen(#[source] io::Error),
+    /// The timer descriptor failed while running.
+    #[error("keep the time of held messages")]
+    Timer(#[source] io::Error),
+}
+
+impl Default for Proxy {
+    fn default() -> Proxy {
+        Proxy::new()
+    }
+}
+
+impl Proxy {
+    /// Returns a handle whose rules are idle.
+    #[must_use]
+    pub fn new() -> Proxy {
+        Proxy {
+            rules: Rules::idle(),
+            counters: Arc::default(),
+            stop: Arc::new(watch::Sender::new(Stop::Run)),
+        }
+    }
+
+    /// Returns the rules in force.
+    #[must_use]
+    pub fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    /// Returns the counters.
+    #[must_use]
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// Tells the proxy to end; returns at once, `serve` returns when it has.
+    pub fn stop(&self, stop: Stop) {
+        if stop != Stop::Run {
+            self.rules.clear();
+        }
+        self.stop.send_replace(stop);
+    }
+}
+
+/// Runs a proxy on the calling thread, in whatever network namespace that is in.
+///
+/// # Errors
+/// See [`ServeError`].
+pub fn run(
+    listeners: Vec<StdListener>,
+    upstream: Arc<dyn Upstream>,
+    proxy: &Proxy,
+) -> Result<(), ServeError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .build()
+        .map_err(ServeError::Start)?;
+    runtime.block_on(serve(listeners, upstream, proxy))
+}
+
+/// Proxies until told to stop; dropping the future cuts every connection.
+///
+/// # Errors
+/// See [`ServeError`].
+pub async fn serve(
+    listeners: Vec<StdListener>,
+    upstream: Arc<dyn Upstream>,
+    proxy: &Proxy,
+) -> Result<(), ServeError> {
+    let mut listeners = adopt(listeners).map_err(ServeError::Listen)?;
+    let timer = Timer::new().map_err(ServeError::Start)?;
+    let (stage_sender, stage) = watch::channel(Stage::Running);
+    let plane = Arc::new(Plane {
+        upstream,
+        rules: proxy.rules.clone(),
+        counters: Arc::clone(&proxy.counters),
+        timer: timer.clone(),
+        stage,
+    });
+    let mut driver = std::pin::pin!(timer.drive());
+    let mut stop = proxy.stop.subscribe();
+    let mut connections = JoinSet::new();
+    let mut accept_after = BootTime(0);
+    let mut ends = Ends::default();
+    loop {
+        let now = BootTime::now();
+        match *stop.borrow_and_update() {
+            Stop::Now => return Ok(()),
+            Stop::Drain => ends.begin(now),
+            Stop::Run => {}
+        }
+        if now >= ends.listening {
+            listeners.clear();
+        }
+        stage_sender.send_if_modified(|stage| {
+            let before = *stage;
+            *stage = ends.stage(now);
+            before != *stage
+        });
+        if now >= ends.cut || (listeners.is_empty() && connections.is_empty()) {
+            return Ok(());
+        }
+        let open = connections.len() < MAX_CONNECTIONS && now >= accept_after;
+        tokio::select! {
+            failed = &mut driver => return failed.map_err(ServeError::Timer),
+            _changed = stop.changed() => {}
+            accepted = accept(&listeners), if open => match accepted {
+                Ok(client) => {
+                    connections.spawn(connection(Arc::clone(&plane), client));
+                }
+                Err(_error) => {
+                    plane.counters.failed();
+                    accept_after = now.after(ACCEPT_PAUSE);
+                }
+            },
+            Some(_ended) = connections.join_next() => {}
+            () = timer.until(accept_after), if now < accept_after => {}
+            () = timer.until(ends.next(now)) => {}
+        }
+    }
+}
+
+/// The moments of an orderly end; none has come while running.
+struct Ends {
+    listening: BootTime,
+    closing: BootTime,
+    cut: BootTime,
+}
+
+impl Default for Ends {
+    fn default() -> Ends {
+        Ends { listening: BootTime::NEVER, closing: BootTime::NEVER, cut: BootTime::NEVER }
+    }
+}
+
+impl Ends {
+    fn begin(&mut self, now: BootTime) {
+        if self.cut == BootTime::NEVER {
+            self.listening = now.after(DRAIN_LISTEN);
+            self.closing = now.after(DRAIN_MAX);
+            self.cut = now.after(DRAIN_MAX + DRAIN_GRACE);
+        }
+    }
+
+    fn stage(&self, now: BootTime) -> Stage {
+        match self.cut {
+            BootTime::NEVER => Stage::Running,
+            _ if now < self.closing => Stage::Draining,
+            _ => Stage::Closing,
+        }
+    }
+
+    fn next(&self, now: BootTime) -> BootTime {
+        let all = [self.listening, self.closing, self.cut];
+        all.into_iter().find(|moment| now < *moment).unwrap_or(BootTime::NEVER)
+    }
+}
+
+fn adopt(listeners: Vec<StdListener>) -> io::Result<Vec<TcpListener>> {
+    let adopt = |listener: StdListener| {
+        listener.set_nonblocking(true)?;
+        TcpListener::from_std(listener)
+    };
+    listeners.into_iter().map(adopt).collect()
+}
+
+/// Waits for a connection on any listener.
+async fn accept(listeners: &[TcpListener]) -> io::Result<TcpStream> {
+    std::future::poll_fn(|context| {
+        for listener in listeners {
+            if let Poll::Ready(accepted) = listener.poll_accept(context) {
+                return Poll::Ready(accepted.map(|(client, _peer)| client));
+            }
+        }
+        Poll::Pending
+    })
+    .await
+}
+
+/// Counts a connection as open while it lives, also when its task is dropped.
+struct Open(Arc<Plane>);
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.counters.closed();
+    }
+}
+
+async fn connection(plane: Arc<Plane>, mut client: TcpStream) {
+    plane.counters.opened();
+    let _open = Open(Arc::clone(&plane));
+    let dialed = async {
+        client.set_nodelay(true)?;
+        upstream::dial(&plane.upstream, client.local_addr()?).await
+    };
+    let Ok(mut dialed) = dialed.await else {
+        plane.counters.failed();
+        return upstream::reset_on_close(&client);
+    };
+    let ended = speak(&plane, &mut client, &mut dialed.stream).await;
+    if !matches!(ended, Ok(true)) {
+        // A half that broke is passed on as what it was: a reset, not an end.
+        plane.counters.failed();
+        upstream::reset_on_close(&client);
+        upstream::reset_on_close(&dialed.stream);
+    }
+    drop(client);
+    drop(dialed.stream);
+    drop(dialed.exemption);
+}
+
+/// Serves one connection in its protocol; tells whether both directions ended well.
+async fn speak(
+    plane: &Plane,
+    client: &mut TcpStream,
+    upstream: &mut TcpStream,
+) -> io::Result<bool> {
+    let mut early = BytesMut::new();
+    match sniff::sniff(plane, client, upstream, &mut early).await? {
+        Spoken::Http2 if plane.rules.armed(BootTime::now()) => {
+            http2::bridge(plane, client, upstream, early).await
+        }
+        Spoken::Http2 => bytes_through::both_ways(client, upstream, early, &plane.counters).await,
+        Spoken::Other => http1::relay(plane, client, upstream, early).await,
+    }
+}

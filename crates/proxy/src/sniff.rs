@@ -1,0 +1,66 @@
+//! Tells HTTP/2 with prior knowledge from everything else by the first bytes,
+//! without keeping a protocol waiting in which the server speaks first.
+
+use std::{io, time::Duration};
+
+use bytes::BytesMut;
+use tokio::{io::AsyncReadExt, net::TcpStream};
+
+use crate::{bytes_through::READ_CHUNK, delay::BootTime, plane::Plane};
+
+/// What an HTTP/2 client sends first.
+pub(crate) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+/// How long the start of a head, or of the preface, is held for the rest of it: a client
+/// that sends one in pieces is slow, a protocol that is not HTTP waits for an answer.
+pub(crate) const HEAD_PATIENCE: Duration = Duration::from_secs(1);
+
+const FRAME_HEAD: usize = 9;
+const FRAME_SETTINGS: u8 = 4;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Spoken {
+    Http2,
+    /// HTTP/1 or bytes: its own scanner tells.
+    Other,
+}
+
+/// Reads from the client until its protocol is plain; the bytes read are left in `early`.
+pub(crate) async fn sniff(
+    plane: &Plane,
+    client: &mut TcpStream,
+    upstream: &TcpStream,
+    early: &mut BytesMut,
+) -> io::Result<Spoken> {
+    let mut server_spoke = false;
+    let mut patience = BootTime::NEVER;
+    loop {
+        early.reserve(READ_CHUNK);
+        tokio::select! {
+            read = client.read_buf(early) => {
+                if early.starts_with(PREFACE) {
+                    return Ok(Spoken::Http2);
+                }
+                if read? == 0 || !PREFACE.starts_with(early) {
+                    return Ok(Spoken::Other);
+                }
+                patience = BootTime::now().after(HEAD_PATIENCE);
+            }
+            settings = begins_with_settings(upstream), if !server_spoke => {
+                // A gRPC server may send its settings before the client has said a word.
+                if !settings? {
+                    return Ok(Spoken::Other);
+                }
+                server_spoke = true;
+            }
+            () = plane.timer.until(patience) => return Ok(Spoken::Other),
+        }
+    }
+}
+
+/// Waits for bytes of the server and tells whether they are an HTTP/2 settings frame.
+async fn begins_with_settings(upstream: &TcpStream) -> io::Result<bool> {
+    let mut head = [0; FRAME_HEAD];
+    let count = upstream.peek(&mut head).await?;
+    // The frame head: three bytes of length, type, flags, and a stream number of zero.
+    Ok(count == FRAME_HEAD && head[3] == FRAME_SETTINGS && head[5..] == [0; 4])
+}
