@@ -84,7 +84,9 @@ impl Timer {
     /// When the kernel has no descriptor left.
     pub fn new() -> io::Result<Timer> {
         let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
-        let descriptor = AsyncFd::register(timerfd_create(TimerfdClockId::Boottime, flags)?)?;
+        let descriptor = timerfd_create(TimerfdClockId::Boottime, flags)?;
+        #[expect(deprecated, reason = "its successor is unsafe; an OwnedFd keeps its promise")]
+        let descriptor = AsyncFd::new(descriptor)?;
         Ok(Timer { shared: Arc::new(Shared { descriptor, waits: Mutex::default() }) })
     }
 
