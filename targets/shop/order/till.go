@@ -61,12 +61,13 @@ func newTill(urls []string, timeout time.Duration, client *http.Client, late *le
 
 // Pay returns "paid", or "pending" where the payment will be settled later.
 func (t *till) Pay(ctx context.Context, o order) (string, error) {
+	first := t.turn.Add(1) - 1
 	if t.timeout == 0 {
-		return "paid", t.ask(ctx, o)
+		return "paid", t.askAt(ctx, first, o)
 	}
-	for range attempts {
+	for try := range uint64(attempts) {
 		one, cancel := context.WithTimeout(ctx, t.timeout)
-		err := t.ask(one, o)
+		err := t.askAt(one, first+try, o)
 		cancel()
 		switch {
 		case err == nil:
@@ -84,10 +85,16 @@ func (t *till) Pay(ctx context.Context, o order) (string, error) {
 	return "pending", nil
 }
 
-// ask sends one charge to the instance whose turn it is. A request given up
-// on is canceled, so that it holds neither a goroutine nor a connection.
+// ask sends one charge to the instance whose turn it is.
 func (t *till) ask(ctx context.Context, o order) error {
-	url := t.urls[int((t.turn.Add(1)-1)%uint64(len(t.urls)))]
+	return t.askAt(ctx, t.turn.Add(1)-1, o)
+}
+
+// askAt sends one charge to the instance of a turn: an order's second try goes
+// to the neighbor of its first, whoever took turns in between. A request given
+// up on is canceled, so that it holds neither a goroutine nor a connection.
+func (t *till) askAt(ctx context.Context, turn uint64, o order) error {
+	url := t.urls[int(turn%uint64(len(t.urls)))]
 	err := t.send(ctx, url, o)
 	result := "failed"
 	switch {
