@@ -175,6 +175,17 @@ pub struct Step {
     pub lease: Spanned<Duration>,
 }
 
+/// What a step says about its fault, for the catalogue to check.
+#[derive(Debug, Clone, Copy)]
+pub struct FaultUse<'s> {
+    /// The name.
+    pub fault: &'s Spanned<String>,
+    /// The `where` block.
+    pub where_: &'s SpannedMap,
+    /// The `with` block.
+    pub with: &'s SpannedMap,
+}
+
 /// Whom a fault acts on.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TargetSpec {

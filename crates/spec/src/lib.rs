@@ -8,17 +8,20 @@
 pub mod diagnostic;
 pub mod experiment;
 pub mod policy;
+mod read;
 pub mod services;
 pub mod spanned;
 pub mod units;
 pub mod window;
+mod yaml;
 
 pub use diagnostic::{Code, Diagnostic, Level, LineIndex, Position, Span};
 pub use experiment::{
-    Abort, Budget, Experiment, HttpVersion, Metadata, Radius, Recovery, Selector, SignalSpec,
-    SliSpec, Spec, Step, TargetSpec, Traffic, TrafficPhase,
+    Abort, Budget, Experiment, FaultUse, HttpVersion, Metadata, Radius, Recovery, Selector,
+    SignalSpec, SliSpec, Spec, Step, TargetSpec, Traffic, TrafficPhase,
 };
 pub use policy::{Policy, Protected, Rule};
+pub use read::{check_experiment, closest, parse_experiment, parse_policy, parse_services};
 pub use services::{Instance, Services};
 pub use spanned::{Entry, Spanned, SpannedMap};
 pub use units::{Bytes, Duration, Expect, Number, Op, Port, Quantity, Rate, Share, UnitError};
