@@ -13,6 +13,12 @@ use tokio::net::{TcpSocket, TcpStream};
 /// once for every `bound` that returned `Ok`, also when the connect fails and when
 /// the proxy is dropped. Both run on the proxy's thread and must not block.
 pub trait Upstream: Send + Sync + 'static {
+    /// Returns where to connect for a client that dialed `original`: the same address,
+    /// unless the redirect hid it.
+    fn address(&self, original: SocketAddr) -> SocketAddr {
+        original
+    }
+
     /// Exempts a source address before the first packet leaves it.
     ///
     /// # Errors
@@ -57,6 +63,7 @@ pub(crate) struct Dialed {
 pub(crate) async fn dial(upstream: &Arc<dyn Upstream>, original: SocketAddr) -> io::Result<Dialed> {
     // A dual-stack listener reports IPv4 clients in IPv6 clothes.
     let original = SocketAddr::new(original.ip().to_canonical(), original.port());
+    let original = upstream.address(original);
     let socket = Socket::new(Domain::for_address(original), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_nonblocking(true)?;
     socket.set_tcp_nodelay(true)?;

@@ -1,0 +1,8 @@
+//! The proxy with real sockets on loopback: bytes, framing, delays, ends.
+#![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
+
+mod bytes_kept;
+mod delays;
+mod ends;
+mod http1;
+mod stand;
