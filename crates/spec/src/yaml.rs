@@ -10,7 +10,7 @@ use std::collections::HashMap;
 /// The text is not YAML.
 const NOT_YAML: Code = Code::error("S100");
 /// Larger, deeper or more tangled than any honest file.
-const TOO_MUCH: Code = Code::error("S101");
+pub(crate) const TOO_MUCH: Code = Code::error("S101");
 /// More than one document, or none.
 const ONE_DOCUMENT: Code = Code::error("S102");
 /// A key is written twice.

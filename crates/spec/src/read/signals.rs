@@ -81,6 +81,9 @@ impl Walk<'_> {
         let fields = self.fields(item, item.span, &SOURCES)?;
         let written = fields.among(&SOURCES);
         let [source] = written.as_slice() else {
+            if written.is_empty() && fields.were_meant(&SOURCES) {
+                return None;
+            }
             let place = written.last().map_or(item.span, |pair| pair.key_span);
             let message = if written.is_empty() {
                 "a source is scrape, prometheus or traffic"

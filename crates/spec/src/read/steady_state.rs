@@ -24,8 +24,11 @@ impl Walk<'_> {
         let Some(items) = self.filled_list(body, "steadyState", example) else {
             return Vec::new();
         };
-        let slis: Vec<_> = items.iter().filter_map(|item| self.sli(item)).collect();
-        self.names_differ(slis.iter().map(|sli| &sli.name));
+        // Names are compared even where the rest of an indicator is broken.
+        let mut names = Vec::new();
+        let sli = |item| self.sli(item, &mut names);
+        let slis = items.iter().filter_map(sli).collect();
+        self.names_differ(names.iter());
         slis
     }
 
@@ -43,9 +46,10 @@ impl Walk<'_> {
         }
     }
 
-    fn sli(&mut self, item: &Node) -> Option<SliSpec> {
+    fn sli(&mut self, item: &Node, names: &mut Vec<Spanned<String>>) -> Option<SliSpec> {
         let fields = self.fields(item, item.span, &["name", "query", "expect"])?;
         let name = self.required_text(&fields, "name", "name: order success");
+        names.extend(name.clone());
         let query = self.required_text(&fields, "query", "query: a PromQL expression");
         let seconds = query.as_ref().is_some_and(|query| yields_seconds(query));
         let expect = self

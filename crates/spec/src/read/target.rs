@@ -39,6 +39,9 @@ impl Walk<'_> {
     pub(super) fn selector(&mut self, fields: &Fields<'_>, known: &[&str]) -> Option<Selector> {
         let written = fields.among(known);
         let [pair] = written.as_slice() else {
+            if written.is_empty() && fields.were_meant(known) {
+                return None;
+            }
             let place = written.last().map_or(fields.at(), |pair| pair.key_span);
             let message = if written.is_empty() {
                 "this target is found in no way"

@@ -3,7 +3,7 @@
 use super::suggest::closest;
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::spanned::{Entry, Spanned, SpannedMap};
-use crate::yaml::{Kind, Node, Pair};
+use crate::yaml::{Kind, Node, Pair, TOO_MUCH};
 
 /// A key that means nothing here.
 const UNKNOWN_KEY: Code = Code::error("S104");
@@ -13,8 +13,6 @@ const MISSING: Code = Code::error("S105");
 const WRONG_SHAPE: Code = Code::error("S106");
 /// A word that is none of those allowed.
 const UNKNOWN_WORD: Code = Code::error("S109");
-/// More lines than any honest file.
-const TOO_MANY: Code = Code::error("S117");
 
 /// Items of one list or map; a run of a thousand faults would take days.
 const ITEMS_MAX: usize = 1000;
@@ -30,6 +28,8 @@ pub(super) struct Fields<'n> {
     pairs: &'n [Pair],
     /// Where to point when something is missing in it.
     at: Span,
+    /// Keys that a typing error was taken for; they are not reported as missing too.
+    meant: Vec<String>,
 }
 
 impl<'n> Fields<'n> {
@@ -46,6 +46,11 @@ impl<'n> Fields<'n> {
     /// Returns the place that names this map.
     pub(super) fn at(&self) -> Span {
         self.at
+    }
+
+    /// Returns whether a typing error was taken for one of these keys.
+    pub(super) fn were_meant(&self, keys: &[&str]) -> bool {
+        self.meant.iter().any(|meant| keys.contains(&meant.as_str()))
     }
 
     /// Returns the pairs whose key is one of these.
@@ -76,16 +81,18 @@ impl<'t> Walk<'t> {
             self.wrong_shape(node, at, "a map");
             return None;
         };
+        let mut meant = Vec::new();
         for pair in pairs.iter().filter(|p| !known.contains(&p.key.as_str())) {
             let message = format!("unknown key \"{}\"", pair.key);
             let mut diagnostic = Diagnostic::new(UNKNOWN_KEY, pair.key_span, message)
                 .note(format!("keys here are {}", known.join(", ")));
             if let Some(word) = closest(&pair.key, known.iter().copied()) {
                 diagnostic = diagnostic.label(format!("did you mean \"{word}\"?"));
+                meant.push(word.to_owned());
             }
             self.report(diagnostic);
         }
-        Some(Fields { pairs, at })
+        Some(Fields { pairs, at, meant })
     }
 
     /// Returns the value of a key that must be there.
@@ -96,7 +103,7 @@ impl<'t> Walk<'t> {
         example: &str,
     ) -> Option<&'n Pair> {
         let pair = fields.pair(key);
-        if pair.is_none() {
+        if pair.is_none() && !fields.were_meant(&[key]) {
             // An empty key is pointed at; an absent one at the map that lacks it.
             let empty = fields.pairs.iter().find(|pair| pair.key == key);
             let at = empty.map_or(fields.at, |pair| pair.key_span);
@@ -226,7 +233,7 @@ impl<'t> Walk<'t> {
     fn at_most(&mut self, count: usize, at: Span) {
         if count > ITEMS_MAX {
             let message = format!("{count} lines here; {ITEMS_MAX} are the most");
-            self.report(Diagnostic::new(TOO_MANY, at, message));
+            self.report(Diagnostic::new(TOO_MUCH, at, message));
         }
     }
 }

@@ -1,0 +1,157 @@
+//! Runs docs/language: a `yaml` block must give exactly the diagnostics of the block after it.
+//!
+//! ```text
+//! yaml         a whole file; its kind says who reads it
+//! yaml spec    keys of an experiment's spec; the rest of the file is the base below
+//! diagnostics  what the block above gives; no such block means nothing at all
+//! ```
+//! `UPDATE_DOCS=1` writes what was found into the page instead of failing.
+#![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
+
+use squall_spec::{Diagnostic, LineIndex};
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+const PAGES: [&str; 3] = ["experiment.md", "policy.md", "services.md"];
+
+/// A file with nothing wrong in it; a `yaml spec` block replaces the keys it writes.
+const BASE_HEAD: &str =
+    "apiVersion: squall.dev/v1\nkind: Experiment\nmetadata: {name: base}\nspec:\n";
+const BASE_SPEC: [(&str, &str); 4] = [
+    ("hypothesis", "  hypothesis: Orders keep succeeding.\n"),
+    ("signals", "  signals: [{scrape: \"http://127.0.0.1:8080/metrics\"}]\n"),
+    (
+        "steadyState",
+        "  steadyState: [{name: orders, query: \"sum(rate(orders_total[5s]))\", expect: \"> 100/s\"}]\n",
+    ),
+    ("method", "  method: [{fault: process.pause, target: {service: payment}, hold: 10s}]\n"),
+];
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+fn read(text: &str) -> Vec<Diagnostic> {
+    if text.contains("kind: Policy") {
+        squall_spec::parse_policy(text).1
+    } else if text.starts_with("services:") {
+        squall_spec::parse_services(text).1
+    } else {
+        squall_spec::parse_experiment(text).1
+    }
+}
+
+fn render(info: &str, block: &str) -> String {
+    let (text, first_line, indent) = if info == "yaml spec" {
+        let mut text = BASE_HEAD.to_owned();
+        for (key, line) in BASE_SPEC {
+            if !block.lines().any(|l| l.starts_with(&format!("{key}:"))) {
+                text.push_str(line);
+            }
+        }
+        let first_line = text.lines().count();
+        for line in block.lines() {
+            writeln!(text, "  {line}").unwrap();
+        }
+        (text, first_line, 2)
+    } else {
+        (block.to_owned(), 0, 0)
+    };
+    let lines = LineIndex::new(&text);
+    let mut out = String::new();
+    for diagnostic in read(&text) {
+        let at = lines.position(diagnostic.span.start);
+        let (line, column) = (at.line as i64 - first_line as i64, at.column as i64 - indent);
+        let level = diagnostic.level.word();
+        let (code, message) = (diagnostic.code, &diagnostic.message);
+        writeln!(out, "{line}:{column}: {level}[{code}]: {message}").unwrap();
+        for (span, label) in &diagnostic.others {
+            let at = lines.position(span.start);
+            let (line, column) = (at.line as i64 - first_line as i64, at.column as i64 - indent);
+            writeln!(out, "  also {line}:{column}: {label}").unwrap();
+        }
+        let label = Some(&diagnostic.label).filter(|label| !label.is_empty());
+        for (word, text) in [
+            ("label", label),
+            ("help", diagnostic.help.as_ref()),
+            ("note", diagnostic.note.as_ref()),
+        ] {
+            if let Some(text) = text {
+                writeln!(out, "  {word}: {text}").unwrap();
+            }
+        }
+    }
+    out
+}
+
+/// Returns the page with every block's diagnostics as they are.
+fn run(page: &str) -> String {
+    let mut out = String::new();
+    let mut lines = page.lines().peekable();
+    while let Some(line) = lines.next() {
+        writeln!(out, "{line}").unwrap();
+        let Some(info @ ("yaml" | "yaml spec")) = line.strip_prefix("```") else {
+            continue;
+        };
+        let mut block = String::new();
+        for line in lines.by_ref() {
+            writeln!(out, "{line}").unwrap();
+            if line == "```" {
+                break;
+            }
+            writeln!(block, "{line}").unwrap();
+        }
+        if lines.peek() == Some(&"```diagnostics") {
+            while lines.next().is_some_and(|line| line != "```") {}
+        }
+        let found = render(info, &block);
+        if !found.is_empty() {
+            write!(out, "```diagnostics\n{found}```\n").unwrap();
+        }
+    }
+    out
+}
+
+#[test]
+fn every_page_tells_the_truth() {
+    for name in PAGES {
+        let path = root().join("docs/language").join(name);
+        let page = std::fs::read_to_string(&path).unwrap();
+        let found = run(&page);
+        if std::env::var_os("UPDATE_DOCS").is_some() && found != page {
+            std::fs::write(&path, &found).unwrap();
+        }
+        let differs = found.lines().zip(page.lines()).find(|(a, b)| a != b);
+        assert!(found == page, "{name}: {differs:?}; UPDATE_DOCS=1 writes what was found");
+    }
+}
+
+#[test]
+fn every_code_has_an_example() {
+    let mut pages = String::new();
+    for name in PAGES {
+        pages.push_str(&std::fs::read_to_string(root().join("docs/language").join(name)).unwrap());
+    }
+    let mut codes = BTreeSet::new();
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let source = std::fs::read_to_string(&path).unwrap();
+            let source = source.split("#[cfg(test)]").next().unwrap();
+            for declared in source.split("Code = Code::").skip(1) {
+                let id = declared.split('"').nth(1).unwrap().to_owned();
+                assert!(codes.insert(id.clone()), "{id} is declared twice");
+            }
+        }
+    }
+    assert!(codes.len() > 20, "the codes were found: {codes:?}");
+    let bare: Vec<_> =
+        codes.iter().filter(|code| !pages.contains(&format!("[{code}]: "))).collect();
+    assert!(bare.is_empty(), "codes without an example: {bare:?}");
+}
