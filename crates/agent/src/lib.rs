@@ -1,1 +1,3 @@
 //! The only privileged process: lease core, journal, watchdog, effector (reason: another privilege).
+
+pub mod core;
