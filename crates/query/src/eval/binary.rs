@@ -1,0 +1,149 @@
+//! Owns the operators between scalars and vectors and the matching of two vectors.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::ast::{Binary, BinaryOp, Group, Grouping};
+use crate::eval::context::Context;
+use crate::eval::error::EvalError;
+use crate::eval::set;
+use crate::labels::{Labels, METRIC_NAME};
+use crate::value::{Element, Value};
+
+pub(crate) fn eval(binary: &Binary, context: &Context<'_>) -> Result<Value, EvalError> {
+    let left = context.eval(&binary.left)?;
+    let right = context.eval(&binary.right)?;
+    match (left, right) {
+        (Value::Scalar(l), Value::Scalar(r)) => Ok(Value::Scalar(match apply(binary.op, l, r) {
+            Outcome::Value(v) => v,
+            Outcome::Truth(truth) => f64::from(u8::from(truth)),
+        })),
+        (Value::Vector(l), Value::Scalar(r)) => Ok(Value::Vector(with_scalar(binary, l, r, false))),
+        (Value::Scalar(l), Value::Vector(r)) => Ok(Value::Vector(with_scalar(binary, r, l, true))),
+        (Value::Vector(l), Value::Vector(r)) if binary.op.is_set() => {
+            Ok(Value::Vector(set::eval(binary, l, r)))
+        }
+        (Value::Vector(l), Value::Vector(r)) => Ok(Value::Vector(matched(binary, l, r)?)),
+        (Value::Scalar(_) | Value::Vector(_), other) | (other, _) => {
+            Err(EvalError::Operand(other.kind()))
+        }
+    }
+}
+
+/// Returns the labels by which an element of one vector finds its partner in the other.
+pub(crate) fn signature(labels: &Labels, matching: &Grouping) -> Labels {
+    match matching {
+        Grouping::By(names) => labels.only(&borrowed(names)),
+        Grouping::Without(names) => {
+            let mut dropped = borrowed(names);
+            dropped.push(METRIC_NAME);
+            labels.without(&dropped)
+        }
+    }
+}
+
+enum Outcome {
+    Value(f64),
+    Truth(bool),
+}
+
+fn apply(op: BinaryOp, l: f64, r: f64) -> Outcome {
+    match op {
+        BinaryOp::Add => Outcome::Value(l + r),
+        BinaryOp::Sub => Outcome::Value(l - r),
+        BinaryOp::Mul => Outcome::Value(l * r),
+        BinaryOp::Div => Outcome::Value(l / r),
+        BinaryOp::Mod => Outcome::Value(l % r),
+        BinaryOp::Pow => Outcome::Value(l.powf(r)),
+        BinaryOp::Atan2 => Outcome::Value(l.atan2(r)),
+        BinaryOp::Equal => Outcome::Truth(l == r),
+        BinaryOp::NotEqual => Outcome::Truth(l != r),
+        BinaryOp::Greater => Outcome::Truth(l > r),
+        BinaryOp::Less => Outcome::Truth(l < r),
+        BinaryOp::GreaterEqual => Outcome::Truth(l >= r),
+        BinaryOp::LessEqual => Outcome::Truth(l <= r),
+        // The set operators never reach this; the parser refuses them between scalars.
+        BinaryOp::And | BinaryOp::Or | BinaryOp::Unless => Outcome::Value(f64::NAN),
+    }
+}
+
+fn with_scalar(
+    binary: &Binary,
+    elements: Vec<Element>,
+    scalar: f64,
+    scalar_left: bool,
+) -> Vec<Element> {
+    let one = |mut element: Element| -> Option<Element> {
+        let (l, r) = if scalar_left { (scalar, element.v) } else { (element.v, scalar) };
+        match apply(binary.op, l, r) {
+            Outcome::Value(v) => (element.v, element.drop_name) = (v, true),
+            Outcome::Truth(truth) if binary.bool_result => {
+                (element.v, element.drop_name) = (f64::from(u8::from(truth)), true);
+            }
+            Outcome::Truth(true) => {}
+            Outcome::Truth(false) => return None,
+        }
+        Some(element)
+    };
+    elements.into_iter().filter_map(one).collect()
+}
+
+fn matched(
+    binary: &Binary,
+    left: Vec<Element>,
+    right: Vec<Element>,
+) -> Result<Vec<Element>, EvalError> {
+    let swapped = matches!(binary.group, Group::Right(_));
+    let (many, one, one_side) =
+        if swapped { (right, left, "left") } else { (left, right, "right") };
+    if many.is_empty() || one.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut partners = HashMap::<Labels, Element>::with_capacity(one.len());
+    for element in one {
+        let key = signature(&element.labels, &binary.matching);
+        let shown = key.to_string();
+        if partners.insert(key, element).is_some() {
+            return Err(EvalError::ManyToMany { side: one_side, labels: shown });
+        }
+    }
+    let mut out = Vec::with_capacity(many.len());
+    let mut used = HashSet::<Labels>::with_capacity(many.len());
+    for element in many {
+        let key = signature(&element.labels, &binary.matching);
+        let Some(partner) = partners.get(&key) else { continue };
+        let (l, r) = if swapped { (partner.v, element.v) } else { (element.v, partner.v) };
+        let (v, drop_name) = match apply(binary.op, l, r) {
+            Outcome::Value(v) => (v, false),
+            Outcome::Truth(truth) if binary.bool_result => (f64::from(u8::from(truth)), true),
+            Outcome::Truth(true) => (l, element.drop_name),
+            Outcome::Truth(false) => continue,
+        };
+        let labels = result_labels(binary, &element.labels, &partner.labels);
+        let taken = if binary.group == Group::None { key } else { labels.clone() };
+        if !used.insert(taken.clone()) {
+            return Err(EvalError::ManyToOne(taken.to_string()));
+        }
+        out.push(Element { labels, v, drop_name });
+    }
+    Ok(out)
+}
+
+fn result_labels(binary: &Binary, many: &Labels, one: &Labels) -> Labels {
+    let mut labels = if binary.op.is_comparison() { many.clone() } else { many.without_name() };
+    match &binary.group {
+        Group::None => match &binary.matching {
+            Grouping::By(names) => labels.only(&borrowed(names)),
+            Grouping::Without(names) => labels.without(&borrowed(names)),
+        },
+        Group::Left(include) | Group::Right(include) => {
+            for name in include {
+                labels = labels.with(name, one.get(name));
+            }
+            labels
+        }
+    }
+}
+
+fn borrowed(names: &[String]) -> Vec<&str> {
+    names.iter().map(String::as_str).collect()
+}

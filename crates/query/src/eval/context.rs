@@ -1,0 +1,254 @@
+//! Owns the evaluation at one time: selectors, ranges, subqueries, and the names' removal.
+
+use std::collections::BTreeMap;
+
+use crate::ast::{At, Expr, Shift, Subquery, VectorSelector};
+use crate::eval::error::EvalError;
+use crate::eval::{aggregate, binary};
+use crate::labels::Labels;
+use crate::series::{LOOKBACK_MS, Sample, Series, Storage, between};
+use crate::value::{Element, Track, Value};
+
+/// The step of a subquery that names none; Prometheus' default evaluation interval.
+pub const SUBQUERY_STEP_MS: i64 = 60_000;
+/// Steps of one range or subquery at most, the same as Prometheus' API.
+pub(crate) const STEPS_MAX: i64 = 11_000;
+
+/// Evaluates an expression at one time.
+pub fn eval(expr: &Expr, storage: &dyn Storage, at_ms: i64) -> Result<Value, EvalError> {
+    let context = Context { storage, at_ms, start_ms: at_ms, end_ms: at_ms };
+    finished(match (expr, context.range(expr)?) {
+        (_, Some(range)) => Value::Matrix(range.tracks),
+        (expr, None) => context.eval(expr)?,
+    })
+}
+
+/// Evaluates an expression at `start_ms`, `start_ms + step_ms`, … up to `end_ms`. A scalar becomes
+/// one track without labels.
+pub fn eval_range(
+    expr: &Expr,
+    storage: &dyn Storage,
+    (start_ms, end_ms, step_ms): (i64, i64, i64),
+) -> Result<Vec<Track>, EvalError> {
+    let cached = Cached::new(expr, storage);
+    let mut tracks = BTreeMap::<Labels, Track>::new();
+    for at_ms in steps(start_ms, end_ms, step_ms)? {
+        let context = Context { storage: &cached, at_ms, start_ms, end_ms };
+        match finished(context.eval(expr)?)? {
+            Value::Scalar(v) => extend(&mut tracks, Element::new(Labels::empty(), v), at_ms),
+            Value::Vector(elements) => {
+                elements.into_iter().for_each(|element| extend(&mut tracks, element, at_ms));
+            }
+            other @ (Value::Text(_) | Value::Matrix(_)) => {
+                return Err(EvalError::Operand(other.kind()));
+            }
+        }
+    }
+    Ok(tracks.into_values().collect())
+}
+
+/// One evaluation time over one storage.
+pub(crate) struct Context<'s> {
+    pub(crate) storage: &'s dyn Storage,
+    pub(crate) at_ms: i64,
+    /// What `@ start()` and `@ end()` name.
+    pub(crate) start_ms: i64,
+    pub(crate) end_ms: i64,
+}
+
+/// The tracks of a range argument and the range itself, `from_ms < t <= to_ms`.
+pub(crate) struct Range {
+    pub(crate) tracks: Vec<Track>,
+    pub(crate) from_ms: i64,
+    pub(crate) to_ms: i64,
+}
+
+impl Context<'_> {
+    pub(crate) fn eval(&self, expr: &Expr) -> Result<Value, EvalError> {
+        match expr {
+            Expr::Number(v) => Ok(Value::Scalar(*v)),
+            Expr::Text(text) => Ok(Value::Text(text.clone())),
+            Expr::Negate(inner) => match self.eval(inner)? {
+                Value::Scalar(v) => Ok(Value::Scalar(-v)),
+                Value::Vector(mut elements) => {
+                    for element in &mut elements {
+                        element.v = -element.v;
+                        element.drop_name = true;
+                    }
+                    Ok(Value::Vector(elements))
+                }
+                other => Err(EvalError::Operand(other.kind())),
+            },
+            Expr::Vector(vector) => Ok(Value::Vector(
+                self.newest(vector)
+                    .into_iter()
+                    .map(|(labels, sample)| Element::new(labels, sample.v))
+                    .collect(),
+            )),
+            Expr::Range(..) | Expr::Subquery(_) => {
+                let tracks = self.range(expr)?.map(|range| range.tracks).unwrap_or_default();
+                Ok(Value::Matrix(tracks))
+            }
+            Expr::Call(function, args) => function.call(args, self),
+            Expr::Aggregate(aggregate) => aggregate::eval(aggregate, self),
+            Expr::Binary(binary) => binary::eval(binary, self),
+        }
+    }
+
+    /// Returns the newest sample of each matching series inside the look-back, unless it is gone.
+    pub(crate) fn newest(&self, vector: &VectorSelector) -> Vec<(Labels, Sample)> {
+        let at_ms = self.shifted(&vector.shift);
+        let from_ms = at_ms.saturating_sub(LOOKBACK_MS).saturating_add(1);
+        let series = self.storage.select(&vector.selector, from_ms, at_ms);
+        series
+            .into_iter()
+            .filter_map(|series| Some((series.labels, *series.samples.last()?)))
+            .filter(|(_, sample)| !sample.is_stale())
+            .collect()
+    }
+
+    /// Returns the range an expression stands for, or `None` where it is no range vector.
+    pub(crate) fn range(&self, expr: &Expr) -> Result<Option<Range>, EvalError> {
+        match expr {
+            Expr::Range(vector, range_ms) => {
+                let to_ms = self.shifted(&vector.shift);
+                let from_ms = to_ms.saturating_sub(*range_ms);
+                let found = self.storage.select(&vector.selector, from_ms.saturating_add(1), to_ms);
+                let tracks = found
+                    .into_iter()
+                    .map(|mut series| {
+                        series.samples.retain(|s| !s.is_stale());
+                        Track { labels: series.labels, samples: series.samples, drop_name: false }
+                    })
+                    .filter(|track| !track.samples.is_empty())
+                    .collect();
+                Ok(Some(Range { tracks, from_ms, to_ms }))
+            }
+            Expr::Subquery(sub) => self.subquery(sub).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    fn subquery(&self, sub: &Subquery) -> Result<Range, EvalError> {
+        let to_ms = self.shifted(&sub.shift);
+        let from_ms = to_ms.saturating_sub(sub.range_ms);
+        let step_ms = sub.step_ms.unwrap_or(SUBQUERY_STEP_MS);
+        // Steps lie on multiples of the step, so that neighbouring evaluations share them.
+        let mut first_ms = step_ms * (from_ms / step_ms);
+        if first_ms <= from_ms {
+            first_ms += step_ms;
+        }
+        let mut tracks = BTreeMap::<Labels, Track>::new();
+        for at_ms in steps(first_ms, to_ms, step_ms)? {
+            match (Context { at_ms, ..*self }).eval(&sub.expr)? {
+                Value::Scalar(v) => extend(&mut tracks, Element::new(Labels::empty(), v), at_ms),
+                Value::Vector(elements) => {
+                    unique(&elements)?;
+                    elements.into_iter().for_each(|element| extend(&mut tracks, element, at_ms));
+                }
+                other => return Err(EvalError::Operand(other.kind())),
+            }
+        }
+        Ok(Range { tracks: tracks.into_values().collect(), from_ms, to_ms })
+    }
+
+    fn shifted(&self, shift: &Shift) -> i64 {
+        let base_ms = match shift.at {
+            None => self.at_ms,
+            Some(At::Time(at_ms)) => at_ms,
+            Some(At::Start) => self.start_ms,
+            Some(At::End) => self.end_ms,
+        };
+        base_ms.saturating_sub(shift.offset_ms)
+    }
+}
+
+fn steps(start_ms: i64, end_ms: i64, step_ms: i64) -> Result<impl Iterator<Item = i64>, EvalError> {
+    let step_ms = step_ms.max(1);
+    let count = if end_ms < start_ms { 0 } else { (end_ms - start_ms) / step_ms + 1 };
+    if count > STEPS_MAX {
+        return Err(EvalError::Steps(count));
+    }
+    Ok((0..count).map(move |n| start_ms + n * step_ms))
+}
+
+fn extend(tracks: &mut BTreeMap<Labels, Track>, element: Element, t_ms: i64) {
+    let Element { labels, v, drop_name } = element;
+    let track = tracks.entry(labels.clone()).or_insert_with(|| Track {
+        labels,
+        samples: Vec::new(),
+        drop_name,
+    });
+    track.drop_name |= drop_name;
+    track.samples.push(Sample { t_ms, v });
+}
+
+/// Drops the names that no longer apply and refuses a result that names a series twice.
+fn finished(value: Value) -> Result<Value, EvalError> {
+    match value {
+        Value::Vector(mut elements) => {
+            for element in elements.iter_mut().filter(|element| element.drop_name) {
+                element.labels = element.labels.without_name();
+                element.drop_name = false;
+            }
+            unique(&elements)?;
+            Ok(Value::Vector(elements))
+        }
+        Value::Matrix(mut tracks) => {
+            for track in tracks.iter_mut().filter(|track| track.drop_name) {
+                track.labels = track.labels.without_name();
+                track.drop_name = false;
+            }
+            Ok(Value::Matrix(tracks))
+        }
+        other => Ok(other),
+    }
+}
+
+fn unique(elements: &[Element]) -> Result<(), EvalError> {
+    let mut labels: Vec<&Labels> = elements.iter().map(|element| &element.labels).collect();
+    labels.sort_unstable();
+    match labels.windows(2).find(|pair| pair[0] == pair[1]) {
+        Some(pair) => Err(EvalError::SameLabels(pair[0].to_string())),
+        None => Ok(()),
+    }
+}
+
+/// A storage that reads each of a query's selectors once; a range asks for them at every step.
+struct Cached {
+    found: Vec<(crate::selector::Selector, Vec<Series>)>,
+}
+
+impl Cached {
+    fn new(expr: &Expr, storage: &dyn Storage) -> Self {
+        let mut found: Vec<(crate::selector::Selector, Vec<Series>)> = Vec::new();
+        expr.walk(&mut |expr| {
+            if let Expr::Vector(vector) | Expr::Range(vector, _) = expr
+                && !found.iter().any(|(selector, _)| *selector == vector.selector)
+            {
+                let series = storage.select(&vector.selector, i64::MIN, i64::MAX);
+                found.push((vector.selector.clone(), series));
+            }
+        });
+        Cached { found }
+    }
+}
+
+impl Storage for Cached {
+    fn select(
+        &self,
+        selector: &crate::selector::Selector,
+        start_ms: i64,
+        end_ms: i64,
+    ) -> Vec<Series> {
+        let Some((_, series)) = self.found.iter().find(|(known, _)| known == selector) else {
+            return Vec::new();
+        };
+        let cut = |series: &Series| Series {
+            labels: series.labels.clone(),
+            samples: between(&series.samples, start_ms, end_ms).to_vec(),
+            created_ms: series.created_ms,
+        };
+        series.iter().map(cut).filter(|series| !series.samples.is_empty()).collect()
+    }
+}

@@ -1,0 +1,11 @@
+//! Evaluation of a tree over a storage, at one time or along a range.
+
+mod aggregate;
+mod binary;
+mod context;
+mod error;
+mod set;
+
+pub(crate) use context::Context;
+pub use context::{SUBQUERY_STEP_MS, eval, eval_range};
+pub use error::EvalError;

@@ -1,0 +1,163 @@
+//! Owns what a function is and what it may ask of the evaluation. Knows no particular function.
+
+use std::fmt;
+
+use crate::ast::Expr;
+use crate::eval::{Context, EvalError};
+use crate::functions::ALL;
+use crate::series::Sample;
+use crate::value::{Element, Track, Value};
+
+/// One PromQL function.
+#[derive(Clone, Copy)]
+pub struct Function {
+    /// The name in PromQL.
+    pub name: &'static str,
+    /// What it does, in one sentence.
+    pub summary: &'static str,
+    pub(crate) body: Body,
+}
+
+/// How a function computes.
+#[derive(Clone, Copy)]
+pub(crate) enum Body {
+    /// Each value of a vector by itself.
+    Each(fn(f64) -> f64),
+    /// Each series' samples of a range; `None` leaves the series out.
+    Over(fn(&Window<'_>) -> Option<f64>),
+    /// As `Over`, but the result is still the metric, so it keeps its name.
+    OverKeepName(fn(&Window<'_>) -> Option<f64>),
+    /// Anything else.
+    Whole(fn(&Call<'_>) -> Result<Value, EvalError>),
+}
+
+/// The samples of one series in a range, never empty and free of staleness markers.
+pub(crate) struct Window<'w> {
+    pub(crate) samples: &'w [Sample],
+    /// The range is `from_ms < t <= to_ms`.
+    pub(crate) from_ms: i64,
+    pub(crate) to_ms: i64,
+    /// The evaluation's own time, which `offset` and `@` do not move.
+    pub(crate) at_ms: i64,
+}
+
+impl Window<'_> {
+    pub(crate) fn values(&self) -> impl Iterator<Item = f64> {
+        self.samples.iter().map(|s| s.v)
+    }
+}
+
+/// A call of a function, with its arguments still to be evaluated.
+pub(crate) struct Call<'c> {
+    pub(crate) name: &'static str,
+    pub(crate) args: &'c [Expr],
+    pub(crate) context: &'c Context<'c>,
+}
+
+/// Returns the function of this name.
+pub fn find(name: &str) -> Option<&'static Function> {
+    ALL.binary_search_by(|f| f.name.cmp(name)).ok().map(|at| &ALL[at])
+}
+
+impl Function {
+    pub(crate) fn call(&self, args: &[Expr], context: &Context<'_>) -> Result<Value, EvalError> {
+        let call = Call { name: self.name, args, context };
+        match self.body {
+            Body::Each(f) => call.each(f),
+            Body::Over(f) => call.over(0, false, f),
+            Body::OverKeepName(f) => call.over(0, true, f),
+            Body::Whole(f) => f(&call),
+        }
+    }
+}
+
+impl Call<'_> {
+    /// Evaluates an argument.
+    pub(crate) fn value(&self, arg: usize) -> Result<Value, EvalError> {
+        let expr = self.args.get(arg).ok_or_else(|| self.wrong(arg, "nothing"))?;
+        self.context.eval(expr)
+    }
+
+    /// Evaluates an argument that must be a number.
+    pub(crate) fn scalar(&self, arg: usize) -> Result<f64, EvalError> {
+        match self.value(arg)? {
+            Value::Scalar(v) => Ok(v),
+            other => Err(self.wrong(arg, other.kind())),
+        }
+    }
+
+    /// Evaluates an argument that must be an instant vector.
+    pub(crate) fn vector(&self, arg: usize) -> Result<Vec<Element>, EvalError> {
+        match self.value(arg)? {
+            Value::Vector(elements) => Ok(elements),
+            other => Err(self.wrong(arg, other.kind())),
+        }
+    }
+
+    /// Evaluates an argument that must be a string.
+    pub(crate) fn text(&self, arg: usize) -> Result<String, EvalError> {
+        match self.value(arg)? {
+            Value::Text(text) => Ok(text),
+            other => Err(self.wrong(arg, other.kind())),
+        }
+    }
+
+    /// Maps each value of the first argument, a vector; the name goes.
+    pub(crate) fn each(&self, f: impl Fn(f64) -> f64) -> Result<Value, EvalError> {
+        let mut elements = self.vector(0)?;
+        for element in &mut elements {
+            element.v = f(element.v);
+            element.drop_name = true;
+        }
+        Ok(Value::Vector(elements))
+    }
+
+    /// Reduces each series of a range argument to one value.
+    pub(crate) fn over(
+        &self,
+        arg: usize,
+        keep_name: bool,
+        f: impl Fn(&Window<'_>) -> Option<f64>,
+    ) -> Result<Value, EvalError> {
+        let expr = self.args.get(arg).ok_or_else(|| self.wrong(arg, "nothing"))?;
+        let range = self.context.range(expr)?.ok_or_else(|| self.wrong(arg, "no range vector"))?;
+        let mut out = Vec::with_capacity(range.tracks.len());
+        for Track { labels, samples, drop_name } in range.tracks {
+            let window = Window {
+                samples: &samples,
+                from_ms: range.from_ms,
+                to_ms: range.to_ms,
+                at_ms: self.context.at_ms,
+            };
+            if let Some(v) = f(&window) {
+                out.push(Element { labels, v, drop_name: drop_name || !keep_name });
+            }
+        }
+        Ok(Value::Vector(out))
+    }
+
+    fn wrong(&self, arg: usize, got: &'static str) -> EvalError {
+        EvalError::Argument { function: self.name, place: arg + 1, got }
+    }
+}
+
+impl fmt::Debug for Function {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}()", self.name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_list_is_sorted_and_every_function_is_found() {
+        assert!(ALL.is_sorted_by(|a, b| a.name < b.name), "the list must be sorted by name");
+        for function in ALL {
+            assert_eq!(find(function.name).map(|f| f.name), Some(function.name));
+            assert!(function.summary.ends_with('.'), "{}: a summary is a sentence", function.name);
+        }
+        assert!(find("no_such_function").is_none());
+    }
+}

@@ -1,0 +1,10 @@
+//! `present_over_time`: returns 1 for each series with a sample within the range.
+
+use crate::function::{Body, Function};
+
+/// The function.
+pub const FUNCTION: Function = Function {
+    name: "present_over_time",
+    summary: "Returns 1 for each series with a sample within the range.",
+    body: Body::Over(|_| Some(1.0)),
+};

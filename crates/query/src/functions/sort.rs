@@ -1,0 +1,21 @@
+//! `sort`: sorts a vector by value, smallest first; NaN comes last.
+
+use crate::eval::EvalError;
+use crate::function::{Body, Call, Function};
+use crate::statistics;
+use crate::value::Value;
+
+/// The function.
+pub const FUNCTION: Function = Function {
+    name: "sort",
+    summary: "Sorts a vector by value, smallest first; NaN comes last.",
+    body: Body::Whole(sort),
+};
+
+fn sort(call: &Call<'_>) -> Result<Value, EvalError> {
+    let (mut elements, nan): (Vec<_>, Vec<_>) =
+        call.vector(0)?.into_iter().partition(|element| !element.v.is_nan());
+    elements.sort_by(|a, b| statistics::nan_first(a.v, b.v));
+    elements.extend(nan);
+    Ok(Value::Vector(elements))
+}

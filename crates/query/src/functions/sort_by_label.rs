@@ -1,0 +1,20 @@
+//! `sort_by_label`: sorts a vector by the values of labels, in natural order.
+
+use crate::eval::EvalError;
+use crate::function::{Body, Call, Function};
+use crate::natural;
+use crate::value::Value;
+
+/// The function.
+pub const FUNCTION: Function = Function {
+    name: "sort_by_label",
+    summary: "Sorts a vector by the values of labels, in natural order.",
+    body: Body::Whole(sort),
+};
+
+fn sort(call: &Call<'_>) -> Result<Value, EvalError> {
+    let mut elements = call.vector(0)?;
+    let names = (1..call.args.len()).map(|arg| call.text(arg)).collect::<Result<Vec<_>, _>>()?;
+    elements.sort_by(|a, b| natural::by_labels(&a.labels, &b.labels, &names));
+    Ok(Value::Vector(elements))
+}

@@ -1,0 +1,135 @@
+//! Owns raw counter deltas between two times. Never goes through `rate()`: its stretching to the
+//! window's edges makes fractions of events, and it loses the first events of a new series.
+
+use std::collections::BTreeMap;
+
+use crate::indicator::health::Watched;
+use crate::indicator::reading::{Counts, Op};
+use crate::indicator::shape::{Quantile, Ratio};
+use crate::labels::{BUCKET_BOUND, Labels};
+use crate::selector::Selector;
+use crate::series::Series;
+
+/// What was counted, and whether it may be too little.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Counted {
+    pub(crate) counts: Counts,
+    pub(crate) reset: bool,
+}
+
+/// One counter's growth between two times.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Growth {
+    events: f64,
+    reset: bool,
+}
+
+/// The series of one selector and the times between which they are counted.
+pub(crate) struct Between<'b> {
+    pub(crate) prev_ms: i64,
+    pub(crate) at_ms: i64,
+    pub(crate) watched: &'b Watched,
+    pub(crate) series: &'b dyn Fn(&Selector) -> Vec<Series>,
+}
+
+impl Between<'_> {
+    /// Counts a share's events; `None` where no counter of the whole has a known start.
+    pub(crate) fn ratio(&self, ratio: &Ratio, op: Op) -> Option<Counted> {
+        let whole = self.sum(&ratio.whole)?;
+        let part = self.sum(&ratio.part).unwrap_or(Growth { events: 0.0, reset: false });
+        // Two counters of one target are not read at the same instant, so a part may lead.
+        let (total, part_events) = (whole.events.round(), part.events.round().min(whole.events));
+        let good_part = op.wants_more() != ratio.inverted;
+        let bad = if good_part { total - part_events } else { part_events };
+        let bad = events(bad);
+        Some(Counted {
+            counts: Counts { total: events(total), bad_least: bad, bad_most: bad },
+            reset: whole.reset || part.reset,
+        })
+    }
+
+    /// Counts observations above a limit, by bucket edges.
+    pub(crate) fn quantile(&self, quantile: &Quantile, limit: f64) -> Option<Counted> {
+        let mut histograms = BTreeMap::<Labels, Vec<(f64, Growth)>>::new();
+        for series in (self.series)(&quantile.buckets) {
+            let Ok(edge) = series.labels.get(BUCKET_BOUND).parse::<f64>() else { continue };
+            let Some(growth) = self.growth(&series) else { continue };
+            let of = series.labels.without(&[BUCKET_BOUND]);
+            histograms.entry(of).or_default().push((edge, growth));
+        }
+        let mut counted: Option<Counted> = None;
+        for buckets in histograms.values_mut() {
+            buckets.sort_by(|a, b| a.0.total_cmp(&b.0));
+            let Some((_, all)) = buckets.last().filter(|(edge, _)| *edge == f64::INFINITY) else {
+                continue;
+            };
+            let total = all.events;
+            let below = buckets.iter().filter(|(edge, _)| *edge <= limit).next_back();
+            let above = buckets.iter().find(|(edge, _)| *edge >= limit);
+            let over = |bucket: Option<&(f64, Growth)>| {
+                events(total - bucket.map_or(0.0, |(_, growth)| growth.events.min(total)))
+            };
+            let sum = counted.get_or_insert(Counted {
+                counts: Counts { total: 0, bad_least: 0, bad_most: 0 },
+                reset: false,
+            });
+            sum.counts.total += events(total);
+            sum.counts.bad_least += over(above);
+            sum.counts.bad_most += over(below);
+            sum.reset |= buckets.iter().any(|(_, growth)| growth.reset);
+        }
+        counted
+    }
+
+    fn sum(&self, selectors: &[Selector]) -> Option<Growth> {
+        let grown = selectors
+            .iter()
+            .flat_map(|selector| (self.series)(selector))
+            .filter_map(|series| self.growth(&series));
+        grown.fold(None, |sum: Option<Growth>, growth| {
+            let sum = sum.unwrap_or(Growth { events: 0.0, reset: false });
+            Some(Growth { events: sum.events + growth.events, reset: sum.reset || growth.reset })
+        })
+    }
+
+    /// Returns a counter's growth, or `None` where its start is unknown.
+    fn growth(&self, series: &Series) -> Option<Growth> {
+        let seen = |s: &&crate::series::Sample| !s.is_stale() && !s.v.is_nan();
+        let samples: Vec<_> =
+            series.samples.iter().filter(seen).filter(|s| s.t_ms <= self.at_ms).collect();
+        let split = samples.partition_point(|s| s.t_ms <= self.prev_ms);
+        let (before, inside) = samples.split_at(split);
+        let born_inside = series.created_ms.is_some_and(|ms| ms > self.prev_ms && ms <= self.at_ms);
+        let known_before = series.created_ms.is_some_and(|ms| ms >= self.prev_ms);
+        let mut growth = Growth { events: 0.0, reset: false };
+        let (mut last, mut last_ms) = match (before.last(), inside.first()) {
+            (Some(base), _) => (base.v, base.t_ms),
+            (None, None) => return None,
+            // Nothing of it was there at the window's start, although somebody looked: it was born
+            // inside, and a counter is born at zero.
+            (None, Some(first)) if known_before || self.watched.has(&series.labels) => {
+                (0.0, first.t_ms.min(self.prev_ms))
+            }
+            (None, Some(first)) if inside.len() > 1 => (first.v, first.t_ms),
+            (None, Some(_)) => return None,
+        };
+        for sample in inside {
+            // A restart shows as a lower value, or by the time at which the counter was made.
+            let remade = !before.is_empty()
+                && born_inside
+                && series.created_ms.is_some_and(|ms| last_ms < ms && ms <= sample.t_ms);
+            if sample.v < last || remade {
+                growth.reset = true;
+                last = 0.0;
+            }
+            growth.events += sample.v - last;
+            (last, last_ms) = (sample.v, sample.t_ms);
+        }
+        Some(growth)
+    }
+}
+
+fn events(count: f64) -> u64 {
+    // The cast saturates: a negative count, which only unlike reads can make, becomes zero.
+    count.round() as u64
+}

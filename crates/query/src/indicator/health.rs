@@ -1,0 +1,121 @@
+//! Owns the question whether the data behind an indicator is there, fresh and whole.
+
+use std::collections::BTreeMap;
+
+use crate::indicator::reading::Gap;
+use crate::labels::Labels;
+use crate::selector::Selector;
+use crate::series::{LOOKBACK_MS, Series, Storage};
+
+/// The metric by which a source says whether a target answered.
+const UP: &str = "up";
+/// A source slower than the judge's step is late after this many of its own intervals.
+const LATE_INTERVALS: f64 = 1.5;
+
+/// Which target a series comes from.
+type Target = (String, String);
+
+/// The targets that were being read at the window's start.
+#[derive(Debug, Default)]
+pub(crate) struct Watched(Vec<Target>);
+
+impl Watched {
+    /// Tells whether the target of a series was being read.
+    pub(crate) fn has(&self, labels: &Labels) -> bool {
+        self.0.contains(&target(labels))
+    }
+}
+
+/// What is known of the data's presence.
+#[derive(Debug)]
+pub(crate) struct Health {
+    pub(crate) watched: Watched,
+    pub(crate) gap: Option<Gap>,
+}
+
+#[derive(Default)]
+struct Seen {
+    series: usize,
+    ended: usize,
+    newest_ms: Option<i64>,
+    before: bool,
+    spacing_ms: Option<i64>,
+}
+
+/// Looks at the series behind an indicator between two times.
+pub(crate) fn health(
+    storage: &dyn Storage,
+    selectors: &[Selector],
+    prev_ms: i64,
+    at_ms: i64,
+) -> Health {
+    let from_ms = prev_ms.saturating_sub(LOOKBACK_MS);
+    let mut targets = BTreeMap::<Target, Seen>::new();
+    for selector in selectors {
+        for series in storage.select(selector, from_ms, at_ms) {
+            targets.entry(target(&series.labels)).or_default().note(&series, prev_ms);
+        }
+    }
+    let ups = storage.select(&Selector::metric(UP), from_ms, at_ms);
+    let mut watched: Vec<Target> =
+        targets.iter().filter(|(_, seen)| seen.before).map(|(target, _)| target.clone()).collect();
+    let was_up = |up: &Series| {
+        up.samples.iter().rev().find(|s| s.t_ms <= prev_ms).is_some_and(|s| s.v == 1.0)
+    };
+    watched.extend(ups.iter().filter(|up| was_up(up)).map(|up| target(&up.labels)));
+    Health { watched: Watched(watched), gap: gap(&targets, &ups, prev_ms, at_ms) }
+}
+
+fn gap(targets: &BTreeMap<Target, Seen>, ups: &[Series], prev_ms: i64, at_ms: i64) -> Option<Gap> {
+    if targets.is_empty() {
+        // A target that is down before it ever had the metric is absent, not merely without data.
+        let only_down = !ups.is_empty() && ups.iter().all(down);
+        return Some(if only_down { Gap::AbsentTarget } else { Gap::NoData });
+    }
+    let is_down = |of: &Target| ups.iter().any(|up| target(&up.labels) == *of && down(up));
+    if targets.iter().any(|(of, seen)| is_down(of) || seen.ended == seen.series) {
+        return Some(Gap::AbsentTarget);
+    }
+    let age = |seen: &Seen| seen.late(prev_ms, at_ms);
+    targets.values().filter_map(age).max().map(|age_ms| Gap::Stale { age_ms })
+}
+
+fn down(up: &Series) -> bool {
+    up.samples.last().is_some_and(|s| s.v == 0.0)
+}
+
+fn target(labels: &Labels) -> Target {
+    (labels.get("job").to_owned(), labels.get("instance").to_owned())
+}
+
+impl Seen {
+    fn note(&mut self, series: &Series, prev_ms: i64) {
+        self.series += 1;
+        self.ended += usize::from(series.samples.last().is_some_and(|s| s.is_stale()));
+        let alive = || series.samples.iter().filter(|s| !s.is_stale());
+        self.newest_ms = self.newest_ms.max(alive().next_back().map(|s| s.t_ms));
+        self.before |= alive().next().is_some_and(|s| s.t_ms <= prev_ms);
+        let times: Vec<i64> = alive().map(|s| s.t_ms).collect();
+        let mut gaps: Vec<i64> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        gaps.sort_unstable();
+        let median = gaps.get(gaps.len() / 2).copied();
+        self.spacing_ms = match (self.spacing_ms, median) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        };
+    }
+
+    /// Returns the newest sample's age where there should have been a newer one.
+    fn late(&self, prev_ms: i64, at_ms: i64) -> Option<i64> {
+        let newest_ms = self.newest_ms?;
+        if newest_ms > prev_ms {
+            return None;
+        }
+        let age_ms = at_ms - newest_ms;
+        let slower_than_judge = self.spacing_ms.filter(|spacing| *spacing > at_ms - prev_ms);
+        match slower_than_judge {
+            Some(spacing) if age_ms as f64 <= spacing as f64 * LATE_INTERVALS => None,
+            _ => Some(age_ms),
+        }
+    }
+}
