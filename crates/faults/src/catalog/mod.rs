@@ -19,4 +19,12 @@ pub fn find(name: &str) -> Option<&'static Entry> {
 }
 
 // gen:begin catalog
+pub mod process_pause;
+
+/// Every fault, by name.
+pub static ALL: &[Entry] = &[Entry {
+    fault: process_pause::FAULT,
+    #[cfg(feature = "effects")]
+    effect: process_pause::effect::EFFECT,
+}];
 // gen:end

@@ -1,0 +1,180 @@
+//! Processes that cannot be mistaken for another: identity, state, signals.
+
+use crate::effect::EffectError;
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use squall_wire::identity::ProcessIdentity;
+use std::fs;
+use std::os::fd::OwnedFd;
+
+/// What `/proc/PID/stat` says of a process or a thread.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stat {
+    /// `comm`, at most 15 bytes.
+    pub name: String,
+    /// The state letter: `R`, `S`, `D`, `T` stopped, `t` traced, `Z` dead.
+    pub state: char,
+    /// The parent.
+    pub parent: u32,
+    /// User and system time in clock ticks.
+    pub cpu_ticks: u64,
+    /// When it started, in clock ticks since boot.
+    pub start_ticks: u64,
+}
+
+/// Reads a process; `None` when it is gone.
+pub fn stat(pid: u32) -> Option<Stat> {
+    parse_stat(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
+}
+
+/// The name may hold spaces and parentheses, so fields are counted from the last one.
+pub(crate) fn parse_stat(line: &str) -> Option<Stat> {
+    let (open, close) = (line.find('(')?, line.rfind(')')?);
+    let name = line.get(open + 1..close)?.to_owned();
+    let fields: Vec<&str> = line.get(close + 1..)?.split_ascii_whitespace().collect();
+    // The first field after the name is number 3 of proc(5).
+    let number = |at: usize| fields.get(at - 3)?.parse::<u64>().ok();
+    Some(Stat {
+        name,
+        state: fields.first()?.chars().next()?,
+        parent: u32::try_from(number(4)?).ok()?,
+        cpu_ticks: number(14)?.saturating_add(number(15)?),
+        start_ticks: number(22)?,
+    })
+}
+
+/// Who a pid is now.
+pub fn identity(pid: u32) -> Option<ProcessIdentity> {
+    let stat = stat(pid).filter(|stat| stat.state != 'Z')?;
+    Some(ProcessIdentity { pid, start_ticks: stat.start_ticks })
+}
+
+/// The states of all threads of a process.
+pub fn thread_states(pid: u32) -> Vec<char> {
+    let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else { return Vec::new() };
+    let state = |entry: fs::DirEntry| {
+        let line = fs::read_to_string(entry.path().join("stat")).ok()?;
+        Some(parse_stat(&line)?.state)
+    };
+    threads.flatten().filter_map(state).collect()
+}
+
+/// All processes that can be read, with their pids.
+pub fn all() -> Vec<(u32, Stat)> {
+    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
+    let pid = |entry: fs::DirEntry| entry.file_name().to_str()?.parse::<u32>().ok();
+    entries.flatten().filter_map(pid).filter_map(|pid| Some((pid, stat(pid)?))).collect()
+}
+
+/// The descendants of a process, parents first.
+pub fn descendants(root: u32) -> Vec<ProcessIdentity> {
+    let all = all();
+    let mut found = vec![root];
+    let mut at = 0;
+    let mut out = Vec::new();
+    while let Some(&parent) = found.get(at) {
+        for (pid, stat) in all.iter().filter(|(_, stat)| stat.parent == parent) {
+            // A process cannot be its own ancestor, but procfs is not read in one moment.
+            if !found.contains(pid) && stat.state != 'Z' {
+                found.push(*pid);
+                out.push(ProcessIdentity { pid: *pid, start_ticks: stat.start_ticks });
+            }
+        }
+        at += 1;
+    }
+    out
+}
+
+/// Who traces a process, if anyone.
+pub fn tracer(pid: u32) -> Option<u32> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("TracerPid:"))?;
+    line.trim().parse().ok().filter(|&tracer| tracer != 0)
+}
+
+/// The words of a command line.
+pub fn command_line(pid: u32) -> Vec<String> {
+    let bytes = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    let words = bytes.split(|byte| *byte == 0).filter(|word| !word.is_empty());
+    words.map(|word| String::from_utf8_lossy(word).into_owned()).collect()
+}
+
+/// A descriptor of exactly one process: signals through it never reach a reused pid.
+#[derive(Debug)]
+pub struct Handle {
+    process: ProcessIdentity,
+    descriptor: OwnedFd,
+}
+
+impl Handle {
+    /// Opens a process that is still the one meant.
+    ///
+    /// # Errors
+    /// [`EffectError::TargetGone`] when it ended or the pid is another process now.
+    pub fn open(process: ProcessIdentity) -> Result<Handle, EffectError> {
+        let pid = i32::try_from(process.pid).ok().and_then(Pid::from_raw);
+        let pid = pid.ok_or(EffectError::TargetGone)?;
+        let descriptor = match pidfd_open(pid, PidfdFlags::empty()) {
+            Ok(descriptor) => descriptor,
+            Err(rustix::io::Errno::SRCH | rustix::io::Errno::INVAL) => {
+                return Err(EffectError::TargetGone);
+            }
+            Err(error) => return Err(system("open the process")(error.into())),
+        };
+        // Checked after opening: what the descriptor holds can no longer change.
+        match identity(process.pid) {
+            Some(found) if found == process => Ok(Handle { process, descriptor }),
+            _ => Err(EffectError::TargetGone),
+        }
+    }
+
+    /// The process.
+    pub fn process(&self) -> ProcessIdentity {
+        self.process
+    }
+
+    /// Sends a signal.
+    ///
+    /// # Errors
+    /// [`EffectError::TargetGone`] when it ended meanwhile.
+    pub fn signal(&self, signal: Signal) -> Result<(), EffectError> {
+        match pidfd_send_signal(&self.descriptor, signal) {
+            Ok(()) => Ok(()),
+            Err(rustix::io::Errno::SRCH) => Err(EffectError::TargetGone),
+            Err(error) => Err(system("send a signal")(error.into())),
+        }
+    }
+}
+
+/// Names the step that failed.
+pub(crate) fn system(step: &'static str) -> impl FnOnce(std::io::Error) -> EffectError {
+    move |source| EffectError::System { step, source }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
+    use super::*;
+
+    #[test]
+    fn a_name_with_spaces_and_parentheses_is_read() {
+        let tail = "1 7 7 0 -1 4194560 1 2 3 4 50 8 0 0 20 0 1 0 987654 1 2 3";
+        let stat = parse_stat(&format!("42 (a) b (c)) S {tail}")).unwrap();
+        assert_eq!(stat.name, "a) b (c)");
+        assert_eq!((stat.state, stat.parent, stat.cpu_ticks), ('S', 1, 58));
+        assert_eq!(stat.start_ticks, 987_654);
+        assert_eq!(parse_stat("42 (x"), None);
+        assert_eq!(parse_stat(""), None);
+    }
+
+    #[test]
+    fn another_start_time_is_another_process() {
+        let own = identity(std::process::id()).unwrap();
+        assert!(Handle::open(own).is_ok());
+        let other = ProcessIdentity { start_ticks: own.start_ticks + 1, ..own };
+        assert!(matches!(Handle::open(other), Err(EffectError::TargetGone)));
+        assert!(matches!(
+            Handle::open(ProcessIdentity { pid: 0, start_ticks: 0 }),
+            Err(EffectError::TargetGone)
+        ));
+    }
+}

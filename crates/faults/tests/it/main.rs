@@ -1,0 +1,6 @@
+//! The catalogue on a real kernel. Tests that need root print SKIP and pass without it.
+#![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
+
+mod bench;
+mod catalog;
+mod process_pause;
