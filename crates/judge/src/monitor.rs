@@ -242,6 +242,7 @@ mod tests {
             name: "order success".into(),
             bound: 0.995,
             at_least: true,
+            strict: false,
             bad_share: Some(0.005),
             is_share: true,
         }

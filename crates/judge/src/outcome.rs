@@ -193,6 +193,7 @@ mod tests {
             name: "order success".into(),
             bound: 1.0 - bad_share,
             at_least: true,
+            strict: false,
             bad_share: Some(bad_share),
             is_share: true,
         }
@@ -203,6 +204,7 @@ mod tests {
             name: "queue".into(),
             bound: 10.0,
             at_least: false,
+            strict: false,
             bad_share: None,
             is_share: false,
         }

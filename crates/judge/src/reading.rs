@@ -91,6 +91,8 @@ pub struct Indicator {
     pub bound: f64,
     /// True where values must be at least the bound, false where at most.
     pub at_least: bool,
+    /// True where the bound itself is outside (`<`, `>`).
+    pub strict: bool,
     /// The share of bad events that is allowed, where events can be counted.
     pub bad_share: Option<f64>,
     /// True where values are shares of the counted events themselves.
@@ -100,7 +102,12 @@ pub struct Indicator {
 impl Indicator {
     /// Tells whether a value keeps the bound. NaN never does.
     pub fn inside(&self, value: f64) -> bool {
-        if self.at_least { value >= self.bound } else { value <= self.bound }
+        match (self.at_least, self.strict) {
+            (true, false) => value >= self.bound,
+            (false, false) => value <= self.bound,
+            (true, true) => value > self.bound,
+            (false, true) => value < self.bound,
+        }
     }
 }
 

@@ -49,9 +49,12 @@ impl Recovery {
         let seen = self.watch.sample(readings);
         let has_number = |s: Status| matches!(s, Status::Inside | Status::Outside);
         self.progress.had_data |= seen.each.iter().any(|judged| has_number(judged.status));
-        let quiet = |s: Status| matches!(s, Status::Inside | Status::Empty);
-        if !seen.each.iter().all(|judged| quiet(judged.status)) {
-            // A relapse: what was seen before it proves nothing.
+        if seen.strike.is_some() {
+            self.proofs.iter_mut().for_each(Proof::reset);
+        }
+        if seen.end.is_some() {
+            // A relapse by the same rule that ends a run, or silence: what was seen before it
+            // proves nothing. One anomalous sample is within the rule's noise.
             self.proofs.iter_mut().for_each(Proof::reset);
             self.progress.inside_ms = None;
             self.progress.confirmed_ms = None;
@@ -60,7 +63,7 @@ impl Recovery {
         if seen.all_inside() {
             self.progress.inside_ms.get_or_insert(after_ms);
         }
-        if self.progress.inside_ms.is_some() {
+        if self.progress.inside_ms.is_some() && seen.strike.is_none() {
             self.proofs.iter_mut().zip(readings).for_each(|(p, r)| p.sample(r.data()));
             if self.proofs.iter().all(|p| p.is_enough(self.alpha)) {
                 self.progress.confirmed_ms.get_or_insert(after_ms);
@@ -142,6 +145,7 @@ mod tests {
             name: "orders".into(),
             bound: bad_share.map_or(10.0, |m| 1.0 - m),
             at_least: bad_share.is_some(),
+            strict: false,
             bad_share,
             is_share: bad_share.is_some(),
         };
@@ -177,19 +181,21 @@ mod tests {
     }
 
     #[test]
-    fn a_relapse_or_a_gap_starts_it_anew() {
+    fn a_relapse_or_silence_starts_it_anew() {
         let mut recovery = recovery(None);
         let mut say = |at, reading| {
             recovery.sample(at, &[reading]);
             (recovery.progress().inside_ms, recovery.progress().confirmed_ms)
         };
         assert_eq!(say(1, Reading::of(1.0)), (Some(1), None));
-        assert_eq!(say(2, Reading::of(50.0)), (None, None));
-        assert_eq!(say(3, Reading::of(1.0)), (Some(3), None));
-        assert_eq!(say(4, Reading::missing("gone")), (None, None));
-        assert_eq!(say(5, Reading::of(1.0)), (Some(5), None));
-        assert_eq!(say(6, Reading::of(1.0)), (Some(5), None));
-        assert_eq!(say(7, Reading::of(1.0)), (Some(5), Some(7)));
+        assert_eq!(say(2, Reading::of(50.0)), (Some(1), None), "one is noise");
+        assert_eq!(say(3, Reading::of(50.0)), (None, None));
+        assert_eq!(say(4, Reading::of(1.0)), (Some(4), None));
+        assert_eq!(say(5, Reading::missing("gone")), (Some(4), None));
+        assert_eq!(say(6, Reading::missing("gone")), (None, None));
+        assert_eq!(say(7, Reading::of(1.0)), (Some(7), None));
+        assert_eq!(say(8, Reading::of(1.0)), (Some(7), None));
+        assert_eq!(say(9, Reading::of(1.0)), (Some(7), Some(9)));
     }
 
     #[test]
