@@ -1,2 +1,56 @@
-//! The project's own tool: demo, test, gen, tidy, bench, dist.
-fn main() {}
+//! The project's own tool: one verb a file. It depends on one package, so that the first line of
+//! output comes within seconds of a fresh clone.
+
+#![forbid(unsafe_code)]
+
+mod bench;
+mod command;
+mod demo;
+mod dist;
+mod gen_lists;
+mod setup;
+mod test;
+mod tidy;
+mod tree;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+usage: cargo xtask VERB
+
+  demo           builds Squall and the shop, runs one experiment twice: refuted, then held
+  test [LAYER]   every test this machine can run, or one layer
+  tidy           the rules of the house that a machine can check
+  gen [KIND]     rewrites the generated lists, or the one; --check says which are stale
+  bench [NAME]   the figures of bench/README.md
+  dist           the release binary, with its size";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = args.iter().map(String::as_str).collect();
+    let outcome = match words.as_slice() {
+        ["demo"] => demo::run(),
+        ["demo-sweep"] => demo::sweep(),
+        ["test"] => test::run(None),
+        ["test", layer] => test::run(Some(layer)),
+        ["tidy"] => tidy::run(),
+        ["gen"] => gen_lists::run(gen_lists::Mode::Write, None),
+        ["gen", "--check"] => gen_lists::run(gen_lists::Mode::Check, None),
+        ["gen", kind] => gen_lists::run(gen_lists::Mode::Write, Some(kind)),
+        ["bench"] => bench::run(None),
+        ["bench", name] => bench::run(Some(name)),
+        ["dist"] => dist::run(),
+        [] | ["help" | "--help" | "-h"] => {
+            println!("{USAGE}");
+            return ExitCode::SUCCESS;
+        }
+        _ => Err(format!("no such verb: {}\n{USAGE}", words.join(" "))),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("error: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! Runs other programs and turns their failure into one line that names them.
+
+use std::process::{Command, Stdio};
+
+/// Runs it with this terminal; a failure names the program and its exit code.
+pub(crate) fn run(command: &mut Command) -> Result<(), String> {
+    let status = command.status().map_err(|e| format!("{} did not start: {e}", line(command)))?;
+    if status.success() { Ok(()) } else { Err(format!("{}: {status}", line(command))) }
+}
+
+/// Runs it and returns its stdout; a failure carries its stderr.
+pub(crate) fn read(command: &mut Command) -> Result<String, String> {
+    let output = command
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|e| format!("{} did not start: {e}", line(command)))?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        return Err(format!("{}: {}\n{}", line(command), output.status, said.trim_end()));
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// Whether it runs and succeeds, without a word.
+pub(crate) fn succeeds(program: &str, args: &[&str]) -> bool {
+    Command::new(program)
+        .args(args)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success())
+}
+
+/// The command as a person would type it.
+pub(crate) fn line(command: &Command) -> String {
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    words.map(|w| w.to_string_lossy().into_owned()).collect::<Vec<_>>().join(" ")
+}
+
+/// The cargo that runs this tool.
+pub(crate) fn cargo() -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(crate::tree::root());
+    command
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_names_the_program() {
+        let said = run(Command::new("false").arg("--all")).unwrap_err();
+        assert!(said.starts_with("false --all: "), "{said}");
+        let said = run(&mut Command::new("no-such-program-here")).unwrap_err();
+        assert!(said.contains("no-such-program-here did not start"), "{said}");
+        let said = read(Command::new("sh").args(["-c", "echo why >&2; exit 3"])).unwrap_err();
+        assert!(said.ends_with("why"), "{said}");
+    }
+
+    #[test]
+    fn output_is_read() {
+        assert_eq!(read(Command::new("echo").arg("x")), Ok("x\n".to_owned()));
+        assert!(succeeds("true", &[]) && !succeeds("false", &[]));
+    }
+}
