@@ -1,0 +1,30 @@
+//! Debian's Prometheus, scraping what a test tells it to, once a second.
+
+use crate::lab::Lab;
+use std::fmt::Write as _;
+use std::path::Path;
+
+/// The port it listens on in the lab.
+pub const PORT: u16 = 9090;
+
+/// Starts it and waits until it is ready.
+pub fn start(lab: &mut Lab, targets: &[u16]) {
+    let mut config =
+        String::from("global: {scrape_interval: 1s, scrape_timeout: 900ms}\nscrape_configs:\n");
+    for port in targets {
+        let _ = writeln!(
+            config,
+            "  - {{job_name: app-{port}, static_configs: [{{targets: ['127.0.0.1:{port}']}}]}}"
+        );
+    }
+    let file = lab.scratch().join("prometheus.yml");
+    std::fs::write(&file, config).expect("the configuration can be written");
+    let data = lab.scratch().join("prometheus");
+    let (config, data) = (
+        format!("--config.file={}", file.display()),
+        format!("--storage.tsdb.path={}", data.display()),
+    );
+    let listen = format!("--web.listen-address=127.0.0.1:{PORT}");
+    lab.start("prometheus", Path::new("/usr/bin/prometheus"), &[&config, &data, &listen]);
+    lab.wait_http(&format!("http://127.0.0.1:{PORT}/-/ready"));
+}

@@ -1,0 +1,4 @@
+//! The real kernel and real servers, one binary: modules are the systems and the promises.
+#![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
+
+mod podinfo_chain;
