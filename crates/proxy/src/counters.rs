@@ -181,3 +181,44 @@ fn nanos(time: Duration) -> u64 {
 fn prefix(path: &str) -> &str {
     &path[..path.floor_char_boundary(MAX_PATH_LEN)]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_bounded_and_sorted_by_how_often_they_came() {
+        let counters = Counters::default();
+        for n in 0..MAX_PATHS + 3 {
+            counters.request(&format!("/{n}"), false);
+        }
+        counters.request("/1", true);
+        counters.request(&"/长".repeat(100), false);
+        let seen = counters.snapshot();
+        assert_eq!((seen.paths.len(), seen.other_paths), (MAX_PATHS, 4));
+        assert_eq!(seen.paths[0], ("/1".to_owned(), 2));
+        assert_eq!((seen.requests, seen.matched), (MAX_PATHS as u64 + 5, 1));
+    }
+
+    #[test]
+    fn a_long_path_is_cut_at_a_character() {
+        assert_eq!(prefix(&"/长".repeat(100)).len(), 128);
+        assert_eq!(prefix(&"长".repeat(100)).len(), 126);
+        assert_eq!(prefix("/a"), "/a");
+    }
+
+    #[test]
+    fn the_histogram_bounds_what_most_messages_were_off_by() {
+        let counters = Counters::default();
+        let asked = Duration::from_millis(50);
+        assert_eq!(counters.snapshot().error_us_bound(0.5), None);
+        for off_us in [10, 50, 51, 900, 1_000_000] {
+            counters.held(asked, asked + Duration::from_micros(off_us));
+        }
+        let seen = counters.snapshot();
+        assert_eq!(seen.error_us, [2, 1, 0, 0, 1, 0, 0, 0, 0, 1]);
+        assert_eq!(seen.error_us_bound(0.4), Some(50));
+        assert_eq!(seen.error_us_bound(0.8), Some(1_000));
+        assert_eq!(seen.error_us_bound(1.0), None);
+    }
+}

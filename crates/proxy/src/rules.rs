@@ -389,3 +389,108 @@ fn lock(dice: &Mutex<StdRng>) -> MutexGuard<'_, StdRng> {
     // A panic while drawing leaves a generator that still draws.
     dice.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn check(pattern: &str, path: &str, expected: bool) {
+        assert_eq!(PathPattern::new(pattern).fits(path), expected, "{pattern} {path}");
+    }
+
+    #[test]
+    fn paths() {
+        check("/api/payment", "/api/payment", true);
+        check("/api/payment", "/api/payments", false);
+        check("/api/*", "/api/", true);
+        check("/api/*", "/api/a/b", true);
+        check("/api/*", "/ap", false);
+        check("/api/*/items", "/api/7/items", true);
+        check("/api/*/items", "/api/7/items/items", true);
+        check("/api/*/items", "/api/7/item", false);
+        check("*", "", true);
+        check("", "/", false);
+        check("/v?/x", "/v2/x", true);
+        check("/v?/x", "/v/x", false);
+        check("*.svc/订单", "/orders.svc/订单", true);
+    }
+
+    proptest! {
+        #[test]
+        fn a_star_takes_any_text(head in "[a-c]{0,4}", tail in "[a-c]{0,4}", mid in "[a-c]{0,6}") {
+            let path = format!("{head}{mid}{tail}");
+            let pattern = PathPattern::new(&format!("{head}*{tail}"));
+            prop_assert!(pattern.fits(&path));
+        }
+    }
+
+    #[test]
+    fn header_conditions() {
+        let exact = HeaderMatch::parse("X-Tenant = blue").unwrap();
+        assert!(exact.fits("x-tenant", b"blue") && !exact.fits("x-tenant", b"blue2"));
+        let prefix = HeaderMatch::parse("user-agent:Go-http=").unwrap();
+        assert!(prefix.fits("User-Agent", b"Go-http=2") && !prefix.fits("agent", b"Go-http=2"));
+        for bad in ["x-tenant", "=blue", ""] {
+            let error = HeaderMatch::parse(bad).unwrap_err();
+            assert_eq!(error, RuleError::Header { text: bad.to_owned() });
+        }
+    }
+
+    fn rule(share: f64, mean_s: u64) -> Rule {
+        let effect = Effect::Delay { mean: Duration::from_secs(mean_s), jitter: Duration::ZERO };
+        Rule { id: 3, matcher: Matcher::default(), share, side: Side::Request, effect }
+    }
+
+    #[test]
+    fn a_set_within_the_limits_is_armed_and_another_is_not() {
+        assert!(RuleSet::new(vec![rule(1.0, 600)], 0).is_ok());
+        let text = |rules| RuleSet::new(rules, 0).unwrap_err().to_string();
+        assert_eq!(text(vec![rule(1.5, 1)]), "arm rule 3: a share of 1.5 is not between 0 and 1");
+        assert_eq!(
+            text(vec![rule(f64::NAN, 1)]),
+            "arm rule 3: a share of NaN is not between 0 and 1"
+        );
+        assert_eq!(
+            text(vec![rule(1.0, 601)]),
+            "arm rule 3: a delay of 601s is beyond the limit of 600s"
+        );
+        assert_eq!(text(vec![rule(1.0, 1); 65]), "arm 65 rules: the limit is 64");
+    }
+
+    #[test]
+    fn the_first_rule_that_fits_decides_on_each_side() {
+        let rules = Rules::idle();
+        let none = |_: &mut dyn FnMut(&str, &[u8])| {};
+        let request = Request { method: "GET", path: "/a", headers: &none };
+        let now = BootTime(1_000);
+        assert!(!rules.decide(&request, now).matched);
+
+        let narrow = Matcher { path: Some(PathPattern::new("/b")), ..Matcher::default() };
+        let response = Rule { side: Side::Response, ..rule(1.0, 9) };
+        let list =
+            vec![Rule { matcher: narrow, ..rule(1.0, 1) }, rule(0.0, 2), rule(1.0, 3), response];
+        rules.arm(RuleSet::new(list, 0).unwrap(), BootTime(1_001));
+        let decision = rules.decide(&request, now);
+        assert!(decision.matched && decision.request.is_none());
+        assert_eq!(decision.response.unwrap().asked, Duration::from_secs(9));
+        assert!(!rules.decide(&request, BootTime(1_001)).matched, "expired");
+        rules.extend(BootTime(1_002));
+        assert!(rules.decide(&request, BootTime(1_001)).matched, "renewed");
+        rules.clear();
+        assert!(!rules.decide(&request, now).matched && !rules.armed(now));
+    }
+
+    #[test]
+    fn a_jitter_wider_than_the_mean_never_goes_below_zero() {
+        let effect =
+            Effect::Delay { mean: Duration::from_millis(1), jitter: Duration::from_millis(5) };
+        let mut dice = StdRng::seed_from_u64(1);
+        let drawn: Vec<_> = (0..500).map(|_| effect.draw(&mut dice)).collect();
+        assert!(drawn.iter().all(|delay| *delay <= Duration::from_millis(6)));
+        assert!(drawn.contains(&Duration::ZERO));
+    }
+}

@@ -274,7 +274,7 @@ async fn connection(plane: Arc<Plane>, mut client: TcpStream) {
 
 /// Serves one connection in its protocol; tells whether both directions ended well.
 async fn speak(
-    plane: &Plane,
+    plane: &Arc<Plane>,
     client: &mut TcpStream,
     upstream: &mut TcpStream,
 ) -> io::Result<bool> {

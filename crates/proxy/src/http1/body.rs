@@ -101,3 +101,67 @@ impl Chunk {
         Ok(Body::Chunked(next))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn taken(text: &str) -> Result<(usize, bool), Doubtful> {
+        let mut body = Body::Chunked(Chunk::START);
+        body.take(text.as_bytes()).map(|count| (count, body == Body::Done))
+    }
+
+    #[test]
+    fn chunks_are_followed_to_their_end() {
+        assert_eq!(taken("0\r\n\r\nGET"), Ok((5, true)));
+        assert_eq!(taken("5\r\nhello\r\n0\r\n\r\nGET"), Ok((15, true)));
+        assert_eq!(taken("A;x=\"y\"\r\n0123456789\r\n00\r\nSum: 1\r\n\r\n"), Ok((35, true)));
+        assert_eq!(taken("5\nhello\n0\n\n"), Ok((11, true)));
+        assert_eq!(taken("5\r\nhel"), Ok((6, false)));
+        assert_eq!(taken("\r\n"), Err(Doubtful));
+        assert_eq!(taken("x\r\n"), Err(Doubtful));
+        assert_eq!(taken("2\r\nhello"), Err(Doubtful));
+        assert_eq!(taken("fffffffffffffffff\r\n"), Err(Doubtful));
+        assert_eq!(taken(&format!("0;{}", "a".repeat(MAX_LINE))), Err(Doubtful));
+    }
+
+    proptest! {
+        #[test]
+        fn where_the_bytes_were_cut_does_not_matter(
+            chunks in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 1..40), 0..4),
+            cuts in proptest::collection::vec(1..30_usize, 0..20),
+        ) {
+            let mut bytes = Vec::new();
+            for chunk in &chunks {
+                bytes.extend(format!("{:x}\r\n", chunk.len()).into_bytes());
+                bytes.extend(chunk);
+                bytes.extend(b"\r\n");
+            }
+            bytes.extend(b"0\r\n\r\n");
+            let length = bytes.len();
+            bytes.extend(b"next");
+            let (mut body, mut rest, mut total) = (Body::Chunked(Chunk::START), &bytes[..], 0);
+            for cut in cuts.iter().chain([&bytes.len()]) {
+                let (now, later) = rest.split_at((*cut).min(rest.len()));
+                let count = body.take(now);
+                total += count.unwrap_or(usize::MAX);
+                if body == Body::Done {
+                    break;
+                }
+                rest = later;
+            }
+            prop_assert_eq!((total, body), (length, Body::Done));
+        }
+
+        #[test]
+        fn any_bytes_are_taken_at_most_once(bytes in proptest::collection::vec(any::<u8>(), 0..60)) {
+            let mut body = Body::Chunked(Chunk::START);
+            if let Ok(count) = body.take(&bytes) {
+                prop_assert!(count <= bytes.len());
+                prop_assert!(count == bytes.len() || body == Body::Done);
+            }
+        }
+    }
+}

@@ -250,3 +250,122 @@ fn content_length(value: &[u8]) -> Option<u64> {
     let digits = !value.is_empty() && value.iter().all(u8::is_ascii_digit);
     std::str::from_utf8(value).ok().filter(|_| digits)?.parse().ok()
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn found(kind: Kind, bytes: &[u8]) -> Found {
+        HeadScan::default().find(kind, bytes)
+    }
+
+    #[test]
+    fn requests_are_found_and_others_given_up_early() {
+        let check = |text: &str, expected| {
+            assert_eq!(found(Kind::Request, text.as_bytes()), expected, "{text:?}");
+        };
+        check("", Found::More);
+        check("G", Found::More);
+        check("\r\n\r\nGET / HTTP/1.1\r\n\r\nrest", Found::Head(22));
+        check("GET / HTTP/1.1\r\nA: b\r\n\r\n", Found::Head(24));
+        check("GET / HTTP/1.1\nA: b\n\nx", Found::Head(21));
+        check("GET / HTTP/1.1\r\nA: b\r\n\r", Found::More);
+        check("get foo\r\n", Found::NotHttp);
+        check("GET /\r\n", Found::NotHttp);
+        check("PING\r\n", Found::NotHttp);
+        check("*1\r\n", Found::NotHttp);
+        check("\u{16}\u{3}\u{1}", Found::NotHttp);
+        check("GET / HTTP/2.0\r\n", Found::NotHttp);
+        check("GET  / HTTP/1.1\r\n", Found::NotHttp);
+        check(&"A".repeat(33), Found::NotHttp);
+        check(&format!("GET /{}", "a".repeat(MAX_HEAD)), Found::NotHttp);
+    }
+
+    #[test]
+    fn responses_are_found() {
+        let check = |text: &str, expected| {
+            assert_eq!(found(Kind::Response, text.as_bytes()), expected, "{text:?}");
+        };
+        check("HTTP/1.1 200 OK\r\n\r\n", Found::Head(19));
+        check("HTTP/1.0 200\r\n\r\n", Found::Head(16));
+        check("HTTP", Found::More);
+        check("HTTP/2 200\r\n", Found::NotHttp);
+        check("HTTP/1.1 20x OK\r\n", Found::NotHttp);
+        check("220 mail", Found::NotHttp);
+    }
+
+    proptest! {
+        #[test]
+        fn where_the_bytes_were_cut_does_not_matter(
+            text in "[ -~]{0,12}|GET /x HTTP/1.1\r?\n([A-Za-z-]{1,5}: [ -~]{0,8}\r?\n){0,3}(\r?\n)?",
+            cuts in proptest::collection::vec(1..20_usize, 0..6),
+        ) {
+            let bytes = text.as_bytes();
+            let whole = found(Kind::Request, bytes);
+            let (mut scan, mut end, mut last) = (HeadScan::default(), 0, Found::More);
+            for cut in cuts.iter().chain([&bytes.len()]) {
+                end = (end + cut).min(bytes.len());
+                last = scan.find(Kind::Request, &bytes[..end]);
+                if last != Found::More {
+                    break;
+                }
+            }
+            // In pieces a wrong start may be noticed earlier, never anything else.
+            prop_assert!(last == whole, "{last:?} {whole:?}");
+        }
+
+        #[test]
+        fn no_bytes_make_the_reader_panic(bytes in proptest::collection::vec(any::<u8>(), 0..80)) {
+            let _ = found(Kind::Request, &bytes);
+            let _ = found(Kind::Response, &bytes);
+            let _ = RequestHead::read(&bytes);
+            let _ = ResponseHead::read(&bytes);
+        }
+    }
+
+    fn request(lines: &str) -> Option<Length> {
+        let head = format!("POST /a HTTP/1.1\r\n{lines}\r\n");
+        RequestHead::read(head.as_bytes()).map(|head| head.length)
+    }
+
+    #[test]
+    fn lengths_that_two_readers_could_take_differently_are_doubtful() {
+        assert_eq!(request(""), Some(Length::Unsaid));
+        assert_eq!(request("content-LENGTH: 12 \r\n"), Some(Length::Bytes(12)));
+        assert_eq!(request("Transfer-Encoding: Chunked\r\n"), Some(Length::Chunked));
+        let twice = "Content-Length: 1\r\nContent-Length: 1\r\n";
+        assert_eq!(request(twice), Some(Length::Bytes(1)));
+        for doubtful in [
+            "Content-Length: 1\r\nContent-Length: 2\r\n",
+            "Content-Length: 1\r\nTransfer-Encoding: chunked\r\n",
+            "Transfer-Encoding: chunked\r\nContent-Length: 1\r\n",
+            "Transfer-Encoding: gzip, chunked\r\n",
+            "Content-Length: +1\r\n",
+            "Content-Length: 99999999999999999999\r\n",
+            "Content-Length:\r\n",
+        ] {
+            assert_eq!(request(doubtful), Some(Length::Doubtful), "{doubtful}");
+        }
+        for no_header in ["Content-Length : 1\r\n", " folded\r\n", "nothing\r\n", ": a\r\n"] {
+            assert_eq!(request(no_header), None, "{no_header}");
+        }
+        let old = RequestHead::read(b"GET / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n");
+        assert_eq!(old.unwrap().length, Length::Doubtful);
+    }
+
+    #[test]
+    fn targets_have_paths() {
+        let check = |target: &str, path: &str| assert_eq!(path_of(target), path);
+        check("/a/b?c=/d", "/a/b");
+        check("/", "/");
+        check("*", "*");
+        check("http://shop.test:80/a?b", "/a");
+        check("http://shop.test", "/");
+        check("/go?to=http://x/y", "/go");
+        check("db:5432", "db:5432");
+    }
+}

@@ -5,4 +5,5 @@ mod bytes_kept;
 mod delays;
 mod ends;
 mod http1;
+mod http2;
 mod stand;
