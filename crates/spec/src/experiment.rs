@@ -1,5 +1,6 @@
 //! The experiment file as types; how text becomes them is `read`'s knowledge.
 
+use crate::diagnostic::Diagnostic;
 use crate::spanned::{Spanned, SpannedMap};
 use crate::units::{Duration, Expect, Rate};
 use crate::window::Window;
@@ -68,7 +69,7 @@ pub enum SignalSpec {
         url: Spanned<String>,
     },
     /// The open-loop generator sends requests and counts what comes back.
-    Traffic(Traffic),
+    Traffic(Box<Traffic>),
 }
 
 impl SignalSpec {
@@ -184,6 +185,15 @@ pub struct FaultUse<'s> {
     pub where_: &'s SpannedMap,
     /// The `with` block.
     pub with: &'s SpannedMap,
+}
+
+/// Checks that need to know more than the language: the catalogue of faults, the query language.
+pub trait Checks {
+    /// Checks one use of a fault.
+    fn fault(&self, used: &FaultUse<'_>) -> Vec<Diagnostic>;
+
+    /// Checks one query of the steady state.
+    fn query(&self, query: &Spanned<String>) -> Vec<Diagnostic>;
 }
 
 /// Whom a fault acts on.

@@ -17,7 +17,7 @@ mod yaml;
 
 pub use diagnostic::{Code, Diagnostic, Level, LineIndex, Position, Span};
 pub use experiment::{
-    Abort, Budget, Experiment, FaultUse, HttpVersion, Metadata, Radius, Recovery, Selector,
+    Abort, Budget, Checks, Experiment, FaultUse, HttpVersion, Metadata, Radius, Recovery, Selector,
     SignalSpec, SliSpec, Spec, Step, TargetSpec, Traffic, TrafficPhase,
 };
 pub use policy::{Policy, Protected, Rule};

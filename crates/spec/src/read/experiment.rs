@@ -3,7 +3,8 @@
 use super::walk::{Fields, Walk};
 use crate::diagnostic::{Code, Diagnostic, Span, has_error, in_file_order};
 use crate::experiment::{
-    API_VERSION, Abort, Budget, Experiment, FaultUse, Metadata, Radius, Recovery, Spec, Step,
+    API_VERSION, Abort, Budget, Checks, Experiment, FaultUse, Metadata, Radius, Recovery, Spec,
+    Step,
 };
 use crate::spanned::Spanned;
 use crate::units::Duration;
@@ -53,18 +54,28 @@ const SPEC_KEYS: [&str; 10] = [
 
 /// Reads an experiment file; there is none when any diagnostic is an error.
 pub fn parse_experiment(text: &str) -> (Option<Experiment>, Vec<Diagnostic>) {
-    check_experiment(text, &|_| Vec::new())
+    check_experiment(text, &LanguageOnly)
 }
 
-/// Reads an experiment file and lets the catalogue check each use of a fault, so that one look
-/// shows everything wrong with the file, in its order.
-pub fn check_experiment(
-    text: &str,
-    check_fault: &dyn Fn(&FaultUse<'_>) -> Vec<Diagnostic>,
-) -> (Option<Experiment>, Vec<Diagnostic>) {
+/// Nothing beyond the language is checked.
+struct LanguageOnly;
+
+impl Checks for LanguageOnly {
+    fn fault(&self, _used: &FaultUse<'_>) -> Vec<Diagnostic> {
+        Vec::new()
+    }
+
+    fn query(&self, _query: &Spanned<String>) -> Vec<Diagnostic> {
+        Vec::new()
+    }
+}
+
+/// Reads an experiment file and lets others check its faults and queries, so that one look shows
+/// everything wrong with the file, in its order.
+pub fn check_experiment(text: &str, checks: &dyn Checks) -> (Option<Experiment>, Vec<Diagnostic>) {
     let (root, diagnostics) = yaml::read(text);
     let mut walk = Walk::new(text, diagnostics);
-    let experiment = root.and_then(|root| walk.experiment(&root, check_fault));
+    let experiment = root.and_then(|root| walk.experiment(&root, checks));
     let diagnostics = in_file_order(walk.diagnostics);
     (experiment.filter(|_| !has_error(&diagnostics)), diagnostics)
 }
@@ -124,20 +135,16 @@ impl Walk<'_> {
         Some(Metadata { name, labels })
     }
 
-    fn experiment(
-        &mut self,
-        root: &Node,
-        check_fault: &dyn Fn(&FaultUse<'_>) -> Vec<Diagnostic>,
-    ) -> Option<Experiment> {
+    fn experiment(&mut self, root: &Node, checks: &dyn Checks) -> Option<Experiment> {
         let envelope = self.envelope(root, "Experiment", &SPEC_KEYS)?;
         let body = envelope.body?;
         let example = "hypothesis: Orders keep succeeding while a payment is slow.";
         let hypothesis = self.required_text(&body, "hypothesis", example);
         let signals = self.signals(&body);
-        let steady_state = self.steady_state(&body);
+        let steady_state = self.steady_state(&body, checks);
         let baseline = self.duration_or(&body, "baseline", BASELINE, BASELINE_LIMIT);
         let abort = self.abort(&body);
-        let method = self.method(&body, check_fault);
+        let method = self.method(&body, checks);
         let recovery = self.recovery(&body);
         let window = self.window(&body);
         let radius = self.radius(&body);

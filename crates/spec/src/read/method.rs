@@ -1,8 +1,7 @@
 //! The `method` list: which fault, on whom, for how long.
 
 use super::walk::{Fields, Walk};
-use crate::diagnostic::Diagnostic;
-use crate::experiment::{FaultUse, Step};
+use crate::experiment::{Checks, FaultUse, Step};
 use crate::spanned::Spanned;
 use crate::units::Duration;
 use crate::yaml::Node;
@@ -18,24 +17,16 @@ const LEASE_LIMIT: (Duration, &str) =
 
 impl Walk<'_> {
     /// Reads the steps; at least one. The catalogue checks each use of a fault, broken or not.
-    pub(super) fn method(
-        &mut self,
-        body: &Fields<'_>,
-        check_fault: &dyn Fn(&FaultUse<'_>) -> Vec<Diagnostic>,
-    ) -> Vec<Step> {
+    pub(super) fn method(&mut self, body: &Fields<'_>, checks: &dyn Checks) -> Vec<Step> {
         let example = "method: [{fault: http.delay, target: {…}, with: {…}, hold: 60s}]";
         let Some(items) = self.filled_list(body, "method", example) else {
             return Vec::new();
         };
-        let step = |item| self.step(item, check_fault);
+        let step = |item| self.step(item, checks);
         items.iter().filter_map(step).collect()
     }
 
-    fn step(
-        &mut self,
-        item: &Node,
-        check_fault: &dyn Fn(&FaultUse<'_>) -> Vec<Diagnostic>,
-    ) -> Option<Step> {
+    fn step(&mut self, item: &Node, checks: &dyn Checks) -> Option<Step> {
         let fields = self.fields(item, item.span, &STEP_KEYS)?;
         let fault = self.required_text(&fields, "fault", "fault: http.delay");
         let target = self
@@ -45,7 +36,7 @@ impl Walk<'_> {
         let with = self.map(&fields, "with");
         if let Some(fault) = &fault {
             let used = FaultUse { fault, where_: &where_, with: &with };
-            self.diagnostics.extend(check_fault(&used));
+            self.diagnostics.extend(checks.fault(&used));
         }
         let hold = self
             .required(&fields, "hold", "hold: 60s")

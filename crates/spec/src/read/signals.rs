@@ -96,7 +96,7 @@ impl Walk<'_> {
         let signal = match source.key.as_str() {
             "scrape" => SignalSpec::Scrape { url: self.address(&source.value)? },
             "prometheus" => SignalSpec::Prometheus { url: self.address(&source.value)? },
-            _ => SignalSpec::Traffic(self.traffic(source)?),
+            _ => SignalSpec::Traffic(Box::new(self.traffic(source)?)),
         };
         Some(Spanned::new(signal, source.key_span))
     }

@@ -2,7 +2,7 @@
 
 use super::walk::{Fields, Walk};
 use crate::diagnostic::{Code, Diagnostic};
-use crate::experiment::{SliSpec, Step};
+use crate::experiment::{Checks, SliSpec, Step};
 use crate::spanned::Spanned;
 use crate::units::{Duration, Expect, Op, Quantity, Share};
 use crate::yaml::Node;
@@ -19,14 +19,14 @@ const BASELINE_SHORT: Code = Code::warning("S312");
 
 impl Walk<'_> {
     /// Reads the indicators; at least one, no two of one name.
-    pub(super) fn steady_state(&mut self, body: &Fields<'_>) -> Vec<SliSpec> {
+    pub(super) fn steady_state(&mut self, body: &Fields<'_>, checks: &dyn Checks) -> Vec<SliSpec> {
         let example = "steadyState: [{name: …, query: …, expect: \">= 99.95%\"}]";
         let Some(items) = self.filled_list(body, "steadyState", example) else {
             return Vec::new();
         };
         // Names are compared even where the rest of an indicator is broken.
         let mut names = Vec::new();
-        let sli = |item| self.sli(item, &mut names);
+        let sli = |item| self.sli(item, &mut names, checks);
         let slis = items.iter().filter_map(sli).collect();
         self.names_differ(names.iter());
         slis
@@ -46,11 +46,19 @@ impl Walk<'_> {
         }
     }
 
-    fn sli(&mut self, item: &Node, names: &mut Vec<Spanned<String>>) -> Option<SliSpec> {
+    fn sli(
+        &mut self,
+        item: &Node,
+        names: &mut Vec<Spanned<String>>,
+        checks: &dyn Checks,
+    ) -> Option<SliSpec> {
         let fields = self.fields(item, item.span, &["name", "query", "expect"])?;
         let name = self.required_text(&fields, "name", "name: order success");
         names.extend(name.clone());
         let query = self.required_text(&fields, "query", "query: a PromQL expression");
+        if let Some(query) = &query {
+            self.diagnostics.extend(checks.query(query));
+        }
         let seconds = query.as_ref().is_some_and(|query| yields_seconds(query));
         let expect = self
             .required(&fields, "expect", "expect: \">= 99.95%\"")

@@ -24,8 +24,6 @@ pub enum Op {
     Le,
     /// Less than.
     Lt,
-    /// Exactly.
-    Eq,
 }
 
 /// A number with its unit.
@@ -63,7 +61,6 @@ impl Expect {
             Op::Gt => value > bound,
             Op::Le => value <= bound,
             Op::Lt => value < bound,
-            Op::Eq => value == bound,
         }
     }
 }
@@ -76,14 +73,13 @@ impl Op {
             Self::Gt => ">",
             Self::Le => "<=",
             Self::Lt => "<",
-            Self::Eq => "==",
         }
     }
 
     /// Splits a text into its operator and the rest.
     pub fn split(text: &str) -> Option<(Self, &str)> {
         // Longer signs first, for `>` begins `>=`.
-        [Self::Ge, Self::Le, Self::Eq, Self::Gt, Self::Lt]
+        [Self::Ge, Self::Le, Self::Gt, Self::Lt]
             .into_iter()
             .find_map(|op| Some((op, text.strip_prefix(op.sign())?)))
     }

@@ -3,8 +3,8 @@
 
 use proptest::prelude::*;
 use squall_spec::{
-    Bytes, Duration, Expect, Number, Port, Rate, Share, UnitError, check_experiment,
-    parse_experiment, parse_policy, parse_services,
+    Bytes, Checks, Code, Diagnostic, Duration, Expect, FaultUse, Number, Port, Rate, Share,
+    Spanned, UnitError, check_experiment, parse_experiment, parse_policy, parse_services,
 };
 use std::fmt::{Debug, Display};
 use std::str::FromStr;
@@ -39,7 +39,7 @@ proptest! {
         fraction in "(\\.[0-9]{1,10})?",
         unit in "ns|us|ms|s|m|h|%|/s|/m|/h|B|KiB|MiB|GiB|TiB|kB|MB|GB|TB|",
         second in "([0-9]{1,3}(ns|us|ms|s|m|h))?",
-        op in ">= |> |<= |< |== |",
+        op in ">= |> |<= |< |",
     ) {
         all(&format!("{op}{whole}{fraction}{unit}{second}"))?;
     }
@@ -116,15 +116,24 @@ fn bounds_are_exact_in_the_query_s_unit() {
     assert!(expect.holds(0.3) && !expect.holds(0.300_000_1) && !expect.holds(f64::NAN));
 }
 
+struct EveryMean;
+
+impl Checks for EveryMean {
+    fn fault(&self, used: &FaultUse<'_>) -> Vec<Diagnostic> {
+        let mean = used.with.get("mean").unwrap();
+        vec![Diagnostic::new(Code::error("F012"), mean.span, used.fault.value.clone())]
+    }
+
+    fn query(&self, query: &Spanned<String>) -> Vec<Diagnostic> {
+        vec![Diagnostic::new(Code::warning("Q001"), query.span, "a query")]
+    }
+}
+
 #[test]
 fn the_catalogue_is_asked_although_the_file_is_broken() {
     let text = whole_file().replace("99.95%", "101%");
-    let code = squall_spec::Code::error("F012");
-    let (experiment, diagnostics) = check_experiment(&text, &|used| {
-        let mean = used.with.get("mean").unwrap();
-        vec![squall_spec::Diagnostic::new(code, mean.span, used.fault.value.clone())]
-    });
+    let (experiment, diagnostics) = check_experiment(&text, &EveryMean);
     assert!(experiment.is_none());
     let codes: Vec<_> = diagnostics.iter().map(|d| d.code).collect();
-    assert_eq!(codes, ["S203", "F012"]);
+    assert_eq!(codes, ["Q001", "S203", "Q001", "F012"]);
 }
