@@ -1,10 +1,14 @@
 //! Sources of series and the bounded store they fill (reason: heavy dependencies).
 #![forbid(unsafe_code)]
 
+pub mod exposition;
+mod fetch;
+mod shell;
 mod source;
 pub mod sources;
 mod store;
 
+pub use fetch::AddressError;
 pub use source::{Pull, Pulled, Source, SourceError};
 pub use store::{
     Appended, LABEL_BYTES_MAX, LABELS_MAX, Limits, RETENTION_MS, Refusal, Refused, SAMPLES_MAX,

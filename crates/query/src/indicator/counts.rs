@@ -99,7 +99,7 @@ impl Between<'_> {
             series.samples.iter().filter(seen).filter(|s| s.t_ms <= self.at_ms).collect();
         let split = samples.partition_point(|s| s.t_ms <= self.prev_ms);
         let (before, inside) = samples.split_at(split);
-        let born_inside = series.created_ms.is_some_and(|ms| ms > self.prev_ms && ms <= self.at_ms);
+        let known = !before.is_empty();
         let known_before = series.created_ms.is_some_and(|ms| ms >= self.prev_ms);
         let mut growth = Growth { events: 0.0, reset: false };
         let (mut last, mut last_ms) = match (before.last(), inside.first()) {
@@ -115,9 +115,8 @@ impl Between<'_> {
         };
         for sample in inside {
             // A restart shows as a lower value, or by the time at which the counter was made.
-            let remade = !before.is_empty()
-                && born_inside
-                && series.created_ms.is_some_and(|ms| last_ms < ms && ms <= sample.t_ms);
+            let remade =
+                known && series.created_ms.is_some_and(|ms| last_ms < ms && ms <= sample.t_ms);
             if sample.v < last || remade {
                 growth.reset = true;
                 last = 0.0;

@@ -1,0 +1,414 @@
+//! Owns the parsing of a whole exposition. Knows nothing of targets, times of scrape or stores.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use squall_query::{BUCKET_BOUND, Labels, METRIC_NAME};
+
+use super::cursor::{Cursor, Wrong, shown};
+
+/// The longest line taken; a label set is limited to far less.
+pub const LINE_BYTES_MAX: usize = 64 * 1024;
+/// Samples of one scrape at most; a service with more has a cardinality defect.
+pub const SCRAPE_SAMPLES_MAX: usize = 200_000;
+
+/// Which of the two formats a body is in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// Prometheus text 0.0.4.
+    Text,
+    /// OpenMetrics 1.0.
+    OpenMetrics,
+}
+
+impl Format {
+    /// Tells the format by the answer's content type.
+    pub fn of(content_type: &str) -> Format {
+        let kind = content_type.split(';').next().unwrap_or_default().trim();
+        if kind.eq_ignore_ascii_case("application/openmetrics-text") {
+            Format::OpenMetrics
+        } else {
+            Format::Text
+        }
+    }
+}
+
+/// One exposed sample.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Scraped {
+    /// What names it.
+    pub labels: Labels,
+    /// Its value.
+    pub v: f64,
+    /// Its own time, where the target gives one.
+    pub t_ms: Option<i64>,
+}
+
+/// When a counter, histogram or summary was made, as OpenMetrics' `_created` says.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Created {
+    family: String,
+    kind: Kind,
+    others: Labels,
+    /// The time.
+    pub at_ms: i64,
+}
+
+impl Created {
+    /// Tells whether a series belongs to what was made then.
+    pub fn covers(&self, labels: &Labels) -> bool {
+        let suffixes: &[&str] = match self.kind {
+            Kind::Counter => &["_total"],
+            Kind::Histogram => &["_bucket", "_sum", "_count"],
+            Kind::Summary => &["", "_sum", "_count"],
+            Kind::Other => &[],
+        };
+        let of_family = labels
+            .metric()
+            .strip_prefix(self.family.as_str())
+            .is_some_and(|suffix| suffixes.contains(&suffix));
+        of_family && labels.without(&[METRIC_NAME, BUCKET_BOUND, "quantile"]) == self.others
+    }
+}
+
+/// A parsed body.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Exposition {
+    /// The samples in the body's order, `_created` ones included.
+    pub samples: Vec<Scraped>,
+    /// When things were made.
+    pub created: Vec<Created>,
+}
+
+/// Why a body is no exposition.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("line {line}: {why}")]
+pub struct ExpositionError {
+    /// The line, counted from one.
+    pub line: usize,
+    /// What is wrong there.
+    pub why: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Counter,
+    Histogram,
+    Summary,
+    Other,
+}
+
+/// Parses a body. One malformed line refuses the whole body, as Prometheus does: half a scrape
+/// would look like series that ended.
+pub fn parse(body: &str, format: Format) -> Result<Exposition, ExpositionError> {
+    let mut out = Exposition::default();
+    let mut kinds = HashMap::<Cow<'_, str>, Kind>::new();
+    let mut ended = false;
+    let mut lines = 0;
+    for (at, line) in body.split('\n').enumerate() {
+        lines = at + 1;
+        let wrong = |why: Wrong| ExpositionError { line: at + 1, why };
+        let line = line.strip_suffix('\r').unwrap_or(line);
+        if line.len() > LINE_BYTES_MAX {
+            let why = format!("it has {} bytes, the limit is {LINE_BYTES_MAX}", line.len());
+            return Err(wrong(why));
+        }
+        if ended && !line.trim().is_empty() {
+            return Err(wrong("there is text after the end mark".into()));
+        }
+        if format == Format::OpenMetrics && line == "# EOF" {
+            ended = true;
+            continue;
+        }
+        let mut cursor = Cursor::new(line);
+        cursor.skip_blanks();
+        if cursor.is_at_end() {
+            continue;
+        }
+        if cursor.eat('#') {
+            if let Some((name, kind)) = type_line(cursor).map_err(wrong)? {
+                kinds.insert(name, kind);
+            }
+            continue;
+        }
+        if out.samples.len() >= SCRAPE_SAMPLES_MAX {
+            return Err(wrong(format!("there are more than {SCRAPE_SAMPLES_MAX} samples")));
+        }
+        let scraped = sample(cursor, format).map_err(wrong)?;
+        out.created.extend(created(&scraped, &kinds));
+        out.samples.push(scraped);
+    }
+    if format == Format::OpenMetrics && !ended {
+        let why = "the end mark `# EOF` is missing, so the body is cut off".into();
+        return Err(ExpositionError { line: lines, why });
+    }
+    Ok(out)
+}
+
+fn type_line<'t>(mut cursor: Cursor<'t>) -> Result<Option<(Cow<'t, str>, Kind)>, Wrong> {
+    cursor.skip_blanks();
+    if cursor.word() != "TYPE" {
+        return Ok(None);
+    }
+    cursor.skip_blanks();
+    let name = match cursor.peek() {
+        Some('"') => cursor.quoted()?,
+        _ => Cow::Borrowed(cursor.name(true)?),
+    };
+    cursor.skip_blanks();
+    let kind = match cursor.word() {
+        "counter" => Kind::Counter,
+        "histogram" => Kind::Histogram,
+        "summary" => Kind::Summary,
+        "" => return Err(format!("the type of {} is missing", shown(&name))),
+        _ => Kind::Other,
+    };
+    Ok(Some((name, kind)))
+}
+
+fn sample(mut cursor: Cursor<'_>, format: Format) -> Result<Scraped, Wrong> {
+    let mut pairs: Vec<(Cow<'_, str>, Cow<'_, str>)> = Vec::new();
+    if cursor.peek() != Some('{') {
+        pairs.push((Cow::Borrowed(METRIC_NAME), Cow::Borrowed(cursor.name(true)?)));
+        cursor.skip_blanks();
+    }
+    if cursor.eat('{') {
+        label_pairs(&mut cursor, &mut pairs)?;
+    }
+    if !pairs.iter().any(|(name, _)| name == METRIC_NAME) {
+        return Err("a metric's name is missing".into());
+    }
+    cursor.skip_blanks();
+    let v = cursor.number("value")?;
+    cursor.skip_blanks();
+    let t_ms = match cursor.peek() {
+        None | Some('#') => None,
+        Some(_) => Some(time(&mut cursor, format)?),
+    };
+    cursor.skip_blanks();
+    let exemplar = format == Format::OpenMetrics && cursor.eat('#');
+    if !exemplar && !cursor.is_at_end() {
+        return Err(format!("{} is left over after the sample", shown(cursor.rest())));
+    }
+    Ok(Scraped { labels: Labels::from_pairs(pairs), v, t_ms })
+}
+
+/// Reads what is between the braces; a lone quoted text is the metric's name.
+fn label_pairs<'t>(
+    cursor: &mut Cursor<'t>,
+    pairs: &mut Vec<(Cow<'t, str>, Cow<'t, str>)>,
+) -> Result<(), Wrong> {
+    loop {
+        cursor.skip_blanks();
+        if cursor.eat('}') {
+            return Ok(());
+        }
+        let quoted_name = cursor.peek() == Some('"');
+        let name = match quoted_name {
+            true => cursor.quoted()?,
+            false => Cow::Borrowed(cursor.name(false)?),
+        };
+        cursor.skip_blanks();
+        let (name, value) = if cursor.eat('=') {
+            cursor.skip_blanks();
+            (name, cursor.quoted()?)
+        } else if quoted_name {
+            (Cow::Borrowed(METRIC_NAME), name)
+        } else {
+            return Err(format!("the label {name} has no value"));
+        };
+        if pairs.iter().any(|(known, _)| *known == name) {
+            return Err(format!("the label {} is given twice", shown(&name)));
+        }
+        pairs.push((name, value));
+        cursor.skip_blanks();
+        if !cursor.eat(',') && cursor.peek() != Some('}') {
+            return Err(format!("a comma or `}}` is expected at {}", shown(cursor.rest())));
+        }
+    }
+}
+
+fn time(cursor: &mut Cursor<'_>, format: Format) -> Result<i64, Wrong> {
+    match format {
+        Format::Text => {
+            let word = cursor.word();
+            word.parse().map_err(|_| format!("the time {} is no whole number", shown(word)))
+        }
+        Format::OpenMetrics => {
+            let seconds = cursor.number("time")?;
+            let ms = (seconds * 1000.0).round();
+            // Beyond this a float no longer holds whole milliseconds.
+            const WHOLE_MS_MAX: f64 = 9_007_199_254_740_992.0;
+            match ms.abs() <= WHOLE_MS_MAX {
+                true => Ok(ms as i64),
+                false => Err(format!("the time {seconds} is out of range")),
+            }
+        }
+    }
+}
+
+fn created(scraped: &Scraped, kinds: &HashMap<Cow<'_, str>, Kind>) -> Option<Created> {
+    let family = scraped.labels.metric().strip_suffix("_created")?;
+    let kind = *kinds.get(family)?;
+    let at_ms = (scraped.v * 1000.0).round();
+    (at_ms.is_finite() && at_ms > 0.0).then(|| Created {
+        family: family.to_owned(),
+        kind,
+        others: scraped.labels.without_name(),
+        at_ms: at_ms as i64,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
+    use proptest::prelude::*;
+    use squall_query::{is_plain_metric, is_plain_name, quoted};
+
+    use super::*;
+
+    fn check(body: &str, format: Format, expected: &[&str]) {
+        let shown: Vec<String> = parse(body, format)
+            .unwrap()
+            .samples
+            .iter()
+            .map(|s| match s.t_ms {
+                None => format!("{} {}", s.labels, s.v),
+                Some(t_ms) => format!("{} {} @{t_ms}", s.labels, s.v),
+            })
+            .collect();
+        assert_eq!(shown, expected);
+    }
+
+    fn refused(body: &str, format: Format, expected: &str) {
+        assert_eq!(parse(body, format).unwrap_err().to_string(), expected);
+    }
+
+    #[test]
+    fn prometheus_text_is_read() {
+        check(
+            "# HELP a_total Things {with} \"signs\".\n# TYPE a_total counter\n\
+             a_total{code=\"200\",path=\"C:\\\\DIR\\n\\\"x\\\"\",} 1.027e+03 1395066363000\n\
+             \ta_total { code = \"500\" }\t+Inf\r\n\n# a comment\nx NaN\n",
+            Format::Text,
+            &[
+                r#"a_total{code="200",path="C:\\DIR\n\"x\""} 1027 @1395066363000"#,
+                r#"a_total{code="500"} inf"#,
+                "x NaN",
+            ],
+        );
+        check("", Format::Text, &[]);
+        check(
+            "{\"http.requests\",\"service.name\"=\"结账\"} 3",
+            Format::Text,
+            &[r#"{"http.requests","service.name"="结账"} 3"#],
+        );
+    }
+
+    #[test]
+    fn openmetrics_is_read_with_created_times_and_without_exemplars() {
+        let body = "# TYPE d histogram\n# UNIT d seconds\n\
+            d_bucket{p=\"/\",le=\"0.1\"} 8 # {trace_id=\"x # y\"} 0.054 1.5\n\
+            d_bucket{p=\"/\",le=\"+Inf\"} 9\nd_sum{p=\"/\"} 1.5\nd_count{p=\"/\"} 9 12.5\n\
+            d_created{p=\"/\"} 1520430000.123\n# TYPE c counter\nc_total 1\nc_created 2\n# EOF\n";
+        let parsed = parse(body, Format::OpenMetrics).unwrap();
+        assert_eq!(parsed.samples.len(), 7);
+        assert_eq!(parsed.samples[3].t_ms, Some(12_500));
+        let covered = |name: &str, pairs: &[(&str, &str)]| {
+            let labels = Labels::named(name, pairs.iter().copied());
+            parsed.created.iter().find(|c| c.covers(&labels)).map(|c| c.at_ms)
+        };
+        assert_eq!(covered("d_bucket", &[("p", "/"), ("le", "0.1")]), Some(1_520_430_000_123));
+        assert_eq!(covered("d_count", &[("p", "/x")]), None);
+        assert_eq!(covered("c_total", &[]), Some(2000));
+    }
+
+    #[test]
+    fn what_is_malformed_is_refused_with_its_line() {
+        refused("a 1\nb x", Format::Text, r#"line 2: the value "x" is no number"#);
+        refused(
+            "a{b=\"c} 1",
+            Format::Text,
+            r#"line 1: the quote that opens at "\"c} 1" is never closed"#,
+        );
+        refused(
+            "a{b=\"c\" d=\"e\"} 1",
+            Format::Text,
+            r#"line 1: a comma or `}` is expected at "d=\"e\"} 1""#,
+        );
+        refused("a{b=\"c\",b=\"d\"} 1", Format::Text, r#"line 1: the label "b" is given twice"#);
+        refused("a 1 1.5", Format::Text, r#"line 1: the time "1.5" is no whole number"#);
+        refused("a 1 # {} 1", Format::Text, r##"line 1: "# {} 1" is left over after the sample"##);
+        refused("9a 1", Format::Text, r#"line 1: a name is expected at "9a 1""#);
+        refused("{b=\"c\"} 1", Format::Text, "line 1: a metric's name is missing");
+        refused("a", Format::Text, r#"line 1: the value "" is no number"#);
+        refused(
+            "a 1\n",
+            Format::OpenMetrics,
+            "line 2: the end mark `# EOF` is missing, so the body is cut off",
+        );
+        refused("# EOF\na 1\n", Format::OpenMetrics, "line 2: there is text after the end mark");
+        let long = format!("a 1\nb{{c=\"{}\"}} 1", "x".repeat(10 << 20));
+        refused(&long, Format::Text, "line 2: it has 10485769 bytes, the limit is 65536");
+    }
+
+    fn printed(samples: &[Scraped], format: Format) -> String {
+        let mut out = String::new();
+        for s in samples {
+            let metric = s.labels.metric();
+            let mut parts = Vec::new();
+            if is_plain_metric(metric) {
+                out.push_str(metric);
+            } else {
+                parts.push(quoted(metric));
+            }
+            for (name, value) in s.labels.iter().filter(|(name, _)| *name != METRIC_NAME) {
+                let name = if is_plain_name(name) { name.to_owned() } else { quoted(name) };
+                parts.push(format!("{name}={}", quoted(value)));
+            }
+            out.push_str(&format!("{{{}}} {}", parts.join(","), s.v));
+            match (s.t_ms, format) {
+                (None, _) => {}
+                (Some(t_ms), Format::Text) => out.push_str(&format!(" {t_ms}")),
+                (Some(t_ms), Format::OpenMetrics) => {
+                    out.push_str(&format!(" {}.{:03}", t_ms / 1000, t_ms % 1000));
+                }
+            }
+            out.push('\n');
+        }
+        if format == Format::OpenMetrics {
+            out.push_str("# EOF\n");
+        }
+        out
+    }
+
+    fn any_sample() -> impl Strategy<Value = Scraped> {
+        let pairs = proptest::collection::btree_map("[a-z\"\\\\. 中]{1,6}", "[^\r]{1,8}", 0..4);
+        let time = proptest::option::of(0_i64..4_000_000_000_000);
+        ("[a-zA-Z:\"\\\\ 中]{1,8}", pairs, -1e9..1e9_f64, time).prop_map(
+            |(name, pairs, v, t_ms)| Scraped { labels: Labels::named(&name, pairs), v, t_ms },
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
+            let text = String::from_utf8_lossy(&bytes);
+            let _ = parse(&text, Format::Text);
+            let _ = parse(&text, Format::OpenMetrics);
+        }
+
+        #[test]
+        fn nothing_that_looks_like_metrics_makes_it_panic(text in "[a{}\"=,# 1.\\\\\nTYPE]{0,80}") {
+            let _ = parse(&text, Format::Text);
+            let _ = parse(&text, Format::OpenMetrics);
+        }
+
+        #[test]
+        fn what_is_printed_is_read_back(samples in proptest::collection::vec(any_sample(), 0..6)) {
+            for format in [Format::Text, Format::OpenMetrics] {
+                prop_assert_eq!(&parse(&printed(&samples, format), format).unwrap().samples, &samples);
+            }
+        }
+    }
+}
