@@ -47,6 +47,8 @@ pub(crate) fn cargo() -> Command {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
+
     use super::*;
 
     #[test]

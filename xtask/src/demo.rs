@@ -1,7 +1,144 @@
-//! Soon.
-pub(crate) fn run() -> Result<(), String> {
-    Err("not yet".into())
+//! The demo: one experiment on a real shop, twice. As shipped the shop waits on payment without a
+//! deadline, so the hypothesis is refuted; with `ORDER_PAYMENT_TIMEOUT` set the same file holds.
+
+mod shop;
+mod sweep;
+
+use crate::{command, setup, tree};
+use shop::Shop;
+pub(crate) use shop::{build as build_shop, folder as shop_folder, go};
+use std::io::{BufRead as _, BufReader, IsTerminal as _};
+use std::path::PathBuf;
+use std::process::Stdio;
+pub(crate) use sweep::sweep;
+
+/// The file that both runs use.
+const EXPERIMENT: &str = "examples/payment-slow.yaml";
+/// The one setting that makes the difference.
+const MENDED: (&str, &str) = ("ORDER_PAYMENT_TIMEOUT", "120ms");
+
+/// One of the two runs: what is told about it and how it must end.
+struct Act {
+    title: &'static str,
+    env: &'static [(&'static str, &'static str)],
+    exit: i32,
+    word: &'static str,
 }
-pub(crate) fn sweep() -> Result<(), String> {
-    Err("not yet".into())
+
+const ACTS: [Act; 2] = [
+    Act {
+        title: "the shop as shipped: order waits on payment without a deadline",
+        env: &[],
+        exit: 1,
+        word: "refuted",
+    },
+    Act {
+        title: "the same file, with ORDER_PAYMENT_TIMEOUT=120ms set for order",
+        env: &[MENDED],
+        exit: 0,
+        word: "held",
+    },
+];
+
+/// Builds everything, runs both acts, and ends all it started whatever happens.
+pub(crate) fn run() -> Result<(), String> {
+    println!("demo: looking at what this machine has");
+    setup::ensure(&setup::DEMO)?;
+    if !setup::root() {
+        return Err("the demo makes a network namespace: please run it as root".to_owned());
+    }
+    let squall = build_squall()?;
+    build_shop()?;
+    let mut shop = Shop::open()?;
+    let outcome = acts(&mut shop, &squall);
+    let closed = shop.close();
+    let files = outcome?;
+    closed?;
+    println!(
+        "demo: as told: {}",
+        ACTS.map(|a| format!("{} (exit {})", a.word, a.exit)).join(", then ")
+    );
+    files.iter().for_each(|file| println!("demo: {file}"));
+    Ok(())
+}
+
+/// The release build, since a debug one takes more of two cores than the shop does.
+fn build_squall() -> Result<PathBuf, String> {
+    println!("demo: building squall");
+    command::run(command::cargo().args(["build", "--release", "--package", "squall-cli"]))?;
+    Ok(tree::target().join("release/squall"))
+}
+
+/// Both runs; the paths of their reports.
+fn acts(shop: &mut Shop, squall: &std::path::Path) -> Result<Vec<String>, String> {
+    let mut files = Vec::new();
+    for (number, act) in ACTS.iter().enumerate() {
+        println!("\ndemo: {} of {}: {}", number + 1, ACTS.len(), act.title);
+        shop.order(act.env)?;
+        let (exit, reports) = experiment(shop, squall)?;
+        if exit != Some(act.exit) {
+            let said = exit.map_or("a signal".to_owned(), |code| format!("exit code {code}"));
+            return Err(format!(
+                "expected {} (exit {}), but it ended by {said}",
+                act.word, act.exit
+            ));
+        }
+        files.extend(reports);
+    }
+    Ok(files)
+}
+
+/// One `squall run` inside the namespace, its output shown as it comes.
+fn experiment(
+    shop: &mut Shop,
+    squall: &std::path::Path,
+) -> Result<(Option<i32>, Vec<String>), String> {
+    let mut run = shop.inside(squall);
+    run.args(["run", EXPERIMENT]).current_dir(tree::root()).stdout(Stdio::piped());
+    if std::io::stdout().is_terminal() {
+        run.args(["--color", "always"]);
+    }
+    println!("demo: {}", command::line(&run));
+    let mut child = run.spawn().map_err(|e| format!("squall did not start: {e}"))?;
+    shop.wait_for(child.id())?;
+    let stdout = child.stdout.take().expect("invariant: stdout is piped");
+    let mut reports = Vec::new();
+    for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+        println!("{line}");
+        reports.extend(report(&line));
+    }
+    let status = child.wait().map_err(|e| format!("squall: {e}"))?;
+    Ok((status.code(), reports))
+}
+
+/// The path on the line that names the report.
+fn report(line: &str) -> Option<String> {
+    let plain = without_color(line);
+    let path = plain.trim().strip_prefix("report ")?.trim();
+    path.ends_with(".html").then(|| format!("report {path}"))
+}
+
+/// The text without its `ESC [ … m` sequences.
+fn without_color(text: &str) -> String {
+    let mut plain = String::new();
+    for (at, part) in text.split("\u{1b}[").enumerate() {
+        let rest = if at == 0 { part } else { part.split_once('m').map_or("", |(_, rest)| rest) };
+        plain.push_str(rest);
+    }
+    plain
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_report_is_found_with_and_without_color() {
+        let want = Some("report .squall/7k2f9/report.html".to_owned());
+        assert_eq!(report("  report        .squall/7k2f9/report.html"), want);
+        let colored =
+            "  \u{1b}[2mreport\u{1b}[0m        \u{1b}[36m.squall/7k2f9/report.html\u{1b}[0m";
+        assert_eq!(report(colored), want);
+        assert_eq!(report("  record        .squall/7k2f9/record.jsonl"), None);
+    }
 }

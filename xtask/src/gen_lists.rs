@@ -166,6 +166,8 @@ fn format(text: &str) -> Result<String, String> {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
+
     use super::*;
 
     fn names(of: &[&str]) -> Vec<String> {

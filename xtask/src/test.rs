@@ -1,5 +1,73 @@
-//! Soon.
-pub(crate) fn run(_: Option<&str>) -> Result<(), String> {
-    let _ = (crate::tidy::count(), &crate::setup::TEST);
-    Err("not yet".into())
+//! Runs every test this machine can run, layer by layer, cheapest first, and adds them up. The
+//! last line is `N passed, N failed, N skipped`.
+
+mod browser;
+mod go;
+mod rust;
+mod tally;
+
+use crate::{command, setup, tidy};
+use std::time::Instant;
+use tally::Tally;
+
+/// What a layer is called and what runs it.
+type Layer = (&'static str, fn(&mut Built) -> Result<Tally, String>);
+
+/// Every layer in order.
+const LAYERS: &[Layer] = &[
+    ("tidy", |_| tidy::count().map(|(passed, failed)| Tally { passed, failed, skipped: 0 })),
+    ("fmt", |_| once(&["fmt", "--all", "--check"])),
+    ("clippy", |_| once(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])),
+    ("unit", |built| rust::unit(built.get()?)),
+    ("cli", |built| rust::cli(built.get()?)),
+    ("go", |_| go::run()),
+    ("real", |built| rust::real(built.get()?)),
+    ("browser", |_| browser::run()),
+];
+
+/// The tests' programs, built once and only if a layer runs them.
+#[derive(Default)]
+struct Built(Option<rust::Programs>);
+
+impl Built {
+    fn get(&mut self) -> Result<&rust::Programs, String> {
+        if self.0.is_none() {
+            self.0 = Some(rust::build()?);
+        }
+        Ok(self.0.as_ref().expect("invariant: just built"))
+    }
+}
+
+/// Runs every layer, or the one named.
+pub(crate) fn run(only: Option<&str>) -> Result<(), String> {
+    let layers: Vec<&Layer> =
+        LAYERS.iter().filter(|(name, _)| only.is_none_or(|only| only == *name)).collect();
+    if layers.is_empty() {
+        let names: Vec<&str> = LAYERS.iter().map(|(name, _)| *name).collect();
+        return Err(format!("no such layer; there are {}", names.join(", ")));
+    }
+    setup::ensure(&setup::TEST)?;
+    let mut built = Built::default();
+    let mut sum = Tally::default();
+    for (name, layer) in layers {
+        println!("== {name}");
+        let begin = Instant::now();
+        // A layer that could not run has failed, and the ones after it still run.
+        let tally = layer(&mut built).unwrap_or_else(|message| {
+            println!("{message}");
+            Tally::FAILED
+        });
+        println!("== {name}: {tally} in {} s", begin.elapsed().as_secs());
+        sum += tally;
+    }
+    println!("{sum}");
+    let strict = std::env::var("CI").is_ok_and(|ci| ci == "true") && sum.skipped > 0;
+    // The plain line is the last one: nothing is said after it.
+    if sum.failed > 0 || strict { Err(String::new()) } else { Ok(()) }
+}
+
+/// A cargo command that is one test as a whole.
+fn once(args: &[&str]) -> Result<Tally, String> {
+    command::run(command::cargo().args(args))?;
+    Ok(Tally::PASSED)
 }

@@ -57,6 +57,8 @@ pub(crate) fn files() -> Result<Vec<File>, String> {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
+
     #[test]
     fn this_file_is_in_the_tree() {
         let files = super::files().unwrap();

@@ -1,0 +1,130 @@
+//! The Go layer: format, vet and tests with the race detector, each module by itself.
+
+use super::tally::Tally;
+use crate::{command, demo, tree};
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+/// Folders that hold Go modules, one a folder.
+const HOMES: &[&str] = &["targets/shop"];
+
+/// Runs every module.
+pub(crate) fn run() -> Result<Tally, String> {
+    let mut sum = Tally::default();
+    for module in modules()? {
+        let name = module.strip_prefix(tree::root()).unwrap_or(&module).display().to_string();
+        let mut tally = vet(&module, &name);
+        let mut go = demo::go(&module);
+        go.args(["test", "-race", "-json", "./..."]).stderr(Stdio::inherit());
+        let output = go.output().map_err(|e| format!("go did not start: {e}"))?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        let (tests, said) = read(&text, output.status.success());
+        tally += tests;
+        if tests.failed > 0 {
+            println!("{said}");
+        }
+        println!("  {name}: {tally}");
+        sum += tally;
+    }
+    Ok(sum)
+}
+
+fn modules() -> Result<Vec<PathBuf>, String> {
+    let mut found = Vec::new();
+    for home in HOMES {
+        let folder = tree::root().join(home);
+        for entry in std::fs::read_dir(&folder).map_err(|e| format!("{home}: {e}"))? {
+            let path = entry.map_err(|e| format!("{home}: {e}"))?.path();
+            if path.join("go.mod").is_file() {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// Format and vet are one test each.
+fn vet(module: &std::path::Path, name: &str) -> Tally {
+    let mut tally = Tally::default();
+    let unformatted = command::read(Command::new("gofmt").args(["-l", "."]).current_dir(module));
+    let vetted = command::run(demo::go(module).args(["vet", "./..."]));
+    for problem in [unformatted.and_then(none), vetted] {
+        match problem {
+            Ok(()) => tally += Tally::PASSED,
+            Err(message) => {
+                println!("  {name}: {message}");
+                tally += Tally::FAILED;
+            }
+        }
+    }
+    tally
+}
+
+fn none(files: String) -> Result<(), String> {
+    if files.is_empty() { Ok(()) } else { Err(format!("gofmt would change {}", files.trim())) }
+}
+
+/// Reads `go test -json`: the sum of its tests, and what the failed ones printed.
+fn read(messages: &str, ended_well: bool) -> (Tally, String) {
+    let mut tally = Tally::default();
+    let mut said: Vec<(String, String)> = Vec::new();
+    let mut failed = BTreeSet::new();
+    for line in messages.lines() {
+        let Ok(message) = serde_json::from_str::<Value>(line) else {
+            said.push((String::new(), format!("{line}\n")));
+            continue;
+        };
+        let test = message["Test"].as_str().unwrap_or_default().to_owned();
+        let whole = !test.is_empty() && !test.contains('/');
+        match message["Action"].as_str() {
+            Some("pass") if whole => tally += Tally::PASSED,
+            Some("skip") if whole => tally += Tally::SKIPPED,
+            Some("fail") => {
+                if whole {
+                    tally += Tally::FAILED;
+                }
+                failed.insert(test);
+            }
+            Some("output" | "build-output") => {
+                said.push((test, message["Output"].as_str().unwrap_or_default().to_owned()));
+            }
+            _ => {}
+        }
+    }
+    if !ended_well && tally.failed == 0 {
+        tally += Tally::FAILED;
+    }
+    let text = said.into_iter().filter(|(test, _)| test.is_empty() || failed.contains(test));
+    (tally, text.map(|(_, output)| output).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn go_tests_are_counted_by_their_whole() {
+        let messages = r#"{"Action":"run","Test":"TestA"}
+{"Action":"pass","Test":"TestA/one"}
+{"Action":"pass","Test":"TestA"}
+{"Action":"output","Test":"TestB","Output":"why\n"}
+{"Action":"output","Test":"TestA","Output":"quiet\n"}
+{"Action":"fail","Test":"TestB"}
+{"Action":"skip","Test":"TestC"}
+{"Action":"fail"}"#;
+        let (tally, said) = read(messages, false);
+        assert_eq!(tally.to_string(), "1 passed, 1 failed, 1 skipped");
+        assert_eq!(said, "why\n");
+    }
+
+    #[test]
+    fn a_build_that_fails_is_a_failure() {
+        let (tally, said) =
+            read("{\"Action\":\"build-output\",\"Output\":\"x.go:1: no\\n\"}\n", false);
+        assert_eq!(tally, Tally::FAILED);
+        assert_eq!(said, "x.go:1: no\n");
+    }
+}
