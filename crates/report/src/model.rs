@@ -1,0 +1,383 @@
+//! Everything a format shows, computed once: no format does arithmetic on the record itself.
+
+mod ends;
+mod log;
+mod proof;
+mod rows;
+mod series;
+
+pub use ends::{Action, Cause, End, Rung};
+pub use log::{Entry, Names, describe};
+pub use proof::{Category, Fingerprints, Step};
+pub use rows::{During, Row};
+pub use series::{Lane, Point, Series};
+
+use crate::number;
+use crate::read::Record;
+use squall_wire::injection::Injection;
+use squall_wire::record::{AbortCause, Event, Phase, Verdict, Word};
+
+/// How a thing is shown: a glyph, a color and a place in the order of attention.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tone {
+    /// Held, restored, recovered, equal.
+    Held,
+    /// Refuted, a sample outside.
+    Refuted,
+    /// Stopped before the end.
+    Aborted,
+    /// Too little data.
+    Inconclusive,
+    /// The fault had no effect.
+    Invalid,
+    /// A person must act.
+    Act,
+    /// The fault itself.
+    Inject,
+    /// Nothing to look at.
+    Plain,
+}
+
+/// What stands in the first line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// A verdict, and the host is as it was.
+    Judged(Word),
+    /// Something of a fault is still there: this takes the verdict's place.
+    NotRestored,
+    /// The run was killed before its verdict.
+    Interrupted,
+}
+
+impl Standing {
+    /// How it is shown.
+    pub fn tone(self) -> Tone {
+        match self {
+            Standing::NotRestored => Tone::Act,
+            Standing::Interrupted => Tone::Inconclusive,
+            Standing::Judged(word) => word_tone(word),
+        }
+    }
+
+    /// Its word, in small letters.
+    pub fn word(self) -> &'static str {
+        match self {
+            Standing::NotRestored => "not restored",
+            Standing::Interrupted => "interrupted",
+            Standing::Judged(word) => word_text(word),
+        }
+    }
+}
+
+/// The verdict's word.
+pub fn word_text(word: Word) -> &'static str {
+    match word {
+        Word::Held => "held",
+        Word::Refuted => "refuted",
+        Word::Aborted => "aborted",
+        Word::Inconclusive => "inconclusive",
+        Word::Invalid => "invalid",
+    }
+}
+
+/// How a verdict is shown.
+pub fn word_tone(word: Word) -> Tone {
+    match word {
+        Word::Held => Tone::Held,
+        Word::Refuted => Tone::Refuted,
+        Word::Aborted => Tone::Aborted,
+        Word::Inconclusive => Tone::Inconclusive,
+        Word::Invalid => Tone::Invalid,
+    }
+}
+
+/// Everything a report shows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Model {
+    /// The run's id.
+    pub run: String,
+    /// The experiment's name.
+    pub experiment: String,
+    /// Its labels, sorted.
+    pub labels: Vec<(String, String)>,
+    /// Its hypothesis.
+    pub hypothesis: String,
+    /// The file as written.
+    pub file: String,
+    /// The build that ran it.
+    pub squall: String,
+    /// The host it ran on.
+    pub host: String,
+    /// Wall clock of the first line, in milliseconds since 1970.
+    pub started_unix_ms: i64,
+    /// Length of the whole run in seconds.
+    pub took_s: f64,
+    /// The first line's word.
+    pub standing: Standing,
+    /// The verdict about the hypothesis, where there is one.
+    pub word: Option<Word>,
+    /// Why the run was ended early, where it was.
+    pub aborted: Option<AbortCause>,
+    /// The exit code; absent for a run that was killed.
+    pub exit: Option<u8>,
+    /// What the first line says.
+    pub sentence: String,
+    /// The fault in one line, before the table: `With http.delay on payment-1 (…)`.
+    pub lead: String,
+    /// What to do at once where something is not restored or unknown.
+    pub actions: Vec<Action>,
+    /// One row an indicator.
+    pub rows: Vec<Row>,
+    /// How it ended: aborted, restored, recovered.
+    pub ends: Vec<End>,
+    /// One entry an injection.
+    pub causes: Vec<Cause>,
+    /// What it cost, where events were counted.
+    pub budget: Option<String>,
+    /// The same as a number.
+    pub excess_bad: Option<u64>,
+    /// What to try next.
+    pub advice: Vec<String>,
+    /// Warnings of the run.
+    pub warnings: Vec<String>,
+    /// True where the seconds count from injection, false where nothing was injected and they
+    /// count from the start.
+    pub from_injection: bool,
+    /// One chart an indicator.
+    pub series: Vec<Series>,
+    /// Baseline, injection and recovery on the time axis.
+    pub lanes: Vec<Lane>,
+    /// Seconds at which the run was aborted.
+    pub abort_s: Option<f64>,
+    /// Seconds at which the first fault was in place and at which the last was undone.
+    pub fault_s: Option<(f64, f64)>,
+    /// Seconds at which the fault would have ended by plan.
+    pub planned_end_s: f64,
+    /// The evidence that aborts, where the calibrated rule is used.
+    pub e_limit: Option<f64>,
+    /// The events.
+    pub log: Vec<Entry>,
+    /// The way from the deciding sample to restored.
+    pub steps: Vec<Step>,
+    /// Order to restored of the slowest fault, as text.
+    pub restored_in: Option<String>,
+    /// The host before and after.
+    pub fingerprints: Option<Fingerprints>,
+    /// Label and text of what else is known of the run.
+    pub facts: Vec<(&'static str, String)>,
+}
+
+impl Model {
+    /// Computes the model of a record.
+    pub fn of(record: &Record) -> Model {
+        let started = &record.started;
+        let clock = Clock::of(record);
+        let verdict = verdict(record);
+        let names = Names::of(started);
+        let fate = ends::fate(record, &clock);
+        let standing = standing(record, verdict, &fate);
+        let series = series::series(record, &clock);
+        let first = record.lines.first().map_or(0, |l| l.at_unix_ms);
+        let last = record.lines.last().map_or(first, |l| l.at_unix_ms);
+        Model {
+            run: started.run.clone(),
+            experiment: started.experiment.clone(),
+            labels: started.labels.iter().map(|(k, v)| (k.clone(), v.clone())).collect(),
+            hypothesis: started.hypothesis.clone(),
+            file: started.file.clone(),
+            squall: started.squall.clone(),
+            host: started.host.clone(),
+            started_unix_ms: first,
+            took_s: last.saturating_sub(first).max(0) as f64 / 1e3,
+            standing,
+            word: verdict.map(|v| v.word),
+            aborted: verdict.and_then(|v| v.aborted),
+            exit: verdict.map(|v| v.exit),
+            sentence: sentence(record, verdict, standing, &fate),
+            lead: lead(record),
+            actions: ends::actions(record, standing, &fate),
+            rows: rows::rows(record, verdict, &series),
+            ends: ends::ends(record, &fate),
+            causes: ends::causes(record, verdict, &names),
+            budget: budget(record, verdict),
+            excess_bad: verdict.map(|v| v.excess_bad).filter(|_| counts_events(record)),
+            advice: verdict.map(|v| v.advice.clone()).unwrap_or_default(),
+            warnings: warnings(record),
+            from_injection: clock.injected,
+            lanes: series::lanes(record, &clock),
+            abort_s: fate.abort_s,
+            fault_s: fate.fault_s,
+            planned_end_s: started.hold_ms as f64 / 1e3,
+            e_limit: e_limit(started.literal, started.false_alarm),
+            log: log::entries(record, &clock, &names),
+            steps: proof::steps(record),
+            restored_in: fate.restored_us.map(number::micros),
+            fingerprints: proof::fingerprints(record),
+            facts: facts(record, &series),
+            series,
+        }
+    }
+
+    /// Labels in one line.
+    pub fn labels_text(&self) -> String {
+        let labels = self.labels.iter().map(|(k, v)| format!("{k}: {v}"));
+        labels.collect::<Vec<_>>().join(", ")
+    }
+
+    /// The last line of the terminal's block, without its color.
+    pub fn exit_text(&self) -> String {
+        let Some(exit) = self.exit else {
+            return "no exit code: the run was killed before its verdict".into();
+        };
+        let words = match exit {
+            3 => "aborted and restored",
+            5 => "a person must act",
+            70 => "a bug in Squall",
+            _ => self.standing.word(),
+        };
+        format!("exit {exit}, {words}")
+    }
+}
+
+/// The evidence at which the calibrated rule aborts.
+pub fn e_limit(literal: bool, false_alarm: f64) -> Option<f64> {
+    (!literal && false_alarm > 0.0 && false_alarm < 1.0).then(|| 1.0 / false_alarm)
+}
+
+/// Seconds from injection, or from the start where nothing was injected.
+pub(crate) struct Clock {
+    zero_unix_ms: i64,
+    injected: bool,
+}
+
+impl Clock {
+    fn of(record: &Record) -> Clock {
+        let injected_at = record.injected_at();
+        let first = record.lines.first().map_or(0, |l| l.at_unix_ms);
+        Clock { zero_unix_ms: injected_at.unwrap_or(first), injected: injected_at.is_some() }
+    }
+
+    fn seconds(&self, line: &squall_wire::record::Line) -> f64 {
+        let ms = match line.t_ms {
+            Some(t) if self.injected => t,
+            _ => line.at_unix_ms.saturating_sub(self.zero_unix_ms),
+        };
+        ms as f64 / 1e3
+    }
+}
+
+fn verdict(record: &Record) -> Option<&Verdict> {
+    record.lines.iter().rev().find_map(|line| match &line.event {
+        Event::Verdict(verdict) => Some(&**verdict),
+        _ => None,
+    })
+}
+
+fn standing(record: &Record, verdict: Option<&Verdict>, fate: &ends::Fate) -> Standing {
+    match verdict {
+        Some(v) if v.restored => Standing::Judged(v.word),
+        Some(_) => Standing::NotRestored,
+        // Residue that was seen is a fact, whether or not the run lived to judge it.
+        None if !fate.residue.is_empty() && !record.lines.is_empty() => Standing::NotRestored,
+        None => Standing::Interrupted,
+    }
+}
+
+fn sentence(
+    record: &Record,
+    verdict: Option<&Verdict>,
+    standing: Standing,
+    fate: &ends::Fate,
+) -> String {
+    match (standing, verdict) {
+        (Standing::NotRestored, _) if !fate.residue.is_empty() => fate.residue.join("; "),
+        (Standing::NotRestored, _) => "something of a fault is still on this host".into(),
+        (_, Some(verdict)) => verdict.sentence.clone(),
+        (_, None) => {
+            let phase = last_phase(record).map_or("starting", series::phase_text);
+            let torn = if record.torn { "; its last line is torn" } else { "" };
+            format!("the run was killed while {phase}; its record has no verdict{torn}")
+        }
+    }
+}
+
+fn last_phase(record: &Record) -> Option<Phase> {
+    record.lines.iter().rev().find_map(|line| match line.event {
+        Event::Phase(phase) => Some(phase),
+        _ => None,
+    })
+}
+
+fn lead(record: &Record) -> String {
+    let started = &record.started;
+    let mut whats: Vec<String> = started.injections.iter().map(dose).collect();
+    whats.dedup();
+    if whats.is_empty() {
+        return String::new();
+    }
+    let radius =
+        if started.radius.is_empty() { String::new() } else { format!(" ({})", started.radius) };
+    format!("With {}{radius}:", whats.join(" and "))
+}
+
+/// `http.delay on payment-1, jitter 500ms, mean 500ms`.
+fn dose(injection: &Injection) -> String {
+    let values: Vec<String> =
+        injection.params.iter().map(|(name, value)| format!("{name} {value}")).collect();
+    let comma = if values.is_empty() { "" } else { ", " };
+    format!("{} on {}{comma}{}", injection.fault, injection.target.name, values.join(", "))
+}
+
+fn counts_events(record: &Record) -> bool {
+    record.started.indicators.iter().any(|i| i.bad_share.is_some())
+}
+
+fn budget(record: &Record, verdict: Option<&Verdict>) -> Option<String> {
+    let verdict = verdict.filter(|_| counts_events(record))?;
+    let counted = verdict.indicators.iter().filter_map(|i| i.total).max()?;
+    let bad = number::plural(verdict.excess_bad, "bad event", "bad events");
+    Some(format!("{bad} above what the bounds allow, n {}", number::count(counted)))
+}
+
+fn warnings(record: &Record) -> Vec<String> {
+    let warnings = record.lines.iter().filter_map(|line| match &line.event {
+        Event::Warning { code, text } => Some(format!("{text} [{code}]")),
+        _ => None,
+    });
+    warnings.collect()
+}
+
+fn facts(record: &Record, series: &[Series]) -> Vec<(&'static str, String)> {
+    let started = &record.started;
+    let mechanisms = record.lines.iter().filter_map(|line| match &line.event {
+        Event::Inject { mechanism, .. } => Some(mechanism.as_str()),
+        _ => None,
+    });
+    let mut mechanisms: Vec<&str> = mechanisms.collect();
+    mechanisms.dedup();
+    let rule = match e_limit(started.literal, started.false_alarm) {
+        None => format!("{} samples outside in a row, raw", started.consecutive),
+        Some(limit) => format!(
+            "{} anomalous samples in a row, or E of {}; false abort at most {} %",
+            started.consecutive,
+            number::evidence(limit),
+            number::percent(started.false_alarm, None),
+        ),
+    };
+    let samples = series.first().map_or(0, |s| s.points.len() as u64);
+    let every = number::length(started.every_ms);
+    let facts = [
+        ("radius", started.radius.clone()),
+        ("spared", started.spared.join(", ")),
+        ("mechanism", mechanisms.join(", ")),
+        ("dose", started.injections.iter().map(dose).collect::<Vec<_>>().join("; ")),
+        ("signals", started.sources.join("; ")),
+        ("samples", format!("{}, one every {every}", number::count(samples))),
+        ("abort rule", rule),
+        ("lease", number::length(started.lease_ms)),
+        ("seed", started.seed.to_string()),
+        ("host", started.host.clone()),
+        ("squall", started.squall.clone()),
+    ];
+    facts.into_iter().filter(|(_, text)| !text.is_empty()).collect()
+}

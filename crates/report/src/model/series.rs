@@ -1,0 +1,168 @@
+//! The values over time, for charts and the table of samples.
+
+use super::Clock;
+use crate::number;
+use crate::read::Record;
+use squall_wire::record::{Event, Phase, Reading, Unit};
+
+/// One indicator over time.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Series {
+    /// Its name.
+    pub name: String,
+    /// What its values are.
+    pub unit: Unit,
+    /// The bound in the query's own unit.
+    pub bound: f64,
+    /// The bound for reading.
+    pub bound_text: String,
+    /// True where values must be at least the bound.
+    pub at_least: bool,
+    /// What a counted event is.
+    pub bad_word: String,
+    /// One entry a sample.
+    pub points: Vec<Point>,
+}
+
+/// One sample.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Point {
+    /// Its number, from 0.
+    pub index: u64,
+    /// Seconds on the run's clock.
+    pub t_s: f64,
+    /// The phase it was taken in.
+    pub phase: Phase,
+    /// Its value; absent in a gap.
+    pub value: Option<f64>,
+    /// The value for reading, or why there is none.
+    pub text: String,
+    /// 99 % interval of the value.
+    pub interval: Option<(f64, f64)>,
+    /// Events since the last sample.
+    pub n: Option<u64>,
+    /// Bad events among them, for reading.
+    pub bad: Option<String>,
+    /// True where it counted as anomalous.
+    pub anomalous: bool,
+    /// True where there is no number.
+    pub gap: bool,
+    /// Evidence so far.
+    pub e: Option<f64>,
+}
+
+/// A stretch of the time axis.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Lane {
+    /// `baseline`, the faults' names, `recovery`.
+    pub name: String,
+    /// Which of the three.
+    pub phase: Phase,
+    /// Where it begins, in seconds.
+    pub from_s: f64,
+    /// Where it ends, in seconds.
+    pub to_s: f64,
+}
+
+/// What a run was doing, for a sentence.
+pub(super) fn phase_text(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Baseline => "measuring the baseline",
+        Phase::Injecting => "injecting",
+        Phase::Holding => "holding the fault",
+        Phase::Reverting => "undoing the fault",
+        Phase::Recovering => "awaiting recovery",
+        Phase::Judging => "judging",
+        Phase::Done => "ending",
+    }
+}
+
+pub(super) fn series(record: &Record, clock: &Clock) -> Vec<Series> {
+    let indicators = record.started.indicators.iter();
+    let mut all: Vec<Series> = indicators
+        .map(|i| Series {
+            name: i.name.clone(),
+            unit: i.unit,
+            bound: i.bound,
+            bound_text: number::bound(&i.expect),
+            at_least: i.at_least,
+            bad_word: i.bad_word.clone(),
+            points: Vec::new(),
+        })
+        .collect();
+    for line in &record.lines {
+        let Event::Sample(sample) = &line.event else { continue };
+        let t_s = clock.seconds(line);
+        for (at, one) in all.iter_mut().enumerate() {
+            let missing = Reading { gap: Some("not read".into()), ..Reading::default() };
+            let reading = sample.readings.get(at).unwrap_or(&missing);
+            let point = point(one, reading, sample.index, t_s, sample.phase);
+            one.points.push(point);
+        }
+    }
+    all
+}
+
+fn point(series: &Series, reading: &Reading, index: u64, t_s: f64, phase: Phase) -> Point {
+    let value = reading.value.filter(|v| v.is_finite());
+    let text = match value {
+        Some(v) => number::value(v, series.unit, Some(series.bound)),
+        None => reading.gap.clone().unwrap_or_else(|| "no data".into()),
+    };
+    let finite = |i: &(f64, f64)| i.0.is_finite() && i.1.is_finite() && i.0 <= i.1;
+    Point {
+        index,
+        t_s,
+        phase,
+        value,
+        text,
+        interval: reading.interval.filter(finite).filter(|_| value.is_some()),
+        n: reading.total,
+        bad: bad_text(reading.bad_least, reading.bad_most),
+        anomalous: reading.anomalous,
+        gap: value.is_none(),
+        e: reading.e.filter(|e| !e.is_nan()),
+    }
+}
+
+fn bad_text(least: Option<u64>, most: Option<u64>) -> Option<String> {
+    match (least, most) {
+        (Some(a), Some(b)) if a != b => {
+            Some(format!("{} to {}", number::count(a), number::count(b)))
+        }
+        (Some(a), _) | (None, Some(a)) => Some(number::count(a)),
+        (None, None) => None,
+    }
+}
+
+pub(super) fn lanes(record: &Record, clock: &Clock) -> Vec<Lane> {
+    let mut marks: Vec<(Phase, f64)> = Vec::new();
+    for line in &record.lines {
+        match line.event {
+            Event::Phase(Phase::Baseline) => marks.push((Phase::Baseline, clock.seconds(line))),
+            Event::Inject { .. } if !marks.iter().any(|m| m.0 == Phase::Holding) => {
+                marks.push((Phase::Holding, clock.seconds(line)));
+            }
+            Event::Phase(Phase::Recovering) => marks.push((Phase::Recovering, clock.seconds(line))),
+            Event::Phase(Phase::Judging | Phase::Done) => {
+                marks.push((Phase::Done, clock.seconds(line)));
+            }
+            _ => {}
+        }
+    }
+    let end = record.lines.last().map_or(0.0, |line| clock.seconds(line));
+    let mut faults: Vec<&str> =
+        record.started.injections.iter().map(|i| i.fault.as_str()).collect();
+    faults.dedup();
+    let lane = |at: usize| {
+        let (phase, from_s) = marks[at];
+        let to_s = marks.get(at + 1).map_or(end, |next| next.1).max(from_s);
+        let name = match phase {
+            Phase::Baseline => "baseline".into(),
+            Phase::Holding => faults.join(", "),
+            _ => "recovery".into(),
+        };
+        Lane { name, phase, from_s, to_s }
+    };
+    (0..marks.len()).filter(|at| marks[*at].0 != Phase::Done).map(lane).collect()
+}

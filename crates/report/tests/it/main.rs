@@ -1,0 +1,7 @@
+//! Every format over records of whole runs.
+
+mod builder;
+mod formats;
+mod laws;
+mod live;
+mod text;
