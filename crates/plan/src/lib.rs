@@ -1,1 +1,26 @@
 //! Experiment times inventory times catalogue to a bounded plan (reason: purity that the compiler guards).
+//!
+//! Touches nothing and knows no clock: the host comes in as an inventory, the time as a number.
+//! No plan takes a protected process, exceeds a cap, or takes every instance of a service unless
+//! both the experiment and the policy say so.
+#![forbid(unsafe_code)]
+
+pub mod catalogue;
+mod choose;
+mod decide;
+pub mod dry_run;
+mod inputs;
+mod make;
+mod permit;
+mod protect;
+mod select;
+mod text;
+mod words;
+mod worst_case;
+
+pub use catalogue::Catalogue;
+pub use choose::INSTANCES_HARD_CAP;
+pub use dry_run::{Decision, Place, Plan, PlannedStep, WorstCase};
+pub use inputs::{History, Inputs};
+pub use make::plan;
+pub use text::render;

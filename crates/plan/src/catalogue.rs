@@ -1,0 +1,114 @@
+//! The faults there are, and what they say about one use in a file.
+
+use squall_faults::fault::{Fault, ValueIssue};
+use squall_faults::values::{Checked, check};
+use squall_query::indicator::Indicator;
+use squall_spec::{Checks, Code, Diagnostic, FaultUse, Span, Spanned, SpannedMap, closest};
+use squall_wire::injection::Values;
+
+/// No fault of that name.
+const UNKNOWN_FAULT: Code = Code::error("P101");
+/// The query does not parse.
+const BAD_QUERY: Code = Code::error("P102");
+
+/// The faults there are.
+#[derive(Clone)]
+pub struct Catalogue {
+    faults: Vec<&'static dyn Fault>,
+}
+
+impl std::fmt::Debug for Catalogue {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.names()).finish()
+    }
+}
+
+impl Catalogue {
+    /// Returns every fault this build has.
+    pub fn all() -> Self {
+        let faults = squall_faults::catalog::ALL.iter().map(|entry| entry.fault);
+        Self { faults: faults.collect() }
+    }
+
+    /// Returns a catalogue of these faults.
+    pub fn of(faults: Vec<&'static dyn Fault>) -> Self {
+        Self { faults }
+    }
+
+    /// Returns the names, in the catalogue's order.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> + '_ {
+        self.faults.iter().map(|fault| fault.describe().name)
+    }
+
+    /// Returns a fault by its name.
+    pub fn get(&self, name: &str) -> Option<&'static dyn Fault> {
+        self.faults.iter().copied().find(|fault| fault.describe().name == name)
+    }
+
+    /// Returns a fault and its checked values; an error was reported when the file was checked.
+    pub(crate) fn checked(
+        &self,
+        used: &FaultUse<'_>,
+    ) -> Result<(&'static dyn Fault, Checked), Vec<Diagnostic>> {
+        let Some(fault) = self.get(used.fault) else {
+            return Err(vec![self.unknown(used.fault)]);
+        };
+        match check(fault, &values(used.with), &values(used.where_)) {
+            Ok(checked) => Ok((fault, checked)),
+            Err(issues) => Err(issues.into_iter().map(|issue| place(issue, used)).collect()),
+        }
+    }
+
+    fn unknown(&self, name: &Spanned<String>) -> Diagnostic {
+        let message = format!("there is no fault \"{}\"", name.value);
+        let diagnostic = Diagnostic::new(UNKNOWN_FAULT, name.span, message);
+        match closest(name, self.names()) {
+            Some(near) => diagnostic.label(format!("did you mean \"{near}\"?")),
+            None => diagnostic.help("squall faults shows what there is"),
+        }
+    }
+}
+
+impl Checks for Catalogue {
+    fn fault(&self, used: &FaultUse<'_>) -> Vec<Diagnostic> {
+        self.checked(used).err().unwrap_or_default()
+    }
+
+    fn query(&self, query: &Spanned<String>) -> Vec<Diagnostic> {
+        match Indicator::compile(query) {
+            Ok(_) => Vec::new(),
+            Err(error) => vec![Diagnostic::new(
+                BAD_QUERY,
+                query.span,
+                format!("this query cannot be used: {error}"),
+            )],
+        }
+    }
+}
+
+/// Returns a block as the catalogue reads it.
+pub(crate) fn values(map: &SpannedMap) -> Values {
+    map.entries.iter().map(|e| (e.key.value.clone(), e.value.value.clone())).collect()
+}
+
+/// Gives an issue its place in the file.
+fn place(issue: ValueIssue, used: &FaultUse<'_>) -> Diagnostic {
+    let entry = |key: &str| {
+        let lines = used.with.entries.iter().chain(&used.where_.entries);
+        lines.into_iter().find(|entry| entry.key.value == key)
+    };
+    let span = match entry(&issue.key) {
+        Some(found) if issue.at_key => found.key.span,
+        Some(found) => Span::new(found.key.span.start, found.value.span.end),
+        None => used.fault.span,
+    };
+    let mut diagnostic =
+        Diagnostic::new(Code::error(issue.code), span, issue.message).label(issue.label);
+    diagnostic.help = issue.help;
+    if let Some((key, label)) = issue.other
+        && let Some(other) = entry(&key)
+    {
+        diagnostic = diagnostic.other(other.value.span, label);
+    }
+    diagnostic
+}
