@@ -19,12 +19,20 @@ pub fn find(name: &str) -> Option<&'static Entry> {
 }
 
 // gen:begin catalog
+pub mod net_refuse;
 pub mod process_pause;
 
 /// Every fault, by name.
-pub static ALL: &[Entry] = &[Entry {
-    fault: process_pause::FAULT,
-    #[cfg(feature = "effects")]
-    effect: process_pause::effect::EFFECT,
-}];
+pub static ALL: &[Entry] = &[
+    Entry {
+        fault: net_refuse::FAULT,
+        #[cfg(feature = "effects")]
+        effect: net_refuse::effect::EFFECT,
+    },
+    Entry {
+        fault: process_pause::FAULT,
+        #[cfg(feature = "effects")]
+        effect: process_pause::effect::EFFECT,
+    },
+];
 // gen:end

@@ -1,4 +1,6 @@
 //! The mechanisms that effects share; the only place of the house with unsafe code.
 
+pub mod bpf;
+pub mod cgroup;
 pub mod clock;
 pub mod process;

@@ -5,6 +5,7 @@ use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use squall_wire::identity::ProcessIdentity;
 use std::fs;
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt;
 
 /// What `/proc/PID/stat` says of a process or a thread.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,6 +83,29 @@ pub fn descendants(root: u32) -> Vec<ProcessIdentity> {
         at += 1;
     }
     out
+}
+
+/// Refuses Squall itself and whatever started it: stopped or cut off, it could restore nothing.
+///
+/// # Errors
+/// [`EffectError::InTheWay`].
+pub(crate) fn refuse_own(target: ProcessIdentity) -> Result<(), EffectError> {
+    let mut own = Some(std::process::id());
+    while let Some(pid) = own {
+        if pid == target.pid {
+            let text = format!("pid {pid} is Squall itself or started it");
+            return Err(EffectError::InTheWay(text));
+        }
+        own = stat(pid).map(|stat| stat.parent).filter(|&parent| parent > 0);
+    }
+    Ok(())
+}
+
+/// True where pids here are the pids that BPF programs see.
+pub(crate) fn in_first_pid_namespace() -> bool {
+    /// The kernel's fixed inode of the first pid namespace.
+    const FIRST: u64 = 0xEFFF_FFFC;
+    fs::metadata("/proc/self/ns/pid").is_ok_and(|meta| meta.ino() == FIRST)
 }
 
 /// Who traces a process, if anyone.

@@ -3,4 +3,7 @@
 
 mod bench;
 mod catalog;
+mod child;
+mod net_refuse;
+mod objects;
 mod process_pause;

@@ -28,7 +28,7 @@ fn a_process_stops_and_goes_on_also_when_undone_twice() {
     used.revert();
     used.revert();
     assert_eq!(used.residue(), [""; 0]);
-    assert_eq!(state(child.pid()), 'S');
+    assert_ne!(state(child.pid()), 'T');
 }
 
 #[test]
@@ -64,7 +64,7 @@ fn a_tree_stops_with_its_children() {
     assert_eq!((state(shell.pid()), state(child)), ('T', 'T'));
     assert_eq!(holder.mechanism(), "SIGSTOP to 2 processes");
     used.revert();
-    assert_eq!((state(shell.pid()), state(child)), ('S', 'S'));
+    assert!(state(shell.pid()) != 'T' && state(child) != 'T');
     let pid = rustix::process::Pid::from_raw(child.try_into().unwrap()).unwrap();
     rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
 }

@@ -42,7 +42,7 @@ impl Effect for Pause {
     fn prepare(&self, injection: &Injection, values: &Checked) -> Result<Value, EffectError> {
         let target = injection.target.process;
         Handle::open(target)?;
-        refuse_own(target)?;
+        process::refuse_own(target)?;
         let state = process::stat(target.pid).ok_or(EffectError::TargetGone)?.state;
         if state == 'T' {
             let text = format!("{} is stopped already, by somebody else", injection.target.name);
@@ -142,19 +142,6 @@ impl Holder for Held {
 fn undo(receipt: &Receipt) -> Result<Undo, EffectError> {
     let undo = Undo::deserialize(&receipt.undo);
     undo.map_err(|error| EffectError::ForeignReceipt(error.to_string()))
-}
-
-/// The agent that stops itself, or its own parent, could not let anything go on again.
-fn refuse_own(target: ProcessIdentity) -> Result<(), EffectError> {
-    let mut own = Some(std::process::id());
-    while let Some(pid) = own {
-        if pid == target.pid {
-            let text = format!("pid {pid} is Squall itself or started it");
-            return Err(EffectError::InTheWay(text));
-        }
-        own = process::stat(pid).map(|stat| stat.parent).filter(|&parent| parent > 0);
-    }
-    Ok(())
 }
 
 fn can_be_stopped(process: &ProcessIdentity) -> bool {

@@ -1,0 +1,98 @@
+//! `net.refuse`: connections of the target are refused.
+
+#[cfg(feature = "effects")]
+pub mod effect;
+
+use crate::fault::{Bound, Death, Description, Fault, Kind, Need, Param, ValueIssue};
+use crate::values::Checked;
+
+/// The fault.
+pub static FAULT: &dyn Fault = &NetRefuse;
+
+struct NetRefuse;
+
+static DESCRIPTION: Description = Description {
+    name: "net.refuse",
+    family: "network",
+    summary: "connections are refused (ECONNREFUSED)",
+    death: Death::KernelLink,
+    params: &[Param {
+        name: "share",
+        kind: Kind::Share { min_percent: 0.0001, max_percent: 100.0 },
+        default: Some("100%"),
+        required: false,
+        help: "of the connections that match",
+    }],
+    filters: &[
+        Param {
+            name: "port",
+            kind: Kind::Port,
+            default: None,
+            required: false,
+            help: "only connections to this port",
+        },
+        Param {
+            name: "to",
+            kind: Kind::Cidr,
+            default: None,
+            required: false,
+            help: "only connections to these addresses",
+        },
+        Param {
+            name: "protocol",
+            kind: Kind::Word(&["tcp", "udp", "both"]),
+            default: Some("tcp"),
+            required: false,
+            help: "a connected UDP socket is refused at connect too",
+        },
+    ],
+    acts: "a BPF program on the target's cgroup answers connect() with ECONNREFUSED",
+    ends: "with its kernel link: kill -9 of the agent included; a lease that ran out ends it too",
+    spares: "open connections; every process that is not the target; Squall itself",
+    hit_word: "connection refused",
+    conflicts: &["net.refuse"],
+    needs: &[Need::Root, Need::Cgroup2, Need::BpfCgroupConnect],
+    example: include_str!("example.yaml"),
+    cases: include_str!("cases.md"),
+};
+
+impl Fault for NetRefuse {
+    fn describe(&self) -> &'static Description {
+        &DESCRIPTION
+    }
+
+    fn check(&self, values: &Checked) -> Vec<ValueIssue> {
+        // Port 22 is how people reach the host; a jump host must stay one.
+        if values.port("port") != Some(22) {
+            return Vec::new();
+        }
+        vec![ValueIssue {
+            code: "F020",
+            key: "port".to_owned(),
+            at_key: false,
+            message: "port 22 is management traffic".to_owned(),
+            label: "never refused".to_owned(),
+            help: Some("choose the port of the service the target depends on".to_owned()),
+            other: None,
+        }]
+    }
+
+    fn bound(&self, values: &Checked) -> Bound {
+        let share = values.printed("share").unwrap_or_default();
+        let whom = match (values.text("to"), values.port("port")) {
+            (Some(to), Some(port)) => format!("connections to {to} port {port}"),
+            (Some(to), None) => format!("connections to {to}"),
+            (None, Some(port)) => format!("connections to port {port}"),
+            (None, None) => "connections".to_owned(),
+        };
+        let all = values.share("share") >= 1.0;
+        let text = if all {
+            format!("all new {whom} are refused; open ones go on")
+        } else {
+            format!("{share} of new {whom} are refused; open ones go on")
+        };
+        // Whether a refused connection fails a request is up to the target; assume it does.
+        let hurt = (values.share("share") * 1000.0).ceil();
+        Bound { text, per_mille_hurt: if all { 1000 } else { hurt as u32 } }
+    }
+}

@@ -1,0 +1,75 @@
+// The part of the kernel's BPF interface that these programs use, written out by hand: numbers
+// and layouts are stable ABI. Maps use the form without BTF, so that objects stay small, build
+// the same everywhere and load on kernels without type information.
+#pragma once
+
+typedef unsigned char __u8;
+typedef unsigned short __u16;
+typedef unsigned int __u32;
+typedef unsigned long long __u64;
+
+#define SEC(name) __attribute__((section(name), used))
+#define INLINE static __attribute__((always_inline)) inline
+
+struct bpf_map_def {
+    __u32 type;
+    __u32 key_size;
+    __u32 value_size;
+    __u32 max_entries;
+    __u32 map_flags;
+};
+
+enum {
+    BPF_MAP_TYPE_HASH = 1,
+    BPF_MAP_TYPE_ARRAY = 2,
+    BPF_MAP_TYPE_SOCKMAP = 15,
+};
+
+enum {
+    AF_INET = 2,
+    AF_INET6 = 10,
+    IPPROTO_TCP = 6,
+    IPPROTO_UDP = 17,
+    IPPROTO_MPTCP = 262,
+    ECONNREFUSED = 111,
+};
+
+static void *(*bpf_map_lookup_elem)(void *map, const void *key) = (void *)1;
+static __u32 (*bpf_get_prandom_u32)(void) = (void *)7;
+static __u64 (*bpf_get_current_pid_tgid)(void) = (void *)14;
+static long (*bpf_sk_release)(void *sk) = (void *)86;
+static __u64 (*bpf_get_current_ancestor_cgroup_id)(int level) = (void *)123;
+static long (*bpf_sk_assign)(void *ctx, void *sk, __u64 flags) = (void *)124;
+static __u64 (*bpf_ktime_get_boot_ns)(void) = (void *)125;
+static int (*bpf_set_retval)(int retval) = (void *)187;
+
+// What a cgroup/connect program sees. Addresses and the port are in network order.
+struct bpf_sock_addr {
+    __u32 user_family;
+    __u32 user_ip4;
+    __u32 user_ip6[4];
+    __u32 user_port;
+    __u32 family;
+    __u32 type;
+    __u32 protocol;
+    __u32 msg_src_ip4;
+    __u32 msg_src_ip6[4];
+};
+
+// What an sk_lookup program sees. The remote port is in network order, the local one is not.
+struct bpf_sk_lookup {
+    __u64 cookie;
+    __u32 family;
+    __u32 protocol;
+    __u32 remote_ip4;
+    __u32 remote_ip6[4];
+    __u16 remote_port;
+    __u16 zero;
+    __u32 local_ip4;
+    __u32 local_ip6[4];
+    __u32 local_port;
+    __u32 ingress_ifindex;
+};
+
+INLINE __u16 swap16(__u16 value) { return __builtin_bswap16(value); }
+INLINE __u32 swap32(__u32 value) { return __builtin_bswap32(value); }

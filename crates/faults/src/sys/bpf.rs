@@ -1,0 +1,126 @@
+//! Loads BPF objects and finds their maps again, also those of another process.
+//!
+//! Programs are never pinned and links are owned by descriptors, so all of it is gone when its
+//! holder is gone. An object is loaded once a process and armed by writing to its map.
+
+use crate::effect::EffectError;
+use aya::maps::{HashMap, Map, MapData, loaded_maps};
+use aya::{Ebpf, EbpfLoader};
+use std::error::Error;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// An object that is loaded when it is first wanted, and kept.
+pub(crate) struct Object {
+    what: &'static str,
+    bytes: &'static [u8],
+    loaded: Mutex<Option<Ebpf>>,
+}
+
+/// A loaded object, for one caller at a time.
+pub(crate) struct Loaded(MutexGuard<'static, Option<Ebpf>>);
+
+impl Object {
+    pub(crate) const fn new(what: &'static str, bytes: &'static [u8]) -> Object {
+        Object { what, bytes, loaded: Mutex::new(None) }
+    }
+
+    /// Loads it unless it is loaded; `load` brings each program into the kernel.
+    pub(crate) fn get(
+        &'static self,
+        load: impl FnOnce(&mut Ebpf) -> Result<(), EffectError>,
+    ) -> Result<Loaded, EffectError> {
+        // Nothing that panics leaves a half-loaded object: it is stored last.
+        let mut guard = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        if guard.is_none() {
+            let mut ebpf = EbpfLoader::new().load(self.bytes).map_err(unavailable(self.what))?;
+            load(&mut ebpf)?;
+            *guard = Some(ebpf);
+        }
+        Ok(Loaded(guard))
+    }
+
+    /// The ids of its programs, while it is loaded.
+    pub(crate) fn program_ids(&'static self) -> Vec<u32> {
+        let guard = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        let programs = guard.iter().flat_map(Ebpf::programs);
+        programs.filter_map(|(_, program)| Some(program.info().ok()?.id())).collect()
+    }
+}
+
+impl Loaded {
+    /// The object.
+    pub(crate) fn ebpf(&mut self) -> &mut Ebpf {
+        self.0.as_mut().expect("invariant: a loaded object is stored before it is handed out")
+    }
+
+    /// One of its hash maps, by name.
+    pub(crate) fn hash<const K: usize, const V: usize>(
+        &mut self,
+        name: &str,
+    ) -> Result<HashMap<&mut MapData, [u8; K], [u8; V]>, EffectError> {
+        let map = self.ebpf().map_mut(name).expect("invariant: the object has this map");
+        HashMap::try_from(map).map_err(unavailable("a BPF map"))
+    }
+}
+
+/// Every hash map of that name on this host, whoever loaded it; a map of another shape with the
+/// same name is somebody else's and left out.
+pub(crate) fn hashes_named<const K: usize, const V: usize>(
+    name: &str,
+) -> Result<Vec<HashMap<MapData, [u8; K], [u8; V]>>, EffectError> {
+    let mut found = Vec::new();
+    for info in loaded_maps() {
+        let info = match info {
+            Ok(info) => info,
+            // A map that vanished while the list was read needs no undo.
+            Err(error) if is_gone(&error) => continue,
+            Err(error) => return Err(unavailable("the list of BPF maps")(error)),
+        };
+        let fits = info.key_size() as usize == K && info.value_size() as usize == V;
+        if info.name_as_str() != Some(name) || !fits {
+            continue;
+        }
+        if let Ok(map) = MapData::from_id(info.id()).and_then(Map::from_map_data)
+            && let Ok(map) = HashMap::try_from(map)
+        {
+            found.push(map);
+        }
+    }
+    Ok(found)
+}
+
+fn is_gone(error: &aya::maps::MapError) -> bool {
+    let mut cause: Option<&(dyn Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        let io = error.downcast_ref::<std::io::Error>();
+        if io.is_some_and(|io| io.kind() == std::io::ErrorKind::NotFound) {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}
+
+/// Names a mechanism the kernel refused, with the whole chain of reasons on one line.
+pub(crate) fn unavailable<E: Error>(what: &'static str) -> impl FnOnce(E) -> EffectError {
+    move |error| EffectError::Unavailable { what, why: chain(&error) }
+}
+
+fn chain(error: &dyn Error) -> String {
+    let mut text = first_line(&error.to_string());
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let next = first_line(&error.to_string());
+        // Some errors repeat their cause in their own text.
+        if !text.contains(&next) {
+            text = format!("{text}: {next}");
+        }
+        cause = error.source();
+    }
+    text
+}
+
+/// The verifier's log follows on further lines; it is of use to nobody who runs an experiment.
+fn first_line(text: &str) -> String {
+    text.lines().next().unwrap_or_default().trim_end_matches(" Verifier output:").to_owned()
+}

@@ -1,0 +1,117 @@
+//! Children of these tests: this same binary, started again as one of the parts below. A part
+//! reads commands on its standard input and answers lines that begin with `> `.
+
+use crate::bench::{Own, lease, prepare, target};
+use std::io::{BufRead, BufReader, Write};
+use std::net::{SocketAddr, TcpStream, UdpSocket};
+use std::process::{ChildStdin, ChildStdout, Command, Stdio};
+use std::time::Duration;
+
+const PART: &str = "SQUALL_TEST_PART";
+
+/// A child that plays a part.
+pub(crate) struct Part {
+    pub(crate) own: Own,
+    input: ChildStdin,
+    output: BufReader<ChildStdout>,
+}
+
+impl Part {
+    pub(crate) fn start(part: &str) -> Part {
+        Part::start_in(part, |_| {})
+    }
+
+    pub(crate) fn start_in(part: &str, change: impl FnOnce(&mut Command)) -> Part {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.args(["--exact", "child::plays_its_part", "--nocapture", "--test-threads=1"]);
+        command.env(PART, part).stdin(Stdio::piped()).stdout(Stdio::piped());
+        change(&mut command);
+        let mut child = command.spawn().unwrap();
+        let input = child.stdin.take().unwrap();
+        let output = BufReader::new(child.stdout.take().unwrap());
+        Part { own: Own(child), input, output }
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.own.pid()
+    }
+
+    /// Sends a command and returns the answer.
+    pub(crate) fn ask(&mut self, command: &str) -> String {
+        self.send(command);
+        self.line()
+    }
+
+    pub(crate) fn send(&mut self, command: &str) {
+        writeln!(self.input, "{command}").unwrap();
+    }
+
+    /// Returns the next line that is an answer.
+    pub(crate) fn line(&mut self) -> String {
+        loop {
+            let mut line = String::new();
+            assert!(self.output.read_line(&mut line).unwrap() > 0, "the part ended");
+            // The harness prints the test's name without a newline.
+            if let Some((_, answer)) = line.split_once("> ") {
+                return answer.trim().to_owned();
+            }
+        }
+    }
+
+    /// Ends it as nothing can prevent.
+    pub(crate) fn kill(mut self) {
+        self.own.0.kill().unwrap();
+        self.own.0.wait().unwrap();
+    }
+}
+
+pub(crate) fn say(line: &str) {
+    println!("> {line}");
+}
+
+/// Does nothing as a test; as a child it plays the part it was started for.
+#[test]
+fn plays_its_part() {
+    match std::env::var(PART).as_deref() {
+        Ok("connector") => connector(),
+        Ok("holder") => holder(),
+        _ => {}
+    }
+}
+
+fn commands() -> impl Iterator<Item = String> {
+    std::io::stdin().lines().map_while(Result::ok)
+}
+
+/// Connects where it is told and says how it went.
+fn connector() {
+    for command in commands() {
+        let (protocol, address) = command.split_once(' ').unwrap();
+        let address: SocketAddr = address.parse().unwrap();
+        let result = match protocol {
+            "tcp" => TcpStream::connect_timeout(&address, Duration::from_secs(5)).map(drop),
+            _ => UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.connect(address)),
+        };
+        match result {
+            Ok(()) => say("connected"),
+            Err(error) => say(&format!("{:?}", error.kind())),
+        }
+    }
+}
+
+/// Holds a fault: `FAULT PID WITH WHERE PORTS`, pairs joined by commas.
+fn holder() {
+    let mut held = Vec::new();
+    for command in commands() {
+        let words: Vec<&str> = command.split(' ').collect();
+        let pairs = |text: &'static str| -> Vec<(&'static str, &'static str)> {
+            text.split(',').filter_map(|pair| pair.split_once('=')).collect()
+        };
+        let leaked = |at: usize| -> &'static str { words[at].to_owned().leak() };
+        let listening = words[4].split(',').filter_map(|address| address.parse().ok()).collect();
+        let target = target(words[1].parse().unwrap(), listening);
+        let used = prepare(words[0], target, &pairs(leaked(2)), &pairs(leaked(3))).unwrap();
+        held.push(used.try_apply(lease(Duration::from_secs(60))).unwrap());
+        say(&serde_json::to_string(&used.receipt).unwrap());
+    }
+}

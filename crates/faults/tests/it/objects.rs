@@ -1,0 +1,30 @@
+//! The checked-in BPF objects are what their sources compile to.
+
+use std::path::Path;
+use std::process::Command;
+
+#[test]
+fn objects_are_fresh_where_the_compiler_is_at_hand() {
+    let clang = Command::new("clang").arg("--version").output();
+    // Other versions make other bytes from the same source.
+    let version = clang.map(|out| String::from_utf8_lossy(&out.stdout).into_owned());
+    if !version.is_ok_and(|text| text.contains("clang version 14.")) {
+        println!("SKIP objects are fresh: needs clang 14");
+        return;
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let built = tempfile::tempdir().unwrap();
+    let status = Command::new(root.join("bpf-build.sh")).arg(built.path()).status().unwrap();
+    assert!(status.success());
+    let mut compared = 0;
+    for entry in std::fs::read_dir(built.path()).unwrap() {
+        let entry = entry.unwrap();
+        let name = entry.file_name().into_string().unwrap();
+        let (folder, file) = name.split_once('.').unwrap();
+        let committed = root.join("src/catalog").join(folder).join(file);
+        let same = std::fs::read(&committed).unwrap() == std::fs::read(entry.path()).unwrap();
+        assert!(same, "{} is stale: run crates/faults/bpf-build.sh", committed.display());
+        compared += 1;
+    }
+    assert!(compared > 0);
+}
