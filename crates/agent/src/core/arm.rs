@@ -56,6 +56,11 @@ impl Core {
         for name in [&injection.run, &injection.id] {
             check_name(name)?;
         }
+        let own = [0, 1, self.config.pid, self.watchdog];
+        if own.contains(&injection.target.process.pid) {
+            let text = format!("{} is Squall itself or process 1", injection.target.name);
+            return Err(refusal("own", &text, "choose a target that nothing else hangs on"));
+        }
         if self.held.len() >= INJECTIONS_MAX {
             let text = format!("{INJECTIONS_MAX} injections are armed on this host already");
             return Err(refusal("full", &text, "wait for a run to end, or `squall undo`"));

@@ -13,7 +13,7 @@ const MS: u64 = 1_000_000;
 pub(super) fn config() -> Config {
     Config {
         version: "0".into(),
-        pid: 1,
+        pid: 4_000_000,
         boot: BootId("boot".into()),
         unix_ms_at_zero: 1_000,
         conflicts: |a, b| (a, b) == ("http.delay", "net.refuse"),
@@ -31,7 +31,7 @@ pub(super) fn injection(run: &str, id: &str, pid: u32) -> Injection {
         target: Target {
             name: format!("t{pid}"),
             service: "t".into(),
-            process: ProcessIdentity { pid, start_ticks: 7 },
+            process: ProcessIdentity { pid: 100 + pid, start_ticks: 7 },
             netns: 1,
             cgroup: "/".into(),
             listening: Vec::new(),

@@ -1,0 +1,125 @@
+//! Reads every process of this host into an inventory for the planner. Read-only and quick.
+
+mod group;
+mod sockets;
+
+use squall_faults::sys::process;
+use squall_wire::identity::ProcessIdentity;
+use squall_wire::target::Inventory;
+pub use squall_wire::target::Process;
+use std::collections::BTreeMap;
+use std::fs;
+use std::net::SocketAddr;
+use std::os::unix::fs::MetadataExt;
+
+/// Processes looked at; a host with more is sampled from the lowest pid.
+pub const PROCESSES_MAX: usize = 65_536;
+/// Words of a command line that are kept: enough to tell two instances apart.
+const WORDS_MAX: usize = 16;
+/// The longest kept word.
+const WORD_BYTES_MAX: usize = 256;
+
+/// Scans `/proc`. Processes that end meanwhile are left out.
+pub fn scan() -> Inventory {
+    let own_executable = fs::read_link("/proc/self/exe").ok();
+    let mut own = ancestors(std::process::id());
+    let mut processes = Vec::new();
+    for (pid, stat) in process::all().into_iter().take(PROCESSES_MAX) {
+        if stat.state == 'Z' {
+            continue;
+        }
+        let executable = fs::read_link(format!("/proc/{pid}/exe")).ok();
+        // The agent, its watchdog and its burners run the same file.
+        if executable.is_some() && executable == own_executable && !own.contains(&pid) {
+            own.push(pid);
+        }
+        let name_of = |path: &std::path::Path| path.file_name()?.to_str().map(str::to_owned);
+        let groups = fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap_or_default();
+        let cgroup = group::path(&groups);
+        processes.push(Process {
+            process: ProcessIdentity { pid, start_ticks: stat.start_ticks },
+            parent: stat.parent,
+            name: stat.name,
+            executable: executable.as_deref().and_then(name_of).unwrap_or_default(),
+            command: command(pid),
+            uid: fs::metadata(format!("/proc/{pid}")).map_or(0, |found| found.uid()),
+            netns: netns(pid).unwrap_or(0),
+            unit: group::unit(&cgroup),
+            container: group::container(&groups),
+            cgroup,
+            listening: Vec::new(),
+        });
+    }
+    add_sockets(&mut processes);
+    own.sort_unstable();
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    Inventory { host, processes, own }
+}
+
+/// The process and those it descends from, itself first.
+fn ancestors(pid: u32) -> Vec<u32> {
+    let mut out = vec![pid];
+    let mut next = process::stat(pid).map(|stat| stat.parent);
+    while let Some(parent) = next.filter(|parent| *parent > 0 && !out.contains(parent)) {
+        out.push(parent);
+        next = process::stat(parent).map(|stat| stat.parent);
+    }
+    out
+}
+
+fn command(pid: u32) -> Vec<String> {
+    let words = process::command_line(pid).into_iter().take(WORDS_MAX);
+    words.map(|word| word.chars().take(WORD_BYTES_MAX).collect()).collect()
+}
+
+/// The inode of a process's network namespace.
+pub fn netns(pid: u32) -> Option<u64> {
+    // The text is `net:[4026531840]`; no file is opened for it.
+    let link = fs::read_link(format!("/proc/{pid}/ns/net")).ok()?;
+    let text = link.to_str()?;
+    text.strip_prefix("net:[")?.strip_suffix(']')?.parse().ok()
+}
+
+/// Fills in who listens where, of every namespace once.
+fn add_sockets(processes: &mut [Process]) {
+    let mut spaces: BTreeMap<u64, BTreeMap<u64, SocketAddr>> = BTreeMap::new();
+    for process in processes.iter().filter(|process| !process.executable.is_empty()) {
+        let read = || sockets::listening(process.process.pid);
+        spaces.entry(process.netns).or_insert_with(read);
+    }
+    for process in processes.iter_mut().filter(|process| !process.executable.is_empty()) {
+        let Some(sockets) = spaces.get(&process.netns).filter(|sockets| !sockets.is_empty()) else {
+            continue;
+        };
+        let held = sockets::held(process.process.pid);
+        let mut found: Vec<_> =
+            held.iter().filter_map(|inode| sockets.get(inode)).copied().collect();
+        found.sort_unstable();
+        found.dedup();
+        process.listening = found;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
+    use super::*;
+    use std::net::TcpListener;
+
+    #[test]
+    fn this_test_is_found_with_its_listening_sockets_and_is_its_own() {
+        let four = TcpListener::bind("127.0.0.1:0").unwrap();
+        let six = TcpListener::bind("[::1]:0");
+        let inventory = scan();
+        let pid = std::process::id();
+        let own = inventory.processes.iter().find(|p| p.process.pid == pid).unwrap();
+        assert!(own.listening.contains(&four.local_addr().unwrap()));
+        if let Ok(six) = six {
+            assert!(own.listening.contains(&six.local_addr().unwrap()));
+        }
+        assert_eq!(own.netns, netns(pid).unwrap());
+        assert!(own.cgroup.starts_with('/'));
+        assert!(inventory.own.contains(&pid) && inventory.own.contains(&own.parent));
+        assert!(!inventory.host.is_empty());
+    }
+}

@@ -1,0 +1,224 @@
+//! The receipts on disk: an append-only file, synced before any effect, one writer at a time.
+
+use crate::paths::private_dir;
+use rustix::fs::{FlockOperation, flock};
+use squall_wire::journal::{Replay, encode, replay};
+use squall_wire::receipt::{Entry, Receipt};
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+/// A journal with nothing open is emptied once it is longer: some 50 runs of history remain for
+/// a person who looks, and no start reads more than this for nothing.
+pub const COMPACT_BYTES: u64 = 64 * 1024;
+/// A longer journal is not read: it would take 60,000 open receipts.
+pub const JOURNAL_BYTES_MAX: u64 = 64 << 20;
+
+/// The journal, held by one process.
+#[derive(Debug)]
+pub struct Journal {
+    file: File,
+    bytes: u64,
+    open: std::collections::BTreeSet<String>,
+    _lock: File,
+}
+
+/// Why a journal cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    /// Another agent, watchdog or undo has it.
+    #[error("another agent holds {0}")]
+    Held(PathBuf),
+    /// A system call failed.
+    #[error("{step} {path}: {source}")]
+    System {
+        /// What was being done.
+        step: &'static str,
+        /// To which file.
+        path: PathBuf,
+        /// The kernel's answer.
+        source: io::Error,
+    },
+    /// The file is longer than any honest journal.
+    #[error("{0} is longer than {JOURNAL_BYTES_MAX} bytes")]
+    TooLong(PathBuf),
+}
+
+impl Journal {
+    /// Takes the journal of a state folder and reads what is open in it. A torn tail is cut off.
+    ///
+    /// # Errors
+    /// [`JournalError::Held`] at once when somebody else has it.
+    pub fn take(state_dir: &Path) -> Result<(Journal, Replay), JournalError> {
+        let system = |step, path: &Path| {
+            let path = path.to_path_buf();
+            move |source| JournalError::System { step, path, source }
+        };
+        private_dir(state_dir).map_err(system("prepare", state_dir))?;
+        let lock_path = state_dir.join("lock");
+        let mut options = OpenOptions::new();
+        let options = options.create(true).truncate(false).read(true).write(true).mode(0o600);
+        let lock = options.open(&lock_path).map_err(system("open", &lock_path))?;
+        match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => {}
+            Err(rustix::io::Errno::WOULDBLOCK) => {
+                return Err(JournalError::Held(state_dir.to_path_buf()));
+            }
+            Err(error) => return Err(system("lock", &lock_path)(error.into())),
+        }
+        let path = file_of(state_dir);
+        let existed = path.exists();
+        let mut options = OpenOptions::new();
+        let options = options.create(true).append(true).read(true).mode(0o600);
+        let file = options.open(&path).map_err(system("open", &path))?;
+        if !existed {
+            // A file whose name is not on disk is no journal after a power cut.
+            let dir = File::open(state_dir).and_then(|dir| dir.sync_all());
+            dir.map_err(system("sync", state_dir))?;
+        }
+        let found = read_all(&file, &path)?;
+        let bytes = found.sound_bytes as u64;
+        file.set_len(bytes).map_err(system("cut", &path))?;
+        let open = found.open.iter().map(|receipt| receipt.id.clone()).collect();
+        Ok((Journal { file, bytes, open, _lock: lock }, found))
+    }
+
+    /// Appends a receipt and waits until it is on disk.
+    ///
+    /// # Errors
+    /// The disk's answer; the journal is then as it was before.
+    pub fn open(&mut self, receipt: &Receipt) -> io::Result<()> {
+        let appended = self.append(&Entry::Open(receipt.clone()), true);
+        if appended.is_ok() {
+            self.open.insert(receipt.id.clone());
+        }
+        appended
+    }
+
+    /// Appends a closing entry. It is not synced: if it is lost, an idempotent undo is repeated.
+    ///
+    /// # Errors
+    /// The disk's answer; the journal is then as it was before.
+    pub fn close(&mut self, id: &str, by: &str, at_unix_ms: u64) -> io::Result<()> {
+        let entry = Entry::Close { id: id.into(), by: by.into(), at_unix_ms };
+        self.append(&entry, false)?;
+        self.open.remove(id);
+        if self.open.is_empty() && self.bytes > COMPACT_BYTES {
+            self.file.set_len(0)?;
+            self.bytes = 0;
+        }
+        Ok(())
+    }
+
+    fn append(&mut self, entry: &Entry, sync: bool) -> io::Result<()> {
+        let line = encode(entry);
+        let written = self.file.write_all(line.as_bytes());
+        let written = written.and_then(|()| if sync { self.file.sync_data() } else { Ok(()) });
+        match written {
+            Ok(()) => self.bytes += line.len() as u64,
+            // Half a line would swallow the next one.
+            Err(_) => self.file.set_len(self.bytes)?,
+        }
+        written
+    }
+}
+
+/// Reads a journal that somebody else may be writing.
+///
+/// # Errors
+/// When it cannot be read. A journal that does not exist is empty.
+pub fn peek(state_dir: &Path) -> Result<Replay, JournalError> {
+    let path = file_of(state_dir);
+    match File::open(&path) {
+        Ok(file) => read_all(&file, &path),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Replay::default()),
+        Err(source) => Err(JournalError::System { step: "open", path, source }),
+    }
+}
+
+fn file_of(state_dir: &Path) -> PathBuf {
+    state_dir.join("journal")
+}
+
+fn read_all(mut file: &File, path: &Path) -> Result<Replay, JournalError> {
+    let mut bytes = Vec::new();
+    let read = Read::by_ref(&mut file).take(JOURNAL_BYTES_MAX + 1).read_to_end(&mut bytes);
+    let system = |source| JournalError::System { step: "read", path: path.into(), source };
+    if read.map_err(system)? as u64 > JOURNAL_BYTES_MAX {
+        return Err(JournalError::TooLong(path.into()));
+    }
+    Ok(replay(&bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
+    use super::*;
+    use squall_wire::identity::{BootId, ProcessIdentity};
+
+    fn receipt(id: &str) -> Receipt {
+        Receipt {
+            v: 1,
+            id: id.into(),
+            run: "r".into(),
+            injection: "i".into(),
+            fault: "process.pause".into(),
+            target: "t".into(),
+            process: ProcessIdentity { pid: 1, start_ticks: 2 },
+            boot: BootId("b".into()),
+            at_unix_ms: 0,
+            undo: serde_json::json!({}),
+        }
+    }
+
+    #[test]
+    fn what_was_opened_and_not_closed_is_found_by_the_next() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut journal, _) = Journal::take(dir.path()).unwrap();
+        journal.open(&receipt("a")).unwrap();
+        journal.open(&receipt("b")).unwrap();
+        journal.close("a", "agent", 0).unwrap();
+        assert_eq!(peek(dir.path()).unwrap().open, [receipt("b")]);
+        drop(journal);
+        let (_journal, found) = Journal::take(dir.path()).unwrap();
+        assert_eq!(found.open, [receipt("b")]);
+    }
+
+    #[test]
+    fn two_never_share_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let (_held, _) = Journal::take(dir.path()).unwrap();
+        assert!(matches!(Journal::take(dir.path()), Err(JournalError::Held(_))));
+    }
+
+    #[test]
+    fn a_torn_tail_is_cut_before_the_next_line() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut journal, _) = Journal::take(dir.path()).unwrap();
+        journal.open(&receipt("a")).unwrap();
+        drop(journal);
+        let mut file = OpenOptions::new().append(true).open(file_of(dir.path())).unwrap();
+        file.write_all(b"00000000 40 {\"open").unwrap();
+        let (mut journal, found) = Journal::take(dir.path()).unwrap();
+        assert_eq!(found.open.len(), 1);
+        journal.open(&receipt("b")).unwrap();
+        let again = peek(dir.path()).unwrap();
+        assert_eq!(again.open, [receipt("a"), receipt("b")]);
+        assert!(again.damaged.is_empty());
+    }
+
+    #[test]
+    fn a_long_journal_is_emptied_once_all_is_closed() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut journal, _) = Journal::take(dir.path()).unwrap();
+        journal.open(&receipt("keep")).unwrap();
+        while journal.bytes <= COMPACT_BYTES {
+            journal.append(&Entry::Open(receipt("a")), false).unwrap();
+            journal.close("a", "agent", 0).unwrap();
+        }
+        assert_eq!(peek(dir.path()).unwrap().open, [receipt("keep")]);
+        journal.close("keep", "agent", 0).unwrap();
+        assert_eq!(std::fs::metadata(file_of(dir.path())).unwrap().len(), 0);
+    }
+}

@@ -1,0 +1,349 @@
+//! The agent as a process: threads that wait, one queue, one loop that asks the core.
+//!
+//! Every thread blocks on exactly one thing (a socket, a disk, a process, a signal) and sends
+//! what happened into the queue; only the loop owns the core. At rest nothing wakes up.
+
+mod connection;
+mod disk;
+mod exits;
+mod guard;
+mod listen;
+pub(crate) mod signals;
+pub mod spawn;
+
+use crate::core::{Client, Command, Config, Core, Event, Slot};
+use crate::effector::{Effector, Job};
+use crate::journal::{Journal, JournalError};
+use crate::paths::Paths;
+use connection::Connection;
+use disk::{Disk, Write};
+use exits::Exits;
+use guard::Guard;
+use squall_faults::catalog;
+use squall_faults::sys::clock;
+use squall_wire::protocol::FromAgent;
+use squall_wire::receipt::Receipt;
+use std::collections::BTreeMap;
+use std::io;
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::Duration;
+
+/// Connections at once; a person and a few runs need fewer than ten.
+pub const CLIENTS_MAX: usize = 32;
+/// How long a starting agent waits for the journal of one that is just dying.
+const TAKE_NS_MAX: u64 = 3 * 1_000_000_000;
+
+/// How to run an agent.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Where it lives.
+    pub paths: Paths,
+    /// Ends it this long after its last client left with nothing armed; absent: never.
+    pub idle_exit: Option<Duration>,
+    /// The program that is started as `PROGRAM agent-watchdog STATE_DIR AGENT_PID`.
+    pub program: PathBuf,
+    /// This build, for `Welcome`.
+    pub version: String,
+}
+
+impl Options {
+    /// An agent of this very program, at the usual places.
+    pub fn new(version: &str) -> Options {
+        Options {
+            paths: Paths::from_env(),
+            idle_exit: None,
+            program: "/proc/self/exe".into(),
+            version: version.into(),
+        }
+    }
+}
+
+/// Why an agent cannot serve.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// Not root.
+    #[error("an agent has to be root: it signals, and loads programs for, other users' processes")]
+    NotRoot,
+    /// Another agent is here.
+    #[error("an agent already answers on {0}")]
+    Running(PathBuf),
+    /// The journal cannot be used.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The socket cannot be opened.
+    #[error("open the socket {path}: {source}")]
+    Socket {
+        /// Its path.
+        path: PathBuf,
+        /// The kernel's answer.
+        source: io::Error,
+    },
+    /// The watchdog or a thread cannot be started.
+    #[error("{step}: {source}")]
+    Start {
+        /// What was being started.
+        step: &'static str,
+        /// The kernel's answer.
+        source: io::Error,
+    },
+}
+
+impl ServeError {
+    /// What a person can do about it.
+    pub fn help(&self) -> String {
+        match self {
+            ServeError::NotRoot => "start it with `sudo squall agent`".into(),
+            ServeError::Running(_) => {
+                "use that one; `squall undo` makes it restore everything".into()
+            }
+            ServeError::Journal(_) => "`SQUALL_STATE` can name another folder".into(),
+            ServeError::Socket { .. } => "`SQUALL_SOCKET` can name another path".into(),
+            ServeError::Start { .. } => "end other work on this host, then try again".into(),
+        }
+    }
+}
+
+/// Serves until it is told to end. The exit code: 0 when nothing is left open, 5 when a person
+/// must act.
+///
+/// # Errors
+/// When it cannot begin; nothing was touched then.
+pub fn serve(options: &Options) -> Result<u8, ServeError> {
+    if !rustix::process::geteuid().is_root() {
+        return Err(ServeError::NotRoot);
+    }
+    signals::hold_back_ends();
+    let (journal, open) = take(&options.paths)?;
+    let (events, queue) = channel();
+    let start = |step| move |source| ServeError::Start { step, source };
+    let guard = Guard::start(options, &events).map_err(start("start the watchdog"))?;
+    let listener = listen::open(&options.paths.socket)?;
+    listen::start(listener, events.clone()).map_err(start("start a thread"))?;
+    let ends = events.clone();
+    let waiter = std::thread::Builder::new().name("signals".into());
+    let waiter = waiter.spawn(move || {
+        signals::wait_for_end();
+        let _ = ends.send(Input::Event(Event::Stop));
+    });
+    waiter.map_err(start("start a thread"))?;
+    let now_ns = clock::boottime_ns();
+    let core = Core::new(config(options, now_ns)?, now_ns);
+    let shell = Shell {
+        core,
+        guard,
+        disk: Disk::start(journal, events.clone()).map_err(start("start a thread"))?,
+        exits: Exits::start(events.clone()).map_err(start("start a thread"))?,
+        effector: Effector::new(events.clone()),
+        connections: BTreeMap::new(),
+        next_client: 0,
+        held_back: Vec::new(),
+        events,
+        exit: false,
+    };
+    let code = shell.run(&queue, open);
+    let _ = std::fs::remove_file(&options.paths.socket);
+    Ok(code)
+}
+
+fn take(paths: &Paths) -> Result<(Journal, Vec<Receipt>), ServeError> {
+    let give_up_ns = clock::boottime_ns() + TAKE_NS_MAX;
+    loop {
+        match Journal::take(&paths.state_dir) {
+            Ok((journal, found)) => {
+                for (line, damage) in &found.damaged {
+                    eprintln!("squall agent: journal line {line}: {damage}");
+                }
+                return Ok((journal, found.open));
+            }
+            Err(JournalError::Held(_))
+                if std::os::unix::net::UnixStream::connect(&paths.socket).is_ok() =>
+            {
+                return Err(ServeError::Running(paths.socket.clone()));
+            }
+            // The watchdog of one that just died is restoring; it is a matter of milliseconds.
+            Err(JournalError::Held(_)) if clock::boottime_ns() < give_up_ns => {
+                crate::watchdog::pause(1_000_000);
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+fn config(options: &Options, now_ns: u64) -> Result<Config, ServeError> {
+    let boot = clock::boot_id();
+    let boot = boot.map_err(|source| ServeError::Start { step: "read the boot id", source })?;
+    Ok(Config {
+        version: options.version.clone(),
+        pid: std::process::id(),
+        boot,
+        unix_ms_at_zero: signals::unix_ms().saturating_sub(now_ns / 1_000_000),
+        conflicts: |a, b| {
+            catalog::find(a).is_some_and(|entry| entry.fault.describe().conflicts.contains(&b))
+        },
+        idle_exit_ns: options
+            .idle_exit
+            .map(|idle| u64::try_from(idle.as_nanos()).unwrap_or(u64::MAX)),
+    })
+}
+
+/// Everything the queue may hold.
+pub(crate) enum Input {
+    /// For the core.
+    Event(Event),
+    /// A peer that may talk to us.
+    Connected(std::os::unix::net::UnixStream),
+    /// The watchdog with this pid keeps guard.
+    GuardReady(u32),
+    /// The watchdog with this pid is gone.
+    GuardGone(u32),
+}
+
+impl From<Event> for Input {
+    fn from(event: Event) -> Input {
+        Input::Event(event)
+    }
+}
+
+struct Shell {
+    core: Core,
+    guard: Guard,
+    disk: Disk,
+    exits: Exits,
+    effector: Effector<Input>,
+    connections: BTreeMap<Client, Connection>,
+    next_client: u64,
+    /// Receipts that wait for a watchdog: without one nothing may be armed.
+    held_back: Vec<(Slot, Box<Receipt>)>,
+    events: Sender<Input>,
+    exit: bool,
+}
+
+impl Shell {
+    fn run(mut self, queue: &Receiver<Input>, open: Vec<Receipt>) -> u8 {
+        self.step(Event::WatchdogIs { pid: self.guard.pid() });
+        for receipt in open {
+            self.step(Event::Found { receipt: Box::new(receipt) });
+        }
+        while !self.exit {
+            match self.next(queue) {
+                Ok(Input::Event(event)) => {
+                    if let Event::Left { client } = event {
+                        self.connections.remove(&client);
+                    }
+                    self.step(event);
+                }
+                Ok(Input::Connected(stream)) => self.connected(stream),
+                Ok(Input::GuardReady(pid)) => self.guard_ready(pid),
+                Ok(Input::GuardGone(pid)) => self.guard_gone(pid),
+                Err(RecvTimeoutError::Timeout) => self.step(Event::Tick),
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+        }
+        // Answers that are on their way are sent before the sockets close.
+        self.connections.into_values().for_each(Connection::finish);
+        self.disk.finish();
+        if self.core.acting() == 0 { 0 } else { 5 }
+    }
+
+    fn next(&self, queue: &Receiver<Input>) -> Result<Input, RecvTimeoutError> {
+        match self.core.next_deadline_ns() {
+            None => queue.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            Some(at) => {
+                let left = at.saturating_sub(clock::boottime_ns());
+                queue.recv_timeout(Duration::from_nanos(left))
+            }
+        }
+    }
+
+    fn connected(&mut self, stream: std::os::unix::net::UnixStream) {
+        if self.connections.len() >= CLIENTS_MAX {
+            return;
+        }
+        let client = Client(self.next_client);
+        self.next_client += 1;
+        // A peer that hung up already, or no thread for it: it sees the end of the stream.
+        if let Ok(connection) = Connection::start(client, stream, self.events.clone()) {
+            self.connections.insert(client, connection);
+            self.step(Event::Joined { client });
+        }
+    }
+
+    fn guard_ready(&mut self, pid: u32) {
+        if self.guard.ready(pid) {
+            for (slot, receipt) in std::mem::take(&mut self.held_back) {
+                self.disk.give(Write::Open(slot, receipt));
+            }
+        }
+    }
+
+    fn guard_gone(&mut self, pid: u32) {
+        if self.guard.gone(pid, &self.events) {
+            self.step(Event::WatchdogIs { pid: self.guard.pid() });
+        }
+    }
+
+    fn step(&mut self, event: Event) {
+        let commands = self.core.step(event, clock::boottime_ns());
+        for command in commands {
+            self.carry_out(command);
+        }
+    }
+
+    fn carry_out(&mut self, command: Command) {
+        match command {
+            Command::Prepare { slot, injection } => {
+                self.exits.watch(slot, injection.target.process);
+                self.effector.give(slot, Job::Prepare(injection));
+            }
+            Command::WriteReceipt { slot, receipt } if self.guard.is_ready() => {
+                self.disk.give(Write::Open(slot, receipt));
+            }
+            Command::WriteReceipt { slot, receipt } => self.held_back.push((slot, receipt)),
+            Command::Apply { slot, receipt, deadline_ns } => {
+                self.effector.give(slot, Job::Apply(receipt, deadline_ns));
+            }
+            Command::Extend { slot, deadline_ns } => {
+                self.effector.give(slot, Job::Extend(deadline_ns));
+            }
+            Command::Revert { slot, receipt } => self.effector.give(slot, Job::Revert(receipt)),
+            Command::Bite { slot, client, call } => {
+                self.effector.give(slot, Job::Bite(client, call));
+            }
+            Command::CloseReceipt { slot, receipt, by } => {
+                self.disk.give(Write::Close(slot, receipt, by));
+            }
+            Command::Release { slot } => {
+                self.held_back.retain(|(held, _)| *held != slot);
+                self.exits.forget(slot);
+                self.effector.give(slot, Job::Release);
+            }
+            Command::Watch { receipt, deadline_ns } => self.guard.watch(&receipt, deadline_ns),
+            Command::Unwatch { receipt } => self.guard.unwatch(&receipt),
+            Command::Fingerprint { client, call, pids } => {
+                self.fingerprint(client, call, pids);
+            }
+            Command::Reply { client, reply } => self.say(client, &FromAgent::Reply(*reply)),
+            Command::Notify { client, notice } => self.say(client, &FromAgent::Notice(*notice)),
+            Command::Exit => self.exit = true,
+        }
+    }
+
+    /// On a thread of its own: reading a host's state takes some milliseconds and is rare.
+    fn fingerprint(&self, client: Client, call: u64, pids: Vec<u32>) {
+        let events = self.events.clone();
+        let read = std::thread::Builder::new().name("fingerprint".into());
+        let _ = read.spawn(move || {
+            let fingerprint = crate::fingerprint::read(&pids);
+            let _ = events.send(Event::Fingerprinted { client, call, fingerprint }.into());
+        });
+    }
+
+    fn say(&mut self, client: Client, message: &FromAgent) {
+        let Some(connection) = self.connections.get(&client) else { return };
+        if !connection.say(message) {
+            // Its queue is full: it does not read. Dropping it ends what it armed.
+            connection.cut();
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! The panic button: restores everything on this host, with or without a running agent.
+
+use crate::client::{Client, ClientError};
+use crate::journal::{Journal, JournalError, peek};
+use crate::paths::Paths;
+use crate::shell::signals::unix_ms;
+use crate::watchdog::{pause, until_restored};
+use squall_faults::sys::clock;
+use squall_wire::protocol::{Answer, Ask, Undone};
+use squall_wire::receipt::Receipt;
+use std::time::Duration;
+
+/// How long it waits for an agent, or its watchdog, that is restoring at this moment.
+const LOCK_NS_MAX: u64 = 5 * 1_000_000_000;
+
+/// An agent that does not greet within this hangs; a panic button does not wait for it.
+const GREETING_TIME_MAX: Duration = Duration::from_secs(1);
+
+/// What the panic button did.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Report {
+    /// Restored injections, by target and fault.
+    pub restored: Vec<Line>,
+    /// Those that could not be, with what a person has to do.
+    pub stuck: Vec<Line>,
+    /// True when a running agent was asked.
+    pub by_agent: bool,
+}
+
+/// One injection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// The receipt.
+    pub receipt: String,
+    /// The run it belonged to.
+    pub run: String,
+    /// The injection's id.
+    pub injection: String,
+    /// What is still there, and the command to type; empty when restored.
+    pub advice: String,
+}
+
+/// Asks a running agent to undo everything, then replays whatever receipt is still open.
+/// Idempotent.
+///
+/// # Errors
+/// When the journal cannot be read: then nothing is known of what an agent left behind.
+pub fn undo_all(paths: &Paths) -> Result<Report, JournalError> {
+    let mut report = Report::default();
+    if let Ok(outcomes) = ask_agent(paths) {
+        report.by_agent = true;
+        for outcome in outcomes {
+            let advice = match &outcome.advice {
+                Some(advice) => format!("{}; try: {advice}", outcome.residue.join("; ")),
+                None => String::new(),
+            };
+            let (run, injection) = (outcome.run, outcome.injection);
+            let line = Line { receipt: outcome.receipt, run, injection, advice };
+            if line.advice.is_empty() { &mut report.restored } else { &mut report.stuck }
+                .push(line);
+        }
+        return Ok(report);
+    }
+    replay(paths, &mut report)?;
+    Ok(report)
+}
+
+fn ask_agent(paths: &Paths) -> Result<Vec<Undone>, ClientError> {
+    let mut client = Client::connect_within(&paths.socket, "undo", GREETING_TIME_MAX)?;
+    match client.call(Ask::UndoAll)? {
+        Answer::Disarmed { outcomes } => {
+            let _ = client.call(Ask::Shutdown);
+            Ok(outcomes)
+        }
+        other => Err(ClientError::Garbled(format!("{other:?} to an undo"))),
+    }
+}
+
+fn replay(paths: &Paths, report: &mut Report) -> Result<(), JournalError> {
+    if !paths.state_dir.exists() {
+        return Ok(());
+    }
+    let give_up_ns = clock::boottime_ns() + LOCK_NS_MAX;
+    let (mut journal, open) = loop {
+        match Journal::take(&paths.state_dir) {
+            Ok((journal, found)) => break (Some(journal), found.open),
+            Err(JournalError::Held(_)) if clock::boottime_ns() < give_up_ns => pause(2_000_000),
+            // Whoever has it hangs. Restoring matters more than noting it.
+            Err(JournalError::Held(_)) => break (None, peek(&paths.state_dir)?.open),
+            Err(JournalError::System { .. }) => break (None, peek(&paths.state_dir)?.open),
+            Err(error) => return Err(error),
+        }
+    };
+    let line = |receipt: &Receipt, advice: String| Line {
+        receipt: receipt.id.clone(),
+        run: receipt.run.clone(),
+        injection: receipt.injection.clone(),
+        advice,
+    };
+    let stuck = until_restored(open, |receipt| {
+        if let Some(journal) = journal.as_mut() {
+            let _ = journal.close(&receipt.id, "undo", unix_ms());
+        }
+        report.restored.push(line(receipt, String::new()));
+    });
+    report.stuck.extend(stuck.iter().map(|(receipt, advice)| line(receipt, advice.clone())));
+    Ok(())
+}

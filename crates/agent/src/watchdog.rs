@@ -1,0 +1,190 @@
+//! The process beside the agent: when the agent dies or hangs, it undoes what is open.
+//!
+//! It knows nothing of runs or faults in progress; it reads receipts. Its standard input is one
+//! end of a socket pair: end-of-file there, or the agent's process descriptor becoming readable,
+//! means the agent is dead. Deadlines that the agent sends and then neither moves nor withdraws
+//! mean it hangs: then it is killed first, so that the two never act at the same time.
+
+use crate::journal::{Journal, JournalError};
+use crate::restore::{is_restored, restore};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use squall_faults::sys::clock;
+use squall_wire::receipt::Receipt;
+use std::collections::BTreeMap;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+
+/// What an agent that is alive but busy may be late. Below it a loaded host would kill healthy
+/// agents; above it a stopped process stays stopped for longer than a person forgives.
+pub const GRACE_NS: u64 = 400 * 1_000_000;
+/// How long the watchdog tries to undo before it leaves the receipt to a person.
+const RESTORE_NS_MAX: u64 = 10 * 1_000_000_000;
+/// Between two attempts: a killed agent's descriptors may take some milliseconds to close.
+const AGAIN_NS: u64 = 5 * 1_000_000;
+/// How long it waits for the journal of a dead agent. Whoever else has it by then undoes itself.
+const LOCK_NS_MAX: u64 = 2 * 1_000_000_000;
+/// The longest line from the agent: a receipt id and a number.
+const LINE_BYTES_MAX: usize = 512;
+/// Receipts under watch; more than the agent ever has.
+const WATCHED_MAX: usize = 1024;
+
+/// The first line the watchdog sends: from here on it keeps guard.
+pub(crate) const READY: &[u8] = b"ready\n";
+
+/// Runs the watchdog of the parent process, whose pid is `agent_pid`, with the link to it as
+/// standard input. Returns the exit code.
+pub fn main(state_dir: &Path, agent_pid: u32) -> u8 {
+    crate::shell::signals::ignore_ends();
+    // A session of its own: a closed terminal or a signal to the group must not reach it.
+    let _ = rustix::process::setsid();
+    let link = io::stdin();
+    let agent = open_parent(agent_pid);
+    let _ = rustix::io::write(link.as_fd(), READY);
+    guard(link.as_fd(), agent);
+    restore_all(state_dir)
+}
+
+/// Opens the agent, unless it died already and another process is the parent now.
+fn open_parent(agent_pid: u32) -> Option<OwnedFd> {
+    let pid = Pid::from_raw(i32::try_from(agent_pid).ok()?)?;
+    let agent = pidfd_open(pid, PidfdFlags::empty()).ok()?;
+    (rustix::process::getppid() == Some(pid)).then_some(agent)
+}
+
+/// Returns once the agent is dead, by itself or killed because it hung.
+fn guard(link: BorrowedFd<'_>, agent: Option<OwnedFd>) {
+    let mut watched: BTreeMap<String, u64> = BTreeMap::new();
+    let mut line = Vec::new();
+    let mut overdue_since: Option<u64> = None;
+    loop {
+        let now_ns = clock::boottime_ns();
+        let next = watched.values().min().copied();
+        // After the host slept, the agent gets its grace from the moment both are awake.
+        overdue_since = match next {
+            Some(at) if at <= now_ns => overdue_since.or(Some(now_ns)),
+            _ => None,
+        };
+        if overdue_since.is_some_and(|since| now_ns >= since + GRACE_NS) {
+            return kill(agent.as_ref());
+        }
+        let wake = overdue_since.map(|since| since + GRACE_NS).or(next);
+        let timeout = wake.map(|at| at.saturating_sub(now_ns));
+        let mut ends = vec![PollFd::new(&link, PollFlags::IN)];
+        ends.extend(agent.as_ref().map(|agent| PollFd::new(agent, PollFlags::IN)));
+        if poll(&mut ends, timeout.map(timespec).as_ref()).is_err() {
+            continue;
+        }
+        let said = !ends[0].revents().is_empty();
+        let dead = ends.get(1).is_some_and(|end| !end.revents().is_empty());
+        if dead || (said && !listen(link, &mut line, &mut watched)) {
+            return;
+        }
+    }
+}
+
+/// Reads what the agent says; false at its end.
+fn listen(link: BorrowedFd<'_>, line: &mut Vec<u8>, watched: &mut BTreeMap<String, u64>) -> bool {
+    let mut bytes = [0; 4096];
+    let read = match rustix::io::read(link, &mut bytes) {
+        Ok(0) => return false,
+        Ok(read) => read,
+        Err(rustix::io::Errno::INTR | rustix::io::Errno::AGAIN) => return true,
+        Err(_) => return false,
+    };
+    for byte in &bytes[..read] {
+        if *byte != b'\n' {
+            line.push(*byte);
+            line.truncate(LINE_BYTES_MAX);
+            continue;
+        }
+        let text = String::from_utf8_lossy(line).into_owned();
+        line.clear();
+        match text.split_once(' ') {
+            Some(("unwatch", id)) => {
+                watched.remove(id);
+            }
+            Some(("watch", rest)) => {
+                if let Some((at, id)) = rest.split_once(' ')
+                    && let Ok(at) = at.parse()
+                    && (watched.len() < WATCHED_MAX || watched.contains_key(id))
+                {
+                    watched.insert(id.to_owned(), at);
+                }
+            }
+            _ => {}
+        }
+    }
+    true
+}
+
+fn kill(agent: Option<&OwnedFd>) {
+    let Some(agent) = agent else { return };
+    eprintln!("squall watchdog: the agent does not answer; ending it and undoing its faults");
+    let _ = pidfd_send_signal(agent, Signal::KILL);
+    let mut ends = [PollFd::new(agent, PollFlags::IN)];
+    let _ = poll(&mut ends, Some(&timespec(RESTORE_NS_MAX)));
+}
+
+/// Undoes all that is open in the journal.
+fn restore_all(state_dir: &Path) -> u8 {
+    let give_up_ns = clock::boottime_ns() + LOCK_NS_MAX;
+    let (mut journal, found) = loop {
+        match Journal::take(state_dir) {
+            Ok(taken) => break taken,
+            Err(JournalError::Held(_)) if clock::boottime_ns() < give_up_ns => pause(AGAIN_NS / 5),
+            // The next agent, or `squall undo`, has it and undoes everything itself.
+            Err(JournalError::Held(_)) => return 0,
+            Err(error) => {
+                // Undoing matters more than noting that it was done.
+                eprintln!("squall watchdog: {error}");
+                let open = crate::journal::peek(state_dir).map(|found| found.open);
+                let stuck = until_restored(open.unwrap_or_default(), |_| {});
+                return if stuck.is_empty() { 0 } else { 5 };
+            }
+        }
+    };
+    let stuck = until_restored(found.open, |receipt| {
+        let _ = journal.close(&receipt.id, "watchdog", crate::shell::signals::unix_ms());
+    });
+    for (receipt, advice) in &stuck {
+        eprintln!("squall watchdog: {} is not restored; {advice}", receipt.target);
+    }
+    if stuck.is_empty() { 0 } else { 5 }
+}
+
+/// Tries each receipt until it is restored or the time is up; gives back what is left.
+pub(crate) fn until_restored(
+    mut open: Vec<Receipt>,
+    mut restored: impl FnMut(&Receipt),
+) -> Vec<(Receipt, String)> {
+    let give_up_ns = clock::boottime_ns() + RESTORE_NS_MAX;
+    loop {
+        let mut left = Vec::new();
+        for receipt in open {
+            let how = restore(&receipt);
+            if is_restored(&how) {
+                restored(&receipt);
+                continue;
+            }
+            let mut what = how.residue;
+            what.extend(how.error);
+            left.push((receipt, format!("{}; try: {}", what.join("; "), how.advice)));
+        }
+        if left.is_empty() || clock::boottime_ns() >= give_up_ns {
+            return left;
+        }
+        pause(AGAIN_NS);
+        open = left.into_iter().map(|(receipt, _)| receipt).collect();
+    }
+}
+
+pub(crate) fn pause(ns: u64) {
+    let _ = poll(&mut [], Some(&timespec(ns)));
+}
+
+pub(crate) fn timespec(ns: u64) -> Timespec {
+    let seconds = i64::try_from(ns / 1_000_000_000).unwrap_or(i64::MAX);
+    Timespec { tv_sec: seconds, tv_nsec: (ns % 1_000_000_000) as _ }
+}
