@@ -3,6 +3,7 @@
 use crate::demo::sweep::Sweeper;
 use crate::{command, tree};
 use std::fs;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -134,6 +135,8 @@ impl Shop {
         if let Some(cgroup) = &self.cgroup {
             self.sweeper.cgroup(&cgroup.join(service))?;
         }
+        // A process group of its own: Ctrl-C is for `squall run`, which puts the shop back first.
+        command.process_group(0);
         command.args(*args).envs(env.iter().copied()).stdin(Stdio::null());
         let child = command.spawn().map_err(|e| format!("{service} did not start: {e}"))?;
         self.running.push((service, child));
