@@ -280,3 +280,99 @@ impl fmt::Debug for Store {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn labels(name: &str, pod: &str) -> Labels {
+        Labels::named(name, [("pod", pod)])
+    }
+
+    fn times(store: &Store, name: &str, start_ms: i64, end_ms: i64) -> Vec<Vec<i64>> {
+        let found = store.select(&Selector::metric(name), start_ms, end_ms);
+        found.iter().map(|s| s.samples.iter().map(|s| s.t_ms).collect()).collect()
+    }
+
+    #[test]
+    fn samples_come_back_by_name_and_range() {
+        let mut store = Store::default();
+        for t_ms in [1, 2, 3] {
+            let new = store.append(&labels("a", "x"), t_ms, 0.5).unwrap();
+            assert_eq!(new == Appended::NewSeries, t_ms == 1);
+            store.append(&labels("b", "x"), t_ms, 0.5).unwrap();
+        }
+        assert_eq!(times(&store, "a", 2, 3), [[2, 3]]);
+        assert_eq!(times(&store, "a", 4, 9), Vec::<Vec<i64>>::new());
+        assert_eq!(store.select(&Selector::default().and("pod", "x"), 1, 1).len(), 2);
+        assert_eq!(store.newest_ms(&labels("a", "x")), Some(3));
+    }
+
+    #[test]
+    fn each_limit_refuses_and_counts() {
+        let limits = Limits { series: 1, samples: 3, label_bytes: 20, labels: 2, retention_ms: 10 };
+        let mut store = Store::new(limits);
+        let known = labels("a", "x");
+        store.append(&known, 1, 0.0).unwrap();
+        assert_eq!(store.append(&known, 1, 0.0), Err(Refusal::Order { newest_ms: 1 }));
+        assert_eq!(store.append(&labels("b", "x"), 1, 0.0), Err(Refusal::Series(1)));
+        let long = labels("a", "a very long name of a pod");
+        assert_eq!(store.append(&long, 1, 0.0), Err(Refusal::Labels(20)));
+        store.append(&known, 2, 0.0).unwrap();
+        store.append(&known, 3, 0.0).unwrap();
+        assert_eq!(store.append(&known, 4, 0.0), Err(Refusal::Samples(3)));
+        let refused = Refused { series: 1, samples: 1, labels: 1, order: 1 };
+        assert_eq!((store.refused(), store.refused().total()), (refused, 4));
+        store.forget(13);
+        assert_eq!(store.samples_len(), 1, "only the sample at 3 ms is within 10 ms");
+        store.append(&known, 5, 0.0).unwrap();
+        store.forget(100);
+        assert_eq!((store.series_len(), store.samples_len()), (0, 0));
+        store.append(&labels("b", "x"), 101, 0.0).unwrap();
+        assert_eq!(times(&store, "b", 0, 200), [[101]]);
+    }
+
+    #[test]
+    fn an_end_is_marked_once_and_a_birth_keeps_the_latest_time() {
+        let mut store = Store::default();
+        let a = labels("a", "x");
+        store.end(&a, 1);
+        store.born(&a, 1);
+        assert_eq!(store.series_len(), 0);
+        store.append(&a, 1, 0.0).unwrap();
+        store.end(&a, 2);
+        store.end(&a, 3);
+        store.born(&a, 7);
+        store.born(&a, 5);
+        let found = store.select(&Selector::metric("a"), 0, 9).pop().unwrap();
+        assert_eq!(found.samples.len(), 2);
+        assert!(found.samples[1].is_stale());
+        assert_eq!((found.created_ms, store.refused().total()), (Some(7), 0));
+    }
+
+    proptest! {
+        #[test]
+        fn a_store_never_exceeds_its_limits_and_counts_what_it_holds(
+            steps in proptest::collection::vec((0..4_u8, 0..5_u8, 0..60_i64), 0..80)
+        ) {
+            let limits = Limits { series: 3, samples: 20, retention_ms: 15, ..Limits::default() };
+            let mut store = Store::new(limits);
+            for (what, pod, t_ms) in steps {
+                let labels = labels("a", &pod.to_string());
+                match what {
+                    0 => store.forget(t_ms),
+                    1 => store.end(&labels, t_ms),
+                    _ => drop(store.append(&labels, t_ms, 1.0)),
+                }
+                let held = times(&store, "a", i64::MIN, i64::MAX);
+                prop_assert!(held.len() <= 3 && held.len() == store.series_len());
+                prop_assert_eq!(held.iter().map(Vec::len).sum::<usize>(), store.samples_len());
+                prop_assert!(store.samples_len() <= 20);
+                prop_assert!(held.iter().all(|times| times.is_sorted_by(|a, b| a < b)));
+            }
+        }
+    }
+}

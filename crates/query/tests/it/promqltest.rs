@@ -129,8 +129,14 @@ fn outcome(wanted: &Eval, world: &World) -> Outcome {
         Ok(expr) => expr,
         Err(QueryError::Unsupported(what)) => return Outcome::Skipped(format!("needs {what}")),
         Err(_) if wanted.fail => return Outcome::Passed,
-        Err(error) if wanted.native => return Outcome::Skipped(format!("native histograms: {error}").chars().take(17).collect()),
-        Err(QueryError::Syntax(why)) => return Outcome::Skipped(format!("not parsed: {}: {why}", wanted.query)),
+        Err(error) if wanted.native => {
+            return Outcome::Skipped(
+                format!("native histograms: {error}").chars().take(17).collect(),
+            );
+        }
+        Err(QueryError::Syntax(why)) => {
+            return Outcome::Skipped(format!("not parsed: {}: {why}", wanted.query));
+        }
         Err(error) => return Outcome::Failed(error.to_string()),
     };
     if wanted.native || reads_native(&expr, world) {
@@ -178,19 +184,26 @@ fn checked(wanted: &Eval, expr: &Expr, storage: &dyn Storage) -> Result<(), Stri
             other => Err(format!("is {text:?}, not {other:?}")),
         },
         Value::Vector(elements) => {
-            let got: Vec<_> = elements.iter().map(|e| (e.labels.clone(), vec![Some(e.v)])).collect();
+            let got: Vec<_> =
+                elements.iter().map(|e| (e.labels.clone(), vec![Some(e.v)])).collect();
             same(got, wanted.series.clone(), wanted.ordered)?;
             in_range_mode(wanted, expr, storage)
         }
         Value::Matrix(tracks) => {
             let (start_ms, step_ms) = wanted.matrix.unwrap_or((start_ms, step_ms));
             let steps = |samples: &[squall_query::Sample]| {
-                let last_ms = samples.last().map_or(start_ms, |s| s.t_ms).max(end_ms * i64::from(wanted.matrix.is_none()));
+                let last_ms = samples
+                    .last()
+                    .map_or(start_ms, |s| s.t_ms)
+                    .max(end_ms * i64::from(wanted.matrix.is_none()));
                 let count = (last_ms - start_ms) / step_ms.max(1) + 1;
                 let mut values = vec![None; count.max(0) as usize];
                 for sample in samples {
                     let at = (sample.t_ms - start_ms) / step_ms.max(1);
-                    if at >= 0 && (at as usize) < values.len() && (sample.t_ms - start_ms) % step_ms.max(1) == 0 {
+                    if at >= 0
+                        && (at as usize) < values.len()
+                        && (sample.t_ms - start_ms) % step_ms.max(1) == 0
+                    {
                         values[at as usize] = Some(sample.v);
                     } else {
                         values.push(Some(f64::NAN));
@@ -213,7 +226,8 @@ fn in_range_mode(wanted: &Eval, expr: &Expr, storage: &dyn Storage) -> Result<()
     if ["start()", "end()", "sort", "topk", "bottomk"].iter().any(|word| text.contains(word)) {
         return Ok(());
     }
-    let Ok(tracks) = eval_range(expr, storage, (at_ms - AROUND_MS, at_ms + AROUND_MS, AROUND_MS)) else {
+    let Ok(tracks) = eval_range(expr, storage, (at_ms - AROUND_MS, at_ms + AROUND_MS, AROUND_MS))
+    else {
         return Ok(());
     };
     let at = |track: &squall_query::Track| {

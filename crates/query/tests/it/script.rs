@@ -253,7 +253,8 @@ fn duration(text: &str) -> i64 {
     let mut total = 0;
     while !rest.is_empty() {
         let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap();
-        let unit_end = rest[end..].find(|c: char| c.is_ascii_digit()).map_or(rest.len(), |n| end + n);
+        let unit_end =
+            rest[end..].find(|c: char| c.is_ascii_digit()).map_or(rest.len(), |n| end + n);
         let (_, ms) = units.iter().find(|(name, _)| *name == &rest[end..unit_end]).unwrap();
         total += rest[..end].parse::<i64>().unwrap() * ms;
         rest = &rest[unit_end..];

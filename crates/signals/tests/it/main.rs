@@ -1,0 +1,7 @@
+//! The sources against real counterparts.
+#![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
+
+mod both_sources;
+mod failed_scrapes;
+mod real_prometheus;
+mod target;
