@@ -7,9 +7,8 @@ mod sweep;
 use crate::{command, setup, tree};
 use shop::Shop;
 pub(crate) use shop::{build as build_shop, folder as shop_folder, go};
-use std::io::{BufRead as _, BufReader, IsTerminal as _};
-use std::path::PathBuf;
-use std::process::Stdio;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 pub(crate) use sweep::sweep;
 
 /// The file that both runs use.
@@ -58,7 +57,7 @@ pub(crate) fn run() -> Result<(), String> {
         "demo: as told: {}",
         ACTS.map(|a| format!("{} (exit {})", a.word, a.exit)).join(", then ")
     );
-    files.iter().for_each(|file| println!("demo: {file}"));
+    files.iter().for_each(|file| println!("demo: report {file}"));
     Ok(())
 }
 
@@ -70,7 +69,7 @@ fn build_squall() -> Result<PathBuf, String> {
 }
 
 /// Both runs; the paths of their reports.
-fn acts(shop: &mut Shop, squall: &std::path::Path) -> Result<Vec<String>, String> {
+fn acts(shop: &mut Shop, squall: &Path) -> Result<Vec<String>, String> {
     let mut files = Vec::new();
     for (number, act) in ACTS.iter().enumerate() {
         println!("\ndemo: {} of {}: {}", number + 1, ACTS.len(), act.title);
@@ -88,57 +87,24 @@ fn acts(shop: &mut Shop, squall: &std::path::Path) -> Result<Vec<String>, String
     Ok(files)
 }
 
-/// One `squall run` inside the namespace, its output shown as it comes.
-fn experiment(
-    shop: &mut Shop,
-    squall: &std::path::Path,
-) -> Result<(Option<i32>, Vec<String>), String> {
+/// One `squall run` inside the namespace. It has the terminal for itself, so that it can still say
+/// how it ended when the demo is stopped.
+fn experiment(shop: &mut Shop, squall: &Path) -> Result<(Option<i32>, Vec<String>), String> {
+    let before = reports();
     let mut run = shop.inside(squall);
-    run.args(["run", EXPERIMENT]).current_dir(tree::root()).stdout(Stdio::piped());
-    if std::io::stdout().is_terminal() {
-        run.args(["--color", "always"]);
-    }
+    run.args(["run", EXPERIMENT]).current_dir(tree::root()).env("SQUALL_STATE", shop.state());
     println!("demo: {}", command::line(&run));
     let mut child = run.spawn().map_err(|e| format!("squall did not start: {e}"))?;
     shop.wait_for(child.id())?;
-    let stdout = child.stdout.take().expect("invariant: stdout is piped");
-    let mut reports = Vec::new();
-    for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-        println!("{line}");
-        reports.extend(report(&line));
-    }
     let status = child.wait().map_err(|e| format!("squall: {e}"))?;
-    Ok((status.code(), reports))
+    Ok((status.code(), reports().difference(&before).cloned().collect()))
 }
 
-/// The path on the line that names the report.
-fn report(line: &str) -> Option<String> {
-    let plain = without_color(line);
-    let path = plain.trim().strip_prefix("report ")?.trim();
-    path.ends_with(".html").then(|| format!("report {path}"))
-}
-
-/// The text without its `ESC [ … m` sequences.
-fn without_color(text: &str) -> String {
-    let mut plain = String::new();
-    for (at, part) in text.split("\u{1b}[").enumerate() {
-        let rest = if at == 0 { part } else { part.split_once('m').map_or("", |(_, rest)| rest) };
-        plain.push_str(rest);
-    }
-    plain
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_report_is_found_with_and_without_color() {
-        let want = Some("report .squall/7k2f9/report.html".to_owned());
-        assert_eq!(report("  report        .squall/7k2f9/report.html"), want);
-        let colored =
-            "  \u{1b}[2mreport\u{1b}[0m        \u{1b}[36m.squall/7k2f9/report.html\u{1b}[0m";
-        assert_eq!(report(colored), want);
-        assert_eq!(report("  record        .squall/7k2f9/record.jsonl"), None);
-    }
+/// The reports there are, by their paths from the root.
+fn reports() -> BTreeSet<String> {
+    let Ok(runs) = std::fs::read_dir(tree::root().join(".squall")) else { return BTreeSet::new() };
+    runs.filter_map(|run| Some(run.ok()?.path().join("report.html")))
+        .filter(|report| report.is_file())
+        .map(|report| report.strip_prefix(tree::root()).unwrap_or(&report).display().to_string())
+        .collect()
 }

@@ -56,6 +56,7 @@ pub(crate) fn build() -> Result<(), String> {
 pub(crate) struct Shop {
     name: String,
     cgroup: Option<PathBuf>,
+    state: PathBuf,
     running: Vec<(&'static str, Child)>,
     sweeper: Sweeper,
 }
@@ -68,6 +69,9 @@ impl Shop {
         sweeper.netns(&name)?;
         command::run(Command::new("ip").args(["netns", "add", &name]))?;
         command::run(Command::new("ip").args(["-n", &name, "link", "set", "lo", "up"]))?;
+        // A state folder of the demo's own: an agent of this host is not involved.
+        let state = PathBuf::from(format!("/run/{name}"));
+        sweeper.folder(&state)?;
         let cgroup = cgroup2().map(|mount| mount.join(&name));
         if let Some(path) = &cgroup {
             sweeper.cgroup(path)?;
@@ -80,7 +84,7 @@ impl Shop {
                 p.display()
             ))
         );
-        let mut shop = Shop { name, cgroup, running: Vec::new(), sweeper };
+        let mut shop = Shop { name, cgroup, state, running: Vec::new(), sweeper };
         for (service, ..) in SERVICES.iter().filter(|(service, ..)| *service != "order") {
             shop.start(service, &[])?;
         }
@@ -106,6 +110,11 @@ impl Shop {
         let mut command = Command::new("nsenter");
         command.arg(format!("--net=/run/netns/{}", self.name)).arg("--").arg(program);
         command
+    }
+
+    /// Where the agent of this demo keeps its receipts.
+    pub(crate) fn state(&self) -> &Path {
+        &self.state
     }
 
     /// Lets a process end by itself before the shop is taken away from under it.

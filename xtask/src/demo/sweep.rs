@@ -47,6 +47,11 @@ impl Sweeper {
         self.tell(&format!("cgroup {}", path.display()))
     }
 
+    /// A folder that is about to be made, by whoever.
+    pub(super) fn folder(&mut self, path: &Path) -> Result<(), String> {
+        self.tell(&format!("folder {}", path.display()))
+    }
+
     /// A process that must end by itself first: it puts the shop back.
     pub(super) fn wait_for(&mut self, pid: u32) -> Result<(), String> {
         self.tell(&format!("wait {pid}"))
@@ -73,6 +78,7 @@ impl Sweeper {
 struct Made {
     netns: Vec<String>,
     cgroups: Vec<String>,
+    folders: Vec<String>,
     waits: Vec<u32>,
 }
 
@@ -85,6 +91,7 @@ impl Made {
                 Some(("cgroup", path)) if !made.cgroups.iter().any(|c| c == path) => {
                     made.cgroups.push(path.to_owned());
                 }
+                Some(("folder", path)) => made.folders.push(path.to_owned()),
                 Some(("wait", pid)) => made.waits.extend(pid.parse::<u32>()),
                 _ => {}
             }
@@ -116,6 +123,8 @@ pub(crate) fn sweep() -> Result<(), String> {
         }
     }
     if left.is_empty() {
+        // Receipts are kept where something is left: they say how to undo it.
+        made.folders.iter().for_each(|folder| drop(fs::remove_dir_all(folder)));
         println!("demo: all services ended, namespace and cgroups removed");
         return Ok(());
     }
@@ -164,10 +173,12 @@ mod tests {
 
     #[test]
     fn lines_are_read() {
-        let lines = ["netns a", "cgroup /c", "cgroup /c/x", "cgroup /c", "wait 7", "wait x", "?"];
+        let lines =
+            ["netns a", "cgroup /c", "cgroup /c/x", "cgroup /c", "folder /f", "wait 7", "wait x"];
         let made = Made::read(lines.into_iter().map(str::to_owned));
         let cgroups = vec!["/c".to_owned(), "/c/x".to_owned()];
-        assert_eq!(made, Made { netns: vec!["a".to_owned()], cgroups, waits: vec![7] });
+        let (netns, folders) = (vec!["a".to_owned()], vec!["/f".to_owned()]);
+        assert_eq!(made, Made { netns, cgroups, folders, waits: vec![7] });
     }
 
     #[test]
