@@ -1,0 +1,146 @@
+//! Owns what comes after the faults: comparing the host with what it was, and the recovery.
+
+use super::agent::{Agent, Asked};
+use super::script::SECOND_LOOK_US;
+use super::state::Core;
+use squall_judge::recovery::Recovery;
+use squall_wire::fingerprint::{Difference, Fingerprint};
+use squall_wire::protocol::Ask;
+use squall_wire::record::{AbortCause, Event as Recorded, Phase, When};
+
+/// How far the comparison has come.
+#[derive(Debug, Clone, Default)]
+pub(super) struct After {
+    before: Look,
+    after: Look,
+    /// When the second look is due.
+    again_us: Option<u64>,
+    /// What the first look found.
+    first: Vec<Difference>,
+    /// What was there at both looks and not before.
+    remained: Vec<Difference>,
+}
+
+#[derive(Debug, Clone, Default)]
+enum Look {
+    #[default]
+    Wanted,
+    Taken(Box<Fingerprint>),
+    Missing,
+}
+
+impl After {
+    pub(super) fn look_again_us(&self) -> Option<u64> {
+        self.again_us
+    }
+
+    pub(super) fn left_over(&self) -> bool {
+        !self.remained.is_empty()
+    }
+
+    pub(super) fn remained(&self) -> &[Difference] {
+        &self.remained
+    }
+
+    pub(super) fn wants_before(&self) -> bool {
+        matches!(self.before, Look::Wanted)
+    }
+
+    fn wants_after(&self) -> bool {
+        !self.is_over() && self.again_us.is_none()
+    }
+
+    fn is_over(&self) -> bool {
+        // Without a look before there is nothing to compare with.
+        !matches!(self.before, Look::Taken(_)) || !matches!(self.after, Look::Wanted)
+    }
+}
+
+impl Core {
+    pub(super) fn fingerprint_before(&mut self, fingerprint: Fingerprint) {
+        self.after.before = Look::Taken(Box::new(fingerprint.clone()));
+        self.record(Recorded::Fingerprint { when: When::Before, fingerprint });
+    }
+
+    pub(super) fn fingerprint_missing(&mut self, why: &str) {
+        match self.after.before {
+            Look::Wanted => self.after.before = Look::Missing,
+            _ => self.after.after = Look::Missing,
+        }
+        self.warn("fingerprint", format!("the host's state could not be read: {why}"));
+    }
+
+    pub(super) fn fingerprint_after(&mut self, fingerprint: Fingerprint) {
+        let Look::Taken(before) = &self.after.before else { return };
+        let differences = before.differences(&fingerprint);
+        let (equal, of) = before.equal_categories(&fingerprint);
+        let appeared = differences.iter().any(|difference| difference.appeared);
+        let is_second = self.after.again_us.is_none() && !self.after.first.is_empty();
+        if appeared && !is_second {
+            // Hosts are busy: only what is still there after a moment counts.
+            self.after.first = differences;
+            self.after.again_us = Some(self.now_us.saturating_add(SECOND_LOOK_US));
+            return;
+        }
+        let first = &self.after.first;
+        self.after.remained = differences
+            .iter()
+            .filter(|difference| difference.appeared && first.contains(difference))
+            .cloned()
+            .collect();
+        self.after.after = Look::Taken(Box::new(fingerprint.clone()));
+        self.record(Recorded::Fingerprint { when: When::After, fingerprint });
+        self.record(Recorded::Compared { equal, of, differences });
+    }
+
+    pub(super) fn pass_second_look(&mut self) {
+        if self.after.again_us.is_some_and(|at| self.now_us >= at) {
+            // Asked for in `advance_recovering`, as soon as there is an agent.
+            self.after.again_us = None;
+        }
+    }
+
+    /// Every fault is away, or given up.
+    pub(super) fn begin_after(&mut self) {
+        let cause = self.stop.as_ref().map(|stop| stop.cause);
+        let was_hurt = self.slots.iter().any(|slot| slot.was_armed);
+        // A recovery is worth waiting for where the verdict or a person learns from it.
+        let waits =
+            !self.hurry && matches!(cause, None | Some(AbortCause::Rule | AbortCause::NoData));
+        self.enter(Phase::Recovering);
+        if was_hurt && waits {
+            let rule = self.script.rule(self.script.recovery_us);
+            self.recovery = Some(Recovery::new(rule, &self.script.judged()));
+            self.open_window(self.script.recovery_us);
+        }
+    }
+
+    pub(super) fn advance_recovering(&mut self) {
+        let confirmed = self.recovery.as_ref().is_some_and(|r| r.progress().confirmed_ms.is_some());
+        if confirmed {
+            self.window = None;
+        }
+        if self.agent == Agent::Up
+            && self.after.wants_after()
+            && !self.is_asked(Asked::FingerprintAfter)
+        {
+            self.ask_fingerprint_after();
+        }
+        let recovered = self.window.as_ref().is_none_or(|window| window.over);
+        let compared = self.after.is_over() || self.agent == Agent::GivenUp;
+        if recovered && compared {
+            self.record_recovery();
+            self.enter(Phase::Judging);
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn after_looks_again(&self) -> bool {
+        self.after.again_us.is_some()
+    }
+
+    fn ask_fingerprint_after(&mut self) {
+        let pids = self.script.pids();
+        self.ask(Asked::FingerprintAfter, Ask::Fingerprint { pids });
+    }
+}

@@ -1,0 +1,265 @@
+//! Whole runs of the core, each told in one line.
+
+#![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
+use super::world::*;
+use super::{Event, ScriptStep};
+use squall_wire::record::{AbortCause, Outcome, Phase, Unit};
+
+fn check(world: &mut World, expected: &str) {
+    assert_eq!(world.run().story(), expected);
+    assert!(world.armed.is_empty() || !world.core.restored(), "nothing is left in place silently");
+}
+
+fn held() -> World {
+    World::new(script())
+}
+
+#[test]
+fn a_service_that_keeps_its_promise_is_held() {
+    let mut world = held();
+    check(
+        &mut world,
+        "Baseline · met · Injecting · inject i1 · Holding · bite 7 · Reverting · bite 7 · \
+         restore i1 by engine · Recovering · compared 1/1 · recover Some(1000) Some(21000) · met · \
+         Judging · Held 0",
+    );
+    let verdict = world.verdict.unwrap();
+    assert_eq!(verdict.indicators[0].total, Some(30_000));
+    assert_eq!(verdict.indicators[0].outcome, Outcome::Pass);
+    assert_eq!(verdict.sentence, "order success stayed >= 99.95%: 0 of 30,000 failed");
+    assert!((verdict.indicators[0].interval.unwrap().1 - 0.000_4).abs() < 0.000_1);
+}
+
+#[test]
+fn two_bad_samples_abort_restore_and_refute() {
+    let mut world = held();
+    world.reading = |phase, _| counted(500, if phase == Phase::Holding { 100 } else { 0 });
+    check(
+        &mut world,
+        "Baseline · met · Injecting · inject i1 · Holding · strike 1/2 · bite 7 · strike 2/2 · \
+         abort Rule · Reverting · bite 7 · restore i1 by engine · Recovering · compared 1/1 · \
+         recover Some(1000) Some(21000) · met · Judging · Refuted 1",
+    );
+    let verdict = world.verdict.unwrap();
+    assert_eq!(verdict.sentence, "order success did not stay >= 99.95%: 200 of 1,000 failed");
+    assert_eq!(verdict.excess_bad, 199);
+}
+
+#[test]
+fn a_broken_baseline_injects_nothing() {
+    let mut world = held();
+    world.reading = |_, _| counted(500, 10);
+    check(&mut world, "Baseline · not met · abort Baseline · Judging · Invalid 4");
+    assert_eq!(
+        world.verdict.unwrap().sentence,
+        "the steady state does not hold before any fault: order success 98.0 % >= 99.95%"
+    );
+    let mut silent = held();
+    silent.reading = |_, _| gap("scrape failed");
+    check(&mut silent, "Baseline · not met · abort NoData · Judging · Inconclusive 4");
+}
+
+#[test]
+fn a_fault_without_effect_is_invalid() {
+    let mut world = held();
+    world.hits = 0;
+    check(
+        &mut world,
+        "Baseline · met · Injecting · inject i1 · Holding · Reverting · bite 0 · \
+         restore i1 by engine · Recovering · compared 1/1 · recover Some(1000) Some(21000) · met · \
+         Judging · Invalid 4",
+    );
+}
+
+#[test]
+fn silence_during_the_fault_ends_it() {
+    let mut world = held();
+    world.reading = |phase, _| if phase == Phase::Holding { gap("stale") } else { counted(500, 0) };
+    let story = world.run().story();
+    assert!(story.contains("abort NoData · Reverting"), "{story}");
+    assert!(story.ends_with("Inconclusive 4"), "{story}");
+}
+
+#[test]
+fn a_refused_fault_changes_nothing_and_says_who_refused() {
+    let mut world = held();
+    world.refuses = true;
+    check(
+        &mut world,
+        "Baseline · met · Injecting · abort InjectFailed · Reverting · Recovering · \
+         compared 1/1 · Judging · Aborted 2",
+    );
+    let sentence = world.verdict.unwrap().sentence;
+    assert!(sentence.ends_with("was refused: run 8c0d4 holds payment-1"), "{sentence}");
+}
+
+#[test]
+fn a_signal_in_every_phase_ends_restored() {
+    let by = || Event::Stop { by: "Ctrl-C".into() };
+    for (phase, exit) in [
+        (Phase::Baseline, 3),
+        (Phase::Injecting, 3),
+        (Phase::Holding, 3),
+        (Phase::Reverting, 3),
+        (Phase::Recovering, 3),
+    ] {
+        let mut world = held();
+        world.until_phase(phase);
+        world.give(by());
+        world.give(by());
+        world.run();
+        assert_eq!(world.exit, Some(exit), "{phase:?}: {}", world.story());
+        assert!(world.armed.is_empty() && world.core.acting() == 0, "{phase:?}");
+    }
+}
+
+#[test]
+fn a_signal_after_the_rule_fired_leaves_it_refuted() {
+    let mut world = held();
+    world.reading = |phase, _| counted(500, if phase == Phase::Holding { 100 } else { 0 });
+    world.until_phase(Phase::Recovering);
+    world.give(Event::Stop { by: "SIGTERM".into() });
+    assert_eq!(world.run().exit, Some(1));
+}
+
+#[test]
+fn an_agent_that_dies_is_replaced_and_asked_what_it_holds() {
+    let mut world = held();
+    world.until_phase(Phase::Holding);
+    world.lose_agent();
+    assert_eq!(world.core.phase(), Phase::Reverting);
+    assert_eq!(world.reconnects, 1);
+    world.armed.clear();
+    world.agent_back();
+    check(
+        &mut world,
+        "Baseline · met · Injecting · inject i1 · Holding · abort AgentLost · Reverting · \
+         restore i1 by watchdog · Recovering · compared 1/1 · Judging · Aborted 3",
+    );
+}
+
+#[test]
+fn an_agent_that_comes_back_with_the_fault_is_told_to_undo_it() {
+    let mut world = held();
+    world.until_phase(Phase::Holding);
+    world.lose_agent();
+    world.agent_back();
+    assert_eq!(world.run().exit, Some(3));
+    assert!(world.armed.is_empty());
+}
+
+#[test]
+fn no_agent_in_time_needs_a_person() {
+    let mut world = held();
+    world.until_phase(Phase::Holding);
+    world.lose_agent();
+    assert_eq!(world.run().exit, Some(5));
+    assert_eq!(world.verdict.as_ref().unwrap().advice, ["squall undo"]);
+    assert!(!world.core.restored());
+}
+
+#[test]
+fn an_agent_that_never_comes_leaves_the_host_alone() {
+    let mut world = held();
+    world.run_until(|w| w.core.phase() == Phase::Baseline);
+    world.lose_agent();
+    world.run();
+    assert_eq!(world.exit, Some(3), "{}", world.story());
+}
+
+#[test]
+fn an_agent_that_does_not_answer_counts_as_lost() {
+    for silent in ["arm", "disarm", "renew"] {
+        let mut world = held();
+        world.silent.insert(silent);
+        world.run_until(|w| w.reconnects > 0);
+        world.silent.clear();
+        world.agent_back();
+        world.run();
+        assert!(matches!(world.exit, Some(0 | 3)), "{silent}: {}", world.story());
+        assert!(world.armed.is_empty(), "{silent}");
+    }
+}
+
+#[test]
+fn residue_is_exit_five_whatever_the_data_says() {
+    let mut world = held();
+    world.residue = vec!["process 1 is still stopped".into()];
+    let story = world.run().story();
+    assert!(story.contains("STUCK i1") && story.ends_with("Held 5"), "{story}");
+    let verdict = world.verdict.as_ref().unwrap();
+    assert!(!verdict.restored && verdict.advice[0] == "kill -CONT 1");
+}
+
+#[test]
+fn a_fact_that_stays_is_a_residue_and_one_that_passes_is_not() {
+    let mut world = held();
+    world.until_phase(Phase::Reverting);
+    world.facts.insert("4121".into());
+    world.run_until(|w| w.core.phase() == Phase::Recovering);
+    world.run();
+    assert_eq!(world.exit, Some(5), "{}", world.story());
+    let mut world = held();
+    world.until_phase(Phase::Reverting);
+    world.facts.insert("4121".into());
+    world.run_until(|w| w.core.after_looks_again());
+    world.facts.clear();
+    world.run();
+    assert_eq!(world.exit, Some(0), "{}", world.story());
+}
+
+#[test]
+fn a_fault_that_ends_by_itself_ends_the_run() {
+    for (why, cause) in [
+        ("target gone", AbortCause::TargetGone),
+        ("lease", AbortCause::FaultEnded),
+        ("undo", AbortCause::Stopped),
+    ] {
+        let mut world = held();
+        world.until_phase(Phase::Holding);
+        let ended = world.ended("i1", why);
+        world.give(ended);
+        world.run();
+        assert_eq!(world.exit, Some(3), "{}", world.story());
+        assert_eq!(world.verdict.as_ref().unwrap().aborted, Some(cause));
+    }
+}
+
+#[test]
+fn two_steps_follow_each_other_and_are_judged_together() {
+    let mut script = script();
+    script.steps[0].hold_us = 30 * SECOND_US;
+    script.steps.push(ScriptStep {
+        injections: vec![injection("i2", 1), injection("i3", 1)],
+        hold_us: 30 * SECOND_US,
+    });
+    let mut world = World::new(script);
+    let story = world.run().story();
+    let second = "restore i1 by engine · Injecting · inject i2 · inject i3 · Holding";
+    assert!(story.contains(second) && story.ends_with("Held 0"), "{story}");
+    assert_eq!(world.verdict.unwrap().indicators[0].total, Some(30_000));
+}
+
+#[test]
+fn a_tiny_run_ends_in_milliseconds() {
+    let mut script = script();
+    script.every_us = 2_000;
+    script.baseline_us = 0;
+    script.recovery_us = 0;
+    script.steps[0].hold_us = 6_000;
+    script.indicators[0].unit = Unit::Number;
+    script.indicators[0].bad_share = None;
+    let mut world = World::new(script);
+    world.reading = |_, _| squall_wire::record::Reading { value: Some(1.0), ..Default::default() };
+    world.run();
+    assert_eq!(world.exit, Some(0), "{}", world.story());
+    assert!(world.now_us < 12_000, "took {} µs of waiting", world.now_us);
+}
+
+#[test]
+fn leases_are_renewed_three_times_in_their_length() {
+    let mut world = held();
+    world.until_phase(Phase::Holding);
+    let due = world.core.next_wakeup_us().unwrap() - world.now_us;
+    assert!(due <= 1_666_667, "the next wake-up is {due} µs away");
+}
