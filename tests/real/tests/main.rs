@@ -1,4 +1,6 @@
 //! The real kernel and real servers, one binary: modules are the systems and the promises.
 #![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
+mod agent;
 mod podinfo_chain;
+mod victim;

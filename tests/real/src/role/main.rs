@@ -1,0 +1,40 @@
+//! What a test starts as a process of its own: an agent, its watchdog, a holder that will be
+//! killed, and a small server to hurt.
+#![forbid(unsafe_code)]
+
+mod hold;
+mod target;
+
+use squall_agent::paths::Paths;
+use squall_agent::shell::{self, Options};
+use squall_agent::watchdog;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    match args.as_slice() {
+        ["agent"] => agent(None),
+        ["agent", "--idle-exit-ms", ms] => agent(ms.parse().ok().map(Duration::from_millis)),
+        ["agent-watchdog", state_dir, pid] => {
+            ExitCode::from(watchdog::main(Path::new(state_dir), pid.parse().unwrap_or(0)))
+        }
+        ["target", serve, dial] => target::main(serve, dial),
+        ["hold"] => hold::main(),
+        _ => ExitCode::from(64),
+    }
+}
+
+fn agent(idle_exit: Option<Duration>) -> ExitCode {
+    let paths = Paths::from_env();
+    let options = Options { paths, idle_exit, ..Options::new("test") };
+    match shell::serve(&options) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            eprintln!("error: {error}\nhelp: {}", error.help());
+            ExitCode::from(2)
+        }
+    }
+}

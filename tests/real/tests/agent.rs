@@ -1,0 +1,400 @@
+//! The agent's promises on a real process: whatever dies, the target goes on.
+
+use crate::victim::{Agent, RESTORED_WITHIN, ROLE, SOON, Victim, alone, arm, disarm};
+use rustix::process::{Pid, Signal, kill_process};
+use squall_agent::client::{Client, ClientError};
+use squall_agent::journal::peek;
+use squall_agent::shell::spawn;
+use squall_agent::undo::undo_all;
+use squall_real::needs::{Need, met};
+use squall_real::until::until;
+use squall_wire::protocol::{Answer, Ask, Notice};
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+const NEEDS: &[Need] = &[Need::Root, Need::Netns, Need::Cgroup2];
+
+fn signal(pid: u32, signal: Signal) {
+    kill_process(Pid::from_raw(pid.try_into().unwrap()).unwrap(), signal).unwrap();
+}
+
+fn until_closed(agent: &Agent) {
+    until("every receipt is closed", SOON, || {
+        peek(&agent.paths.state_dir).unwrap().open.is_empty().then_some(())
+    });
+}
+
+#[test]
+fn arm_bite_disarm_leaves_nothing() {
+    if !met("arm_bite_disarm_leaves_nothing", NEEDS) {
+        return;
+    }
+    let _alone = alone();
+    let victim = Victim::new();
+    let agent = Agent::start(&victim);
+    let mut client = agent.client();
+    let before = victim.fingerprint();
+    let mut took = Vec::new();
+    for _ in 0..5 {
+        let start = Instant::now();
+        let armed = arm(&mut client, &victim.injection("process.pause", &[]));
+        took.push((start.elapsed(), armed.receipt_us, armed.apply_us));
+        assert!(victim.is_stopped());
+        let ask = Ask::Bite { run: "run1".into(), injection: "i1".into() };
+        let Ok(Answer::Bite(bite)) = client.call(ask) else { panic!("no bite") };
+        assert_eq!(bite.hits, 1);
+        let outcomes = disarm(&mut client, "run1");
+        assert_eq!((outcomes.len(), outcomes[0].residue.len()), (1, 0));
+        assert!(!victim.is_stopped());
+        until_closed(&agent);
+    }
+    println!("command to armed, receipt µs, apply µs: {took:?}");
+    assert_eq!(disarm(&mut client, "run1"), [], "a second time there is nothing to do");
+    victim.assert_unchanged(&before);
+}
+
+#[test]
+fn a_lease_that_is_not_renewed_ends_the_fault() {
+    if !met("a_lease_that_is_not_renewed_ends_the_fault", NEEDS) {
+        return;
+    }
+    let _alone = alone();
+    let victim = Victim::new();
+    let agent = Agent::start(&victim);
+    let mut client = agent.client();
+    let mut injection = victim.injection("process.pause", &[]);
+    injection.lease_ms = 300;
+    let start = Instant::now();
+    arm(&mut client, &injection);
+    let renewed = client.call(Ask::Renew { run: "run1".into() });
+    assert!(matches!(renewed, Ok(Answer::Renewed { remaining_ms: 250..=300 })), "{renewed:?}");
+    let renewed_at = start.elapsed();
+    let Notice::Ended { why, outcome } = client.notice(SOON).unwrap();
+    assert_eq!((why.as_str(), outcome.residue.len()), ("lease", 0));
+    assert!(!victim.is_stopped());
+    let late = start.elapsed().saturating_sub(renewed_at + Duration::from_millis(300));
+    println!("restored {late:?} after the deadline");
+    assert!(late < RESTORED_WITHIN);
+}
+
+#[test]
+fn kill_9_of_the_agent_is_undone_by_the_watchdog() {
+    if !met("kill_9_of_the_agent_is_undone_by_the_watchdog", NEEDS) {
+        return;
+    }
+    let _alone = alone();
+    let victim = Victim::new();
+    let mut agent = Agent::start(&victim);
+    let before = victim.fingerprint();
+    let mut client = agent.client();
+    arm(&mut client, &victim.injection("process.pause", &[]));
+    assert!(victim.is_stopped());
+    agent.kill();
+    let took = victim.until_running("the watchdog restores");
+    println!("agent killed -9, restored after {took:?}");
+    assert!(took < RESTORED_WITHIN);
+    until_closed(&agent);
+    victim.assert_unchanged(&before);
+}
+
+#[test]
+fn a_killed_watchdog_is_replaced_and_the_next_one_does_its_work() {
+    if !met("a_killed_watchdog_is_replaced_and_the_next_one_does_its_work", NEEDS) {
+        return;
+    }
+    let _alone = alone();
+    let victim = Victim::new();
+    let mut agent = Agent::start(&victim);
+    let mut client = agent.client();
+    arm(&mut client, &victim.injection("process.pause", &[]));
+    let first = client.greeting().watchdog;
+    signal(first, Signal::KILL);
+    until("a new watchdog", SOON, || {
+        let now = agent.client().greeting().watchdog;
+        (now != first).then_some(())
+    });
+    assert!(victim.is_stopped(), "the fault stays: the agent is alive");
+    agent.kill();
+    assert!(victim.until_running("the new watchdog restores") < RESTORED_WITHIN);
+    until_closed(&agent);
+}
+
+#[test]
+fn with_both_dead_the_next_start_and_the_panic_button_restore() {
+    if !met("with_both_dead_the_next_start_and_the_panic_button_restore", NEEDS) {
+        return;
+    }
+    let _alone = alone();
+    let victim = Victim::new();
+    for by_button in [false, true] {
+        let mut agent = Agent::start(&victim);
+        let mut client = agent.client();
+        arm(&mut client, &victim.injection("process.pause", &[]));
+        // Stopped first, so that it cannot act between the two kills.
+        signal(client.greeting().watchdog, Signal::STOP);
+        agent.kill();
+        signal(client.greeting().watchdog, Signal::KILL);
+        assert!(victim.is_stopped());
+        if by_button {
+            let report = undo_all(&agent.paths).unwrap();
+            assert_eq!((report.restored.len(), report.stuck.len()), (1, 0));
+            let again = undo_all(&agent.paths).unwrap();
+            assert_eq!((again.restored.len(), again.stuck.len()), (0, 0));
+        } else {
+            let next = Agent::start(&victim);
+            victim.until_running("the next start restores");
+            until_closed(&next);
+        }
+        assert!(!victim.is_stopped());
+    }
+}
+
+#[test]
+fn the_panic_button_works_through_a_running_agent() {
+    if !met("the_panic_button_works_through_a_running_agent", NEEDS) {
+        return;
+    }
+    let _alone = alone();
+    let victim = Victim::new();
+    let mut agent = Agent::start(&victim);
+    let mut client = agent.client();
+    arm(&mut client, &victim.injection("process.pause", &[]));
+    let report = undo_all(&agent.paths).unwrap();
+    assert!(report.by_agent && report.stuck.is_empty());
+    assert_eq!(report.restored.len(), 1);
+    assert!(!victim.is_stopped());
+    let Notice::Ended { why, .. } = client.notice(SOON).unwrap();
+    assert_eq!(why, "undo");
+    let ended = until("the agent ends", SOON, || agent.child.try_wait().unwrap()).0;
+    assert!(ended.success());
+}
+
+#[test]
+fn a_client_that_dies_takes_its_fault_along() {
+    if !met("a_client_that_dies_takes_its_fault_along", NEEDS) {
+        return;
+    }
+    let _alone = alone();
+    let victim = Victim::new();
+    let agent = Agent::start(&victim);
+    let mut client = agent.client();
+    arm(&mut client, &victim.injection("process.pause", &[]));
+    drop(client);
+    assert!(victim.until_running("the agent restores") < RESTORED_WITHIN);
+    until_closed(&agent);
+}
+
+#[test]
+fn a_hung_agent_is_killed_by_the_watchdog_once_the_lease_is_over() {
+    if !met("a_hung_agent_is_killed_by_the_watchdog_once_the_lease_is_over", NEEDS) {
+        return;
+    }
+    let _alone = alone();
+    let victim = Victim::new();
+    let mut agent = Agent::start(&victim);
+    let mut client = agent.client();
+    let mut injection = victim.injection("process.pause", &[]);
+    injection.lease_ms = 300;
+    arm(&mut client, &injection);
+    signal(agent.identity().pid, Signal::STOP);
+    let took = victim.until_running("the watchdog restores");
+    println!("agent hung, lease 300 ms, restored after {took:?}");
+    until("the hung agent is dead", SOON, || agent.child.try_wait().unwrap());
+    until_closed(&agent);
+}
+
+#[test]
+fn signals_end_the_agent_only_after_everything_is_restored() {
+    if !met("signals_end_the_agent_only_after_everything_is_restored", NEEDS) {
+        return;
+    }
+    let _alone = alone();
+    let victim = Victim::new();
+    for end in [Signal::TERM, Signal::INT, Signal::HUP] {
+        let mut agent = Agent::start(&victim);
+        let mut client = agent.client();
+        arm(&mut client, &victim.injection("process.pause", &[]));
+        let watchdog = client.greeting().watchdog;
+        signal(watchdog, end);
+        signal(agent.child.id(), end);
+        let ended = until("the agent ends", SOON, || agent.child.try_wait().unwrap()).0;
+        assert!(ended.success(), "{ended}");
+        assert!(!victim.is_stopped());
+        assert!(peek(&agent.paths.state_dir).unwrap().open.is_empty());
+        assert!(!agent.paths.socket.exists());
+        until("the watchdog ends", SOON, || {
+            squall_faults::sys::process::identity(watchdog).is_none().then_some(())
+        });
+    }
+}
+
+#[test]
+fn a_target_that_dies_closes_its_receipt() {
+    if !met("a_target_that_dies_closes_its_receipt", NEEDS) {
+        return;
+    }
+    let _alone = alone();
+    let victim = Victim::new();
+    let agent = Agent::start(&victim);
+    let mut client = agent.client();
+    arm(&mut client, &victim.injection("process.pause", &[]));
+    signal(victim.pid(), Signal::KILL);
+    let Notice::Ended { why, outcome } = client.notice(SOON).unwrap();
+    assert_eq!((why.as_str(), outcome.residue.len()), ("target gone", 0));
+    until_closed(&agent);
+}
+
+#[test]
+fn a_second_run_is_told_who_holds_the_target() {
+    if !met("a_second_run_is_told_who_holds_the_target", NEEDS) {
+        return;
+    }
+    let _alone = alone();
+    let victim = Victim::new();
+    let agent = Agent::start(&victim);
+    let (mut first, mut second) = (agent.client(), agent.client());
+    arm(&mut first, &victim.injection("process.pause", &[]));
+    let mut other = victim.injection("process.pause", &[]);
+    other.run = "run2".into();
+    let refused = second.call(Ask::Arm { injection: Box::new(other), radius_max: 1 });
+    let Err(ClientError::Refused(refusal)) = refused else { panic!("{refused:?}") };
+    assert_eq!(refusal.code, "busy");
+    assert!(refusal.message.contains("run1") && refusal.help.is_some());
+    let Ok(Answer::Status { armed, stuck }) = second.call(Ask::Status) else { panic!() };
+    assert_eq!((armed.len(), stuck.len()), (1, 0));
+    assert_eq!((armed[0].run.as_str(), armed[0].by.as_str()), ("run1", "test"));
+}
+
+#[test]
+fn bad_values_an_unknown_fault_and_a_gone_target_are_refused_untouched() {
+    if !met("bad_values_an_unknown_fault_and_a_gone_target_are_refused_untouched", NEEDS) {
+        return;
+    }
+    let _alone = alone();
+    let victim = Victim::new();
+    let agent = Agent::start(&victim);
+    let mut client = agent.client();
+    let mut gone = victim.injection("process.pause", &[]);
+    gone.target.process.start_ticks += 1;
+    let cases = [
+        (victim.injection("process.pause", &[("tree", "perhaps")]), "values"),
+        (victim.injection("process.rewind", &[]), "unknown"),
+        (gone, "gone"),
+    ];
+    for (injection, code) in cases {
+        let refused = client.call(Ask::Arm { injection: Box::new(injection), radius_max: 1 });
+        let Err(ClientError::Refused(refusal)) = refused else { panic!("{refused:?}") };
+        assert_eq!(refusal.code, code, "{}", refusal.message);
+        assert!(!victim.is_stopped());
+    }
+    assert!(peek(&agent.paths.state_dir).unwrap().open.is_empty());
+}
+
+#[test]
+fn garbage_is_refused_and_harms_nobody_else() {
+    if !met("garbage_is_refused_and_harms_nobody_else", NEEDS) {
+        return;
+    }
+    let _alone = alone();
+    let victim = Victim::new();
+    let agent = Agent::start(&victim);
+    let mut client = agent.client();
+    arm(&mut client, &victim.injection("process.pause", &[]));
+    for garbage in ["{\"id\":1}\n", "\0\0\n", "hello\n", "{\"id\":1,\"ask\":{\"arm\":{}}}\n"] {
+        let mut stream = UnixStream::connect(&agent.paths.socket).unwrap();
+        stream.set_read_timeout(Some(SOON)).unwrap();
+        stream.write_all(garbage.as_bytes()).unwrap();
+        let mut said = String::new();
+        stream.read_to_string(&mut said).unwrap();
+        assert!(said.contains("\"protocol\""), "{said}");
+    }
+    assert!(victim.is_stopped(), "the other client's fault is untouched");
+    assert_eq!(disarm(&mut client, "run1").len(), 1);
+}
+
+#[test]
+fn a_full_disk_refuses_before_anything_is_touched() {
+    if !met("a_full_disk_refuses_before_anything_is_touched", NEEDS) {
+        return;
+    }
+    let _alone = alone();
+    let victim = Victim::new();
+    // A mount namespace of its own with one page of disk, which a file fills.
+    let script = "mount -t tmpfs -o size=4k,mode=700 none \"$SQUALL_STATE\" && \
+                  head -c 4096 /dev/zero > \"$SQUALL_STATE/fill\"; exec \"$0\" agent";
+    let mut command = Command::new("unshare");
+    command.args(["-m", "sh", "-c", script, ROLE]);
+    let state = victim.lab.scratch().join("state");
+    std::fs::create_dir_all(&state).unwrap();
+    let run = victim.lab.scratch().join("run");
+    let mut agent = Agent {
+        paths: squall_agent::paths::Paths { socket: run.join("agent.sock"), state_dir: state },
+        child: Command::new("true").spawn().unwrap(),
+    };
+    agent.child.wait().unwrap();
+    command.env("SQUALL_STATE", &agent.paths.state_dir).env("SQUALL_SOCKET", &agent.paths.socket);
+    agent.child = command.spawn().unwrap();
+    let (mut client, _) =
+        until("the agent answers", SOON, || Client::connect(&agent.paths.socket, "test").ok());
+    let injection = Box::new(victim.injection("process.pause", &[]));
+    let refused = client.call(Ask::Arm { injection, radius_max: 1 });
+    let Err(ClientError::Refused(refusal)) = refused else { panic!("{refused:?}") };
+    assert_eq!(refusal.code, "journal", "{}", refusal.message);
+    assert!(!victim.is_stopped());
+}
+
+#[test]
+fn two_agents_never_share_a_home_and_an_idle_one_ends() {
+    if !met("two_agents_never_share_a_home_and_an_idle_one_ends", NEEDS) {
+        return;
+    }
+    let _alone = alone();
+    let victim = Victim::new();
+    let agent = Agent::start(&victim);
+    let mut second = Command::new(ROLE);
+    second.arg("agent").env("SQUALL_STATE", &agent.paths.state_dir);
+    let second = second.env("SQUALL_SOCKET", &agent.paths.socket).output().unwrap();
+    assert_eq!(second.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&second.stderr).contains("already answers"));
+    drop(agent);
+
+    let paths = squall_agent::paths::Paths::below(&victim.lab.scratch().join("idle"));
+    let args = ["--idle-exit-ms", "100"];
+    let start = Instant::now();
+    let client = spawn::ensure(&paths, ROLE.as_ref(), &args, "test").unwrap();
+    println!("agent started and answering after {:?}", start.elapsed());
+    let pid = client.greeting().pid;
+    let again = spawn::ensure(&paths, ROLE.as_ref(), &args, "test").unwrap();
+    assert_eq!(again.greeting().pid, pid);
+    drop((client, again));
+    until("the idle agent ends", SOON, || (!paths.socket.exists()).then_some(()));
+}
+
+#[test]
+fn an_agent_at_rest_is_small_and_still() {
+    if !met("an_agent_at_rest_is_small_and_still", NEEDS) {
+        return;
+    }
+    let _alone = alone();
+    let victim = Victim::new();
+    let agent = Agent::start(&victim);
+    let mut client = agent.client();
+    arm(&mut client, &victim.injection("process.pause", &[]));
+    disarm(&mut client, "run1");
+    let pids = [client.greeting().pid, client.greeting().watchdog];
+    let ticks = || pids.map(|pid| squall_faults::sys::process::stat(pid).unwrap().cpu_ticks);
+    let before = ticks();
+    let start = Instant::now();
+    until("a second passes", SOON, || (start.elapsed() > Duration::from_secs(1)).then_some(()));
+    let used: u64 = ticks().iter().zip(before).map(|(after, before)| after - before).sum();
+    assert!(used <= 1, "{used} ticks in a second at rest");
+    for pid in pids {
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+        let rss = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+        let kib: u64 = rss.split_ascii_whitespace().nth(1).unwrap().parse().unwrap();
+        println!("rss of {pid}: {kib} KiB");
+        assert!(kib <= 15 * 1024);
+    }
+}

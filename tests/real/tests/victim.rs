@@ -1,0 +1,211 @@
+//! A target of the tests' own in a lab, an agent of its own beside it, and ways to look at both.
+
+use squall_agent::client::Client;
+use squall_agent::inventory;
+use squall_agent::paths::Paths;
+use squall_real::lab::Lab;
+use squall_real::until::until;
+use squall_wire::fingerprint::Fingerprint;
+use squall_wire::identity::ProcessIdentity;
+use squall_wire::injection::{Injection, Values};
+use squall_wire::protocol::{Answer, Armed, Ask, Undone};
+use squall_wire::target::Target;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// The program with all roles.
+pub(crate) const ROLE: &str = env!("CARGO_BIN_EXE_squall-real-role");
+/// Where the target serves, in a namespace of its own.
+pub(crate) const SERVES: &str = "127.0.0.1:8080";
+/// Where it dials.
+pub(crate) const DIALS: &str = "127.0.0.1:8081";
+/// How long anything awaited may take on a loaded machine.
+pub(crate) const SOON: Duration = Duration::from_secs(10);
+/// How late a restore may be here. The promise is 100 ms; the bench measures that, on a machine
+/// that is not busy compiling.
+pub(crate) const RESTORED_WITHIN: Duration = Duration::from_millis(1_000);
+
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+/// Tests that measure times must not disturb each other.
+pub(crate) fn alone() -> MutexGuard<'static, ()> {
+    ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A target in a lab.
+pub(crate) struct Victim {
+    pub(crate) lab: Lab,
+    pub(crate) target: Target,
+}
+
+impl Victim {
+    pub(crate) fn new() -> Victim {
+        let mut lab = Lab::new();
+        lab.start("target", ROLE.as_ref(), &["target", SERVES, DIALS]);
+        lab.wait_port(SERVES.parse().unwrap());
+        lab.wait_port(DIALS.parse().unwrap());
+        let pid = lab.pid("target");
+        let all = inventory::scan().processes;
+        let found = all.into_iter().find(|process| process.process.pid == pid).unwrap();
+        let target = Target {
+            name: "target-1".into(),
+            service: "target".into(),
+            process: found.process,
+            netns: found.netns,
+            cgroup: found.cgroup,
+            listening: found.listening,
+        };
+        assert_eq!(target.listening.len(), 2, "both listeners are seen in the other namespace");
+        Victim { lab, target }
+    }
+
+    pub(crate) fn injection(&self, fault: &str, with: &[(&str, &str)]) -> Injection {
+        let pairs = with.iter().map(|(key, value)| (key.to_string(), value.to_string()));
+        Injection {
+            id: "i1".into(),
+            run: "run1".into(),
+            fault: fault.into(),
+            params: pairs.collect(),
+            filters: Values::new(),
+            target: self.target.clone(),
+            lease_ms: 5_000,
+            cap_ms: 60_000,
+            seed: 1,
+        }
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.target.process.pid
+    }
+
+    /// The state letter of the target's process.
+    pub(crate) fn state(&self) -> char {
+        squall_faults::sys::process::stat(self.pid()).map_or('-', |stat| stat.state)
+    }
+
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.state() == 'T'
+    }
+
+    pub(crate) fn fingerprint(&self) -> Fingerprint {
+        squall_agent::fingerprint::read(&[self.pid()])
+    }
+
+    /// Fails unless the host looks as before.
+    #[track_caller]
+    pub(crate) fn assert_unchanged(&self, before: &Fingerprint) {
+        let after = self.fingerprint();
+        assert_eq!(before.differences(&after), [], "the host is as it was");
+        let (equal, of) = before.equal_categories(&after);
+        assert!(equal == of && of >= 6, "{equal} of {of} categories; unread {:?}", after.unread);
+    }
+
+    /// Asks the target over HTTP, from inside its namespace but outside its cgroup.
+    pub(crate) fn get(&self, path: &str) -> std::io::Result<String> {
+        let netns = std::fs::File::open(format!("/proc/{}/ns/net", self.pid()))?;
+        let request = format!("GET {path} HTTP/1.1\r\nhost: t\r\nconnection: close\r\n\r\n");
+        let ask = move || {
+            rustix::thread::move_into_link_name_space(
+                std::os::fd::AsFd::as_fd(&netns),
+                Some(rustix::thread::LinkNameSpaceType::Network),
+            )?;
+            let address: SocketAddr = SERVES.parse().unwrap();
+            let mut stream = TcpStream::connect_timeout(&address, SOON)?;
+            stream.set_read_timeout(Some(SOON))?;
+            stream.write_all(request.as_bytes())?;
+            let mut answer = Vec::new();
+            let mut bytes = [0; 4096];
+            // The server keeps connections open, so the length in the head decides.
+            loop {
+                let read = stream.read(&mut bytes)?;
+                answer.extend(&bytes[..read]);
+                let text = String::from_utf8_lossy(&answer).into_owned();
+                let whole = text.split_once("\r\n\r\n").filter(|(head, body)| {
+                    let length = head.rsplit("content-length: ").next().unwrap_or_default();
+                    let length = length.split("\r\n").next().unwrap_or_default();
+                    length.parse::<usize>().is_ok_and(|length| body.len() >= length)
+                });
+                if let Some((_, body)) = whole {
+                    return Ok(body.to_owned());
+                }
+                if read == 0 {
+                    return Err(std::io::ErrorKind::UnexpectedEof.into());
+                }
+            }
+        };
+        std::thread::spawn(ask).join().unwrap()
+    }
+
+    /// How many of its own dials worked and how many were refused.
+    pub(crate) fn dials(&self) -> (u64, u64) {
+        let text = self.get("/stats").unwrap();
+        let (dialed, refused) = text.split_once(' ').unwrap();
+        (dialed.parse().unwrap(), refused.parse().unwrap())
+    }
+
+    /// Waits until the target works as if nothing had been.
+    pub(crate) fn until_running(&self, what: &str) -> Duration {
+        until(what, SOON, || (!self.is_stopped()).then_some(())).1
+    }
+}
+
+/// An agent of the test's own.
+pub(crate) struct Agent {
+    pub(crate) paths: Paths,
+    pub(crate) child: Child,
+}
+
+impl Agent {
+    pub(crate) fn start(victim: &Victim) -> Agent {
+        Agent::start_with(victim, Command::new(ROLE), &["agent"])
+    }
+
+    pub(crate) fn start_with(victim: &Victim, mut command: Command, args: &[&str]) -> Agent {
+        let paths = Paths::below(&victim.lab.scratch().join("state"));
+        command.args(args).stdin(Stdio::null());
+        command.env("SQUALL_STATE", &paths.state_dir).env("SQUALL_SOCKET", &paths.socket);
+        let child = command.spawn().unwrap();
+        let agent = Agent { paths, child };
+        until("the agent answers", SOON, || Client::connect(&agent.paths.socket, "test").ok());
+        agent
+    }
+
+    pub(crate) fn client(&self) -> Client {
+        Client::connect(&self.paths.socket, "test").unwrap()
+    }
+
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    pub(crate) fn identity(&self) -> ProcessIdentity {
+        squall_faults::sys::process::identity(self.child.id()).unwrap()
+    }
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        // By its handle and with mercy: its watchdog restores what is left.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+pub(crate) fn arm(client: &mut Client, injection: &Injection) -> Armed {
+    let ask = Ask::Arm { injection: Box::new(injection.clone()), radius_max: 1 };
+    match client.call(ask) {
+        Ok(Answer::Armed(armed)) => armed,
+        other => panic!("{other:?}"),
+    }
+}
+
+pub(crate) fn disarm(client: &mut Client, run: &str) -> Vec<Undone> {
+    match client.call(Ask::Disarm { run: run.into(), injection: None }) {
+        Ok(Answer::Disarmed { outcomes }) => outcomes,
+        other => panic!("{other:?}"),
+    }
+}
