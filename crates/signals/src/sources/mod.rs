@@ -3,4 +3,5 @@
 // gen:begin sources
 pub mod prometheus;
 pub mod scrape;
+pub mod traffic;
 // gen:end

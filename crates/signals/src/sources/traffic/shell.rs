@@ -1,0 +1,158 @@
+//! Owns the generator's two threads and their clock: one says when, the other sends.
+//!
+//! The pace has a thread of its own because a runtime's timer counts whole milliseconds, and
+//! because neither a busy engine nor a busy sender may move an arrival.
+
+use std::{
+    io,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+        mpsc::{Receiver, RecvTimeoutError, Sender},
+    },
+    thread::JoinHandle,
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::Request;
+use tokio::sync::mpsc;
+
+use super::{
+    arrivals::Arrivals,
+    connections::Connections,
+    tally::{Outcome, Tally},
+};
+
+/// Arrivals handed over but not yet taken: a second at the highest rate one core sends.
+const HANDOVER_MAX: usize = 20_000;
+
+/// What is sent, and how much of it at once.
+pub(super) struct Load {
+    pub(super) connections: Connections,
+    pub(super) request: Request<Full<Bytes>>,
+    pub(super) timeout: Duration,
+    pub(super) in_flight_max: usize,
+}
+
+/// The running generator; ends when dropped.
+pub(super) struct Generator {
+    tally: Arc<Mutex<Tally>>,
+    started: Instant,
+    /// Dropping it wakes and ends the pace, which ends the sending.
+    stop: Option<Sender<()>>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Generator {
+    /// Starts both threads.
+    pub(super) fn start(arrivals: Arrivals, load: Load) -> io::Result<Generator> {
+        let tally = Arc::<Mutex<Tally>>::default();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            // Only names are resolved there.
+            .max_blocking_threads(1)
+            .build()?;
+        let (stop, stopped) = std::sync::mpsc::channel();
+        let (due, dues) = mpsc::channel(HANDOVER_MAX);
+        let started = Instant::now();
+        let named = |name: &str| std::thread::Builder::new().name(name.to_owned());
+        let counts = Arc::clone(&tally);
+        let sending = named("squall-traffic")
+            .spawn(move || runtime.block_on(send_all(dues, Arc::new(load), counts)))?;
+        let counts = Arc::clone(&tally);
+        let pacing =
+            named("squall-pace").spawn(move || pace(started, arrivals, &stopped, &due, &counts))?;
+        Ok(Generator { tally, started, stop: Some(stop), threads: vec![pacing, sending] })
+    }
+
+    /// Returns the counts so far and how long ago they began.
+    pub(super) fn read(&self) -> (Tally, Duration) {
+        (lock(&self.tally).clone(), self.started.elapsed())
+    }
+
+    /// Tells whether it still sends.
+    pub(super) fn running(&self) -> bool {
+        self.stop.is_some() && self.threads.iter().all(|thread| !thread.is_finished())
+    }
+
+    /// Ends it; requests under way are given up and not counted.
+    pub(super) fn stop(&mut self) {
+        self.stop = None;
+        for thread in self.threads.drain(..) {
+            // A panic has been printed, and shows as a source that does not run.
+            let _panicked = thread.join();
+        }
+    }
+}
+
+impl Drop for Generator {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+fn lock(tally: &Mutex<Tally>) -> MutexGuard<'_, Tally> {
+    // A count lost to a panic elsewhere is better than no counts.
+    tally.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Hands over each arrival when it is due; after a delay all that are overdue, as due when they were.
+fn pace(
+    started: Instant,
+    arrivals: Arrivals,
+    stopped: &Receiver<()>,
+    due: &mpsc::Sender<Instant>,
+    tally: &Mutex<Tally>,
+) {
+    for offset in arrivals {
+        let at = started + offset;
+        let wait = at.saturating_duration_since(Instant::now());
+        // Waiting on the channel is a sleep that a stop can end.
+        if stopped.recv_timeout(wait) != Err(RecvTimeoutError::Timeout) {
+            return;
+        }
+        match due.try_send(at) {
+            Ok(()) => {}
+            Err(mpsc::error::TrySendError::Full(_)) => {
+                lock(tally).count(Outcome::Dropped, None, None);
+            }
+            Err(mpsc::error::TrySendError::Closed(_)) => return,
+        }
+    }
+}
+
+/// Starts a request for each arrival, whatever the earlier ones do.
+async fn send_all(mut dues: mpsc::Receiver<Instant>, load: Arc<Load>, tally: Arc<Mutex<Tally>>) {
+    let in_flight = Arc::new(AtomicUsize::new(0));
+    while let Some(due) = dues.recv().await {
+        if in_flight.load(Relaxed) >= load.in_flight_max {
+            lock(&tally).count(Outcome::Dropped, None, None);
+            continue;
+        }
+        in_flight.fetch_add(1, Relaxed);
+        let (load, tally) = (Arc::clone(&load), Arc::clone(&tally));
+        let in_flight = Arc::clone(&in_flight);
+        tokio::spawn(async move {
+            send_one(due, &load, &tally).await;
+            in_flight.fetch_sub(1, Relaxed);
+        });
+    }
+}
+
+/// Sends one request and counts how it ended, from the moment it was due.
+async fn send_one(due: Instant, load: &Load, tally: &Mutex<Tally>) {
+    let sent = load.connections.send(load.request.clone());
+    let answered = tokio::time::timeout_at((due + load.timeout).into(), sent).await;
+    let latency = Some(due.elapsed());
+    let mut tally = lock(tally);
+    match answered {
+        Err(_elapsed) => tally.count(Outcome::Timeout, None, latency),
+        Ok(Ok(code)) => tally.count(Outcome::of_status(code), Some(code), latency),
+        Ok(Err(failure)) => {
+            tally.count(Outcome::Error, None, latency);
+            tally.last_failure = Some(failure.to_string());
+        }
+    }
+}
