@@ -48,7 +48,11 @@ pub(crate) fn choose<'i>(
     }
     let asked = *target.instances as usize;
     let (kind, value) = described(&target.selector);
-    let name = value.as_ref().map_or(kind, |value| value.value.as_str());
+    let name = match (&value, kind) {
+        (Some(value), "service" | "process") => value.value.clone(),
+        (Some(value), kind) => format!("{kind} {}", value.value),
+        (None, kind) => kind.to_owned(),
+    };
     let place =
         if target.instances.span.is_written() { target.instances.span } else { target.span };
     if free.is_empty() {
@@ -117,8 +121,8 @@ pub(crate) fn within_radius(
     let in_file = radius.and_then(|radius| radius.instances);
     let in_policy = inputs.policy.and_then(|policy| policy.instances);
     let bounds = [
-        (Some(INSTANCES_HARD_CAP), "no plan takes".to_owned()),
-        (in_file.map(|bound| *bound), "radius allows".to_owned()),
+        (Some(INSTANCES_HARD_CAP), "no plan takes more than".to_owned()),
+        (in_file.map(|bound| *bound), "the radius allows".to_owned()),
         (
             in_policy.map(|bound| *bound),
             format!("policy {} allows", inputs.policy.map_or("", |policy| &policy.name)),

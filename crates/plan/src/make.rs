@@ -13,7 +13,7 @@ use crate::worst_case::worst_case;
 use squall_faults::fault::{Bound, Fault};
 use squall_faults::values::Checked;
 use squall_spec::diagnostic::{has_error, in_file_order};
-use squall_spec::{Code, Diagnostic, FaultUse, SpannedMap, Step};
+use squall_spec::{Code, Diagnostic, FaultUse, Selector, SpannedMap, Step};
 use squall_wire::injection::Injection;
 use squall_wire::target::{Inventory, Process, Target};
 use std::collections::BTreeSet;
@@ -34,18 +34,24 @@ struct Resolved<'i> {
 /// Makes a plan; there is none when any diagnostic is an error.
 pub fn plan(inputs: &Inputs<'_>) -> (Option<Plan>, Vec<Diagnostic>) {
     let mut diagnostics = Vec::new();
-    let known = Known::of(inputs, &mut diagnostics);
+    let known = Known::of(inputs);
     check_window(inputs, &mut diagnostics);
     let spec = &inputs.experiment.spec;
     let mut resolved = Vec::new();
     let mut policy = BTreeSet::new();
+    let mut services = BTreeSet::new();
     for step in &spec.method {
+        if let Selector::Service(service) = &step.target.selector {
+            services.insert(service.value.clone());
+        }
         if let Some(step_resolved) = resolve(inputs, &known, step, &mut diagnostics) {
             let service = service(&step_resolved.choice);
             policy.extend(check_step(inputs, step, &service, &mut diagnostics));
+            services.insert(service);
             resolved.push(step_resolved);
         }
     }
+    diagnostics.extend(known.problems(&services));
     let choices: Vec<_> = resolved.iter().map(|resolved| resolved.choice.clone()).collect();
     within_radius(inputs, &choices, &mut diagnostics);
     let decisions = decide(inputs, &mut diagnostics);

@@ -11,6 +11,9 @@ const OUTSIDE_WINDOW: Code = Code::error("P211");
 /// The user is wrong.
 const NOT_BY_THEM: Code = Code::error("P212");
 
+/// More names would fill the line.
+const NAMES_MAX: usize = 3;
+
 /// Checks the experiment's own window.
 pub(crate) fn check_window(inputs: &Inputs<'_>, diagnostics: &mut Vec<Diagnostic>) {
     let Some(window) = &inputs.experiment.spec.window else {
@@ -88,8 +91,13 @@ fn covers(pattern: &str, fault: &str) -> bool {
 fn in_words(rule: &Rule, fault: &str) -> String {
     let who = match rule.who.as_slice() {
         [] => "by anybody".to_owned(),
-        [one] => format!("by {}", one.value),
-        several => format!("by {}", count(several.len() as u64, "user")),
+        several if several.len() > NAMES_MAX => {
+            format!("by {}", count(several.len() as u64, "user"))
+        }
+        few => {
+            let names: Vec<_> = few.iter().map(|name| name.value.as_str()).collect();
+            format!("by {}", names.join(" and "))
+        }
     };
     let when = match &rule.window {
         Some(window) => format!("at {}", window.value),

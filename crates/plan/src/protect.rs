@@ -32,8 +32,6 @@ const PROTECTED_NAMES: [(&str, &str); 22] = [
 ];
 /// The port people mend machines through.
 const SSH_PORT: u16 = 22;
-/// The kernel's thread starter, parent of every kernel thread.
-const KTHREADD: u32 = 2;
 
 /// Returns why a process is never touched, if so.
 pub(crate) fn protection(
@@ -48,7 +46,8 @@ pub(crate) fn protection(
     if inputs.inventory.own.contains(&pid) {
         return Some("Squall or what started it".to_owned());
     }
-    if pid == KTHREADD || process.parent == KTHREADD || process.executable.is_empty() {
+    // A kernel thread has neither; a process that may not be looked into still has its words.
+    if process.executable.is_empty() && process.command.is_empty() {
         return Some("a thread of the kernel".to_owned());
     }
     let called = |name: &str| process.executable == name || process.name == name;
@@ -69,5 +68,5 @@ pub(crate) fn protection(
             known.service_of(process) == Some(service.as_str()) || called(service)
         }
     });
-    hit.map(|_| format!("protected by policy {}", policy.name))
+    hit.map(|_| format!("policy {} says so", policy.name))
 }

@@ -41,46 +41,43 @@ pub(crate) struct Candidates<'i> {
 #[derive(Debug, Default)]
 pub(crate) struct Known<'i> {
     found: Vec<(Found<'i>, &'i SpannedMap)>,
+    /// What is wrong with an instance, by its service. It has no place in the experiment file and
+    /// names the instance instead.
+    problems: Vec<(&'i str, Diagnostic)>,
 }
 
 impl<'i> Known<'i> {
-    /// Finds every instance of the services file. Its diagnostics have no place in the
-    /// experiment file and name the instance instead.
-    pub(crate) fn of(inputs: &Inputs<'i>, diagnostics: &mut Vec<Diagnostic>) -> Self {
+    /// Finds every instance of the services file.
+    pub(crate) fn of(inputs: &Inputs<'i>) -> Self {
         let Some(services) = inputs.services else {
             return Self::default();
         };
         let mut known = Self::default();
         for (service, instances) in &services.services {
             for instance in instances {
-                known.add(inputs, service, instance, diagnostics);
+                known.add(inputs, service, instance);
             }
         }
         known
     }
 
-    fn add(
-        &mut self,
-        inputs: &Inputs<'i>,
-        service: &Spanned<String>,
-        instance: &'i Instance,
-        diagnostics: &mut Vec<Diagnostic>,
-    ) {
+    fn add(&mut self, inputs: &Inputs<'i>, service: &'i Spanned<String>, instance: &'i Instance) {
         let name = &instance.name.value;
+        let mut problem = |diagnostic| self.problems.push((service.as_str(), diagnostic));
         let place = squall_spec::Span::NONE;
         let matching = matching(inputs, &instance.selector);
         let process = match matching.as_slice() {
             [process] => *process,
             [] => {
                 let message = format!("{name} of the services file does not run");
-                diagnostics.push(Diagnostic::new(NOT_RUNNING, place, message));
+                problem(Diagnostic::new(NOT_RUNNING, place, message));
                 return;
             }
             several => {
                 let pids: Vec<_> = several.iter().map(|p| p.process.pid.to_string()).collect();
                 let message = format!("{name} fits {} processes", several.len());
                 let help = format!("give each a line of its own; pids {}", pids.join(", "));
-                diagnostics.push(Diagnostic::new(AMBIGUOUS, place, message).help(help));
+                problem(Diagnostic::new(AMBIGUOUS, place, message).help(help));
                 return;
             }
         };
@@ -88,11 +85,17 @@ impl<'i> Known<'i> {
         if let Some((other, _)) = self.found.iter().find(same) {
             let message = format!("{} and {name} are one process", other.name);
             let help = format!("both lines find pid {}", process.process.pid);
-            diagnostics.push(Diagnostic::new(ONE_PROCESS, place, message).help(help));
+            problem(Diagnostic::new(ONE_PROCESS, place, message).help(help));
             return;
         }
         let found = Found { name: name.clone(), service: service.value.clone(), process };
         self.found.push((found, &instance.labels));
+    }
+
+    /// Returns what is wrong with the instances of some services; the others do not matter here.
+    pub(crate) fn problems(&self, services: &BTreeSet<String>) -> Vec<Diagnostic> {
+        let of = self.problems.iter().filter(|(service, _)| services.contains(*service));
+        of.map(|(_, diagnostic)| diagnostic.clone()).collect()
     }
 
     /// Returns the service a process is an instance of.

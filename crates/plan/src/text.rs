@@ -95,7 +95,7 @@ fn worst_case(plan: &Plan, out: &mut String) {
         let days = budget.over_ms / 86_400_000;
         let _ = writeln!(
             out,
-            "    budget      {} of {} min in {}: {}",
+            "    budget      {} of {} min in {}:\n                {}",
             minutes(budget.cost_ms),
             minutes(budget.total_ms),
             count(days, "day"),

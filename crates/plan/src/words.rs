@@ -40,10 +40,10 @@ pub(crate) fn length(millis: u64) -> String {
     }
 }
 
-/// Prints minutes of an error budget: `21.6`; a cost that would print as zero keeps two digits.
+/// Prints minutes of an error budget: `21.6`; less than one keeps two decimals.
 pub(crate) fn minutes(millis: u64) -> String {
     let minutes = millis as f64 / 60_000.0;
-    if millis > 0 && minutes < 0.1 { format!("{minutes:.2}") } else { format!("{minutes:.1}") }
+    if millis > 0 && minutes < 1.0 { format!("{minutes:.2}") } else { format!("{minutes:.1}") }
 }
 
 /// Prints a share as percent with as many digits as say something: `0.03 %`.

@@ -95,12 +95,12 @@ fn cost(spec: &Spec, bounds: &[Bound], decision: Option<&Decision>) -> (u64, Str
     });
     let below_ms = (below.unwrap_or(0.0) * hold_ms as f64) as u64;
     let hurt = match bound.per_mille_hurt {
-        0 => "no request is lost by itself".to_owned(),
-        1_000.. => "every request lost".to_owned(),
+        0 => "no request lost by the fault alone".to_owned(),
+        1_000.. => "all requests lost".to_owned(),
         some => format!("{} % of requests lost", f64::from(some) / 10.0),
     };
     let because = format!(
-        "{} until the rule fires and a lease of {}, {hurt}",
+        "{} until the rule fires and a lease of {} with {hurt}",
         length(rule_ms.min(step.hold.as_millis())),
         length(step.lease.as_millis()),
     );

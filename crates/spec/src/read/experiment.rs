@@ -99,23 +99,35 @@ impl Walk<'_> {
         let keys = ["apiVersion", "kind", "metadata", "spec"];
         let start = Span::new(root.span.start, root.span.start);
         let fields = self.fields(root, start, &keys)?;
-        let version_help = format!("apiVersion: {API_VERSION}");
-        let api_version = self.required_text(&fields, "apiVersion", &version_help);
-        if let Some(version) = api_version.as_ref().filter(|v| v.value != API_VERSION) {
-            let message = format!("{} is not a version this build reads", version.value);
-            self.report(Diagnostic::new(WRONG_KIND, version.span, message).help(version_help));
-        }
-        let kind_help = format!("kind: {kind}");
-        let found = self.required_text(&fields, "kind", &kind_help);
-        if let Some(other) = found.as_ref().filter(|found| found.value != kind) {
-            let message = format!("this is a file of kind {}, not {kind}", other.value);
-            self.report(Diagnostic::new(WRONG_KIND, other.span, message).help(kind_help));
-        }
+        self.required(&fields, "apiVersion", &format!("apiVersion: {API_VERSION}"));
+        self.required(&fields, "kind", &format!("kind: {kind}"));
+        let (api_version, found) = self.version_and_kind(&fields, kind);
         let metadata = self.metadata(&fields);
         let body = self
             .required(&fields, "spec", "spec: holds everything else")
             .and_then(|pair| self.fields(&pair.value, pair.key_span, body_keys));
         Some(Envelope { api_version, kind: found, metadata, body })
+    }
+
+    /// Reads `apiVersion` and `kind`, which a services file may leave out.
+    pub(super) fn version_and_kind(
+        &mut self,
+        fields: &Fields<'_>,
+        kind: &'static str,
+    ) -> (Option<Spanned<String>>, Option<Spanned<String>>) {
+        let version = self.optional_text(fields, "apiVersion");
+        if let Some(version) = version.as_ref().filter(|v| v.value != API_VERSION) {
+            let message = format!("{} is not a version this build reads", version.value);
+            let diagnostic = Diagnostic::new(WRONG_KIND, version.span, message);
+            self.report(diagnostic.help(format!("apiVersion: {API_VERSION}")));
+        }
+        let found = self.optional_text(fields, "kind");
+        if let Some(other) = found.as_ref().filter(|found| found.value != kind) {
+            let message = format!("this is a file of kind {}, not {kind}", other.value);
+            let diagnostic = Diagnostic::new(WRONG_KIND, other.span, message);
+            self.report(diagnostic.help(format!("kind: {kind}")));
+        }
+        (version, found)
     }
 
     fn metadata(&mut self, fields: &Fields<'_>) -> Option<Metadata> {

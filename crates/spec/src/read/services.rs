@@ -7,7 +7,7 @@ use crate::services::{Instance, Services};
 use crate::spanned::Spanned;
 use crate::yaml::{self, Kind, Node};
 
-const FILE_KEYS: [&str; 1] = ["services"];
+const FILE_KEYS: [&str; 3] = ["apiVersion", "kind", "services"];
 const INSTANCE_KEYS: [&str; 8] =
     ["name", "process", "pid", "port", "unit", "cgroup", "container", "labels"];
 
@@ -23,6 +23,7 @@ pub fn parse_services(text: &str) -> (Option<Services>, Vec<Diagnostic>) {
 impl Walk<'_> {
     fn services(&mut self, root: &Node) -> Option<Services> {
         let fields = self.fields(root, root.span, &FILE_KEYS)?;
+        self.version_and_kind(&fields, "Services");
         let example = "services: {payment: [{port: 9002}]}";
         let pair = self.required(&fields, "services", example)?;
         let Kind::Map(pairs) = &pair.value.kind else {

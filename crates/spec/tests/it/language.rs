@@ -35,7 +35,7 @@ fn root() -> PathBuf {
 fn read(text: &str) -> Vec<Diagnostic> {
     if text.contains("kind: Policy") {
         squall_spec::parse_policy(text).1
-    } else if text.starts_with("services:") {
+    } else if text.contains("kind: Services") || text.starts_with("services:") {
         squall_spec::parse_services(text).1
     } else {
         squall_spec::parse_experiment(text).1
