@@ -45,6 +45,17 @@ fn bound(text: &str) -> Option<f64> {
     }
 }
 
+/// Prints a number as OpenMetrics prints it in a label: whole ones keep a `.0`.
+pub(crate) fn shown_bound(v: f64) -> String {
+    if v.is_nan() {
+        "NaN".into()
+    } else if v.is_infinite() {
+        if v > 0.0 { "+Inf".into() } else { "-Inf".into() }
+    } else {
+        format!("{v:?}")
+    }
+}
+
 /// Returns a quantile, interpolated linearly within its bucket.
 pub(crate) fn quantile(q: f64, buckets: &mut Vec<Bucket>) -> f64 {
     if q.is_nan() {

@@ -47,6 +47,11 @@ pub fn parse(query: &str) -> Result<Expr, QueryError> {
     if nesting(query) > QUERY_DEPTH_MAX {
         return Err(QueryError::TooDeep);
     }
+    if has_byte_escape(query) {
+        return Err(QueryError::Unsupported(
+            "an escaped byte beyond ASCII (write the character itself)".into(),
+        ));
+    }
     let tree = theirs::parse(query).map_err(QueryError::Syntax)?;
     expr(&tree, 0)
 }
@@ -68,6 +73,27 @@ fn nesting(query: &str) -> usize {
         deepest = deepest.max(depth).max(signs);
     }
     deepest
+}
+
+/// Tells whether a string escapes a byte beyond ASCII, as `\xff` or `\377`: PromQL's strings are
+/// bytes, the parser's are characters, so it would read another text than Prometheus does.
+fn has_byte_escape(query: &str) -> bool {
+    let (mut quote, mut chars) = (None, query.chars().peekable());
+    while let Some(c) = chars.next() {
+        match (quote, c) {
+            (None, '"' | '\'' | '`') => quote = Some(c),
+            (Some(open), c) if open == c => quote = None,
+            (Some('"' | '\''), '\\') => match chars.next() {
+                Some('x') if matches!(chars.peek(), Some('8' | '9' | 'a'..='f' | 'A'..='F')) => {
+                    return true;
+                }
+                Some('2' | '3') => return true,
+                _ => {}
+            },
+            _ => {}
+        }
+    }
+    false
 }
 
 fn expr(tree: &theirs::Expr, depth: usize) -> Result<Expr, QueryError> {
@@ -234,4 +260,56 @@ fn binary_op(op: TokenType) -> Result<BinaryOp, QueryError> {
         "unless" => BinaryOp::Unless,
         other => return Err(QueryError::Unsupported(format!("the operator {other}"))),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn refused(query: &str, expected: &str) {
+        assert_eq!(parse(query).unwrap_err().to_string(), expected);
+    }
+
+    #[test]
+    fn what_is_not_evaluated_is_refused_by_name() {
+        let see = "it is not supported; see `squall_query::functions::ALL` for what is";
+        refused("info(up)", &format!("evaluate the function info(): {see}"));
+        refused("limitk(1, up)", &format!("evaluate the aggregation limitk: {see}"));
+        refused("a + fill(0) b", &format!("evaluate the fill modifier: {see}"));
+        refused(
+            r#"a{b="\xe4"}"#,
+            &format!("evaluate an escaped byte beyond ASCII (write the character itself): {see}"),
+        );
+        assert!(parse(r#"a{b="\x41\\xe4"}"#).is_ok());
+    }
+
+    #[test]
+    fn long_and_deep_queries_are_refused_before_they_cost_anything() {
+        refused(&"a".repeat(20_000), "read the query: it has 20000 bytes, the limit is 16384");
+        let deep = format!("{}up{}", "sum(".repeat(65), ")".repeat(65));
+        refused(&deep, "read the query: it is nested deeper than 64 levels");
+        let chain = vec!["1"; 1000].join("+");
+        refused(&chain, "read the query: it is nested deeper than 64 levels");
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_it_panic(text in "[a-z(){}\\[\\]\"'0-9+*/<=~!@: ,.\\\\-]{0,60}") {
+            let _ = parse(&text);
+        }
+
+        #[test]
+        fn no_arrangement_of_words_makes_it_panic(words in proptest::collection::vec(
+            prop::sample::select(vec!["sum", "rate", "(", ")", "up", "[5m]", "[5m:]", "{a=\"b\"}",
+                "by", "(a)", "+", "/", ">", "bool", "on", "group_left", "offset", "5m", "@", "1",
+                "start()", "histogram_quantile", ",", "0.9", "and", "-", "\"x\"", "topk"]), 0..14)
+        ) {
+            if let Ok(tree) = parse(&words.join(" ")) {
+                let _ = crate::eval(&tree, &Vec::new(), 0);
+            }
+        }
+    }
 }

@@ -111,6 +111,11 @@ fn matched(
     for element in many {
         let key = signature(&element.labels, &binary.matching);
         let Some(partner) = partners.get(&key) else { continue };
+        // Even where a comparison would filter the second partner away: whether a query is in
+        // error must not depend on its values.
+        if binary.group == Group::None && !used.insert(key.clone()) {
+            return Err(EvalError::ManyToOne(key.to_string()));
+        }
         let (l, r) = if swapped { (partner.v, element.v) } else { (element.v, partner.v) };
         let (v, drop_name) = match apply(binary.op, l, r) {
             Outcome::Value(v) => (v, false),
@@ -119,9 +124,8 @@ fn matched(
             Outcome::Truth(false) => continue,
         };
         let labels = result_labels(binary, &element.labels, &partner.labels);
-        let taken = if binary.group == Group::None { key } else { labels.clone() };
-        if !used.insert(taken.clone()) {
-            return Err(EvalError::ManyToOne(taken.to_string()));
+        if binary.group != Group::None && !used.insert(labels.clone()) {
+            return Err(EvalError::ManyToOne(labels.to_string()));
         }
         out.push(Element { labels, v, drop_name });
     }

@@ -16,7 +16,7 @@ pub(crate) const STEPS_MAX: i64 = 11_000;
 
 /// Evaluates an expression at one time.
 pub fn eval(expr: &Expr, storage: &dyn Storage, at_ms: i64) -> Result<Value, EvalError> {
-    let context = Context { storage, at_ms, start_ms: at_ms, end_ms: at_ms };
+    let context = Context { storage, at_ms, start_ms: at_ms, end_ms: at_ms, step_ms: 0 };
     finished(match (expr, context.range(expr)?) {
         (_, Some(range)) => Value::Matrix(range.tracks),
         (expr, None) => context.eval(expr)?,
@@ -33,7 +33,7 @@ pub fn eval_range(
     let cached = Cached::new(expr, storage);
     let mut tracks = BTreeMap::<Labels, Track>::new();
     for at_ms in steps(start_ms, end_ms, step_ms)? {
-        let context = Context { storage: &cached, at_ms, start_ms, end_ms };
+        let context = Context { storage: &cached, at_ms, start_ms, end_ms, step_ms };
         match finished(context.eval(expr)?)? {
             Value::Scalar(v) => extend(&mut tracks, Element::new(Labels::empty(), v), at_ms),
             Value::Vector(elements) => {
@@ -51,9 +51,10 @@ pub fn eval_range(
 pub(crate) struct Context<'s> {
     pub(crate) storage: &'s dyn Storage,
     pub(crate) at_ms: i64,
-    /// What `@ start()` and `@ end()` name.
+    /// What `start()`, `end()` and `step()` name.
     pub(crate) start_ms: i64,
     pub(crate) end_ms: i64,
+    pub(crate) step_ms: i64,
 }
 
 /// The tracks of a range argument and the range itself, `from_ms < t <= to_ms`.

@@ -29,11 +29,13 @@ pub mod deg;
 pub mod delta;
 pub mod deriv;
 pub mod double_exponential_smoothing;
+pub mod end;
 pub mod exp;
 pub mod first_over_time;
 pub mod floor;
 pub mod histogram_fraction;
 pub mod histogram_quantile;
+pub mod histogram_quantiles;
 pub mod hour;
 pub mod idelta;
 pub mod increase;
@@ -45,7 +47,9 @@ pub mod ln;
 pub mod log10;
 pub mod log2;
 pub mod mad_over_time;
+pub mod max_of;
 pub mod max_over_time;
+pub mod min_of;
 pub mod min_over_time;
 pub mod minute;
 pub mod month;
@@ -54,6 +58,7 @@ pub mod predict_linear;
 pub mod present_over_time;
 pub mod quantile_over_time;
 pub mod rad;
+pub mod range;
 pub mod rate;
 pub mod resets;
 pub mod round;
@@ -66,8 +71,10 @@ pub mod sort_by_label;
 pub mod sort_by_label_desc;
 pub mod sort_desc;
 pub mod sqrt;
+pub mod start;
 pub mod stddev_over_time;
 pub mod stdvar_over_time;
+pub mod step;
 pub mod sum_over_time;
 pub mod tan;
 pub mod tanh;
@@ -108,11 +115,13 @@ pub const ALL: &[Function] = &[
     delta::FUNCTION,
     deriv::FUNCTION,
     double_exponential_smoothing::FUNCTION,
+    end::FUNCTION,
     exp::FUNCTION,
     first_over_time::FUNCTION,
     floor::FUNCTION,
     histogram_fraction::FUNCTION,
     histogram_quantile::FUNCTION,
+    histogram_quantiles::FUNCTION,
     hour::FUNCTION,
     idelta::FUNCTION,
     increase::FUNCTION,
@@ -124,7 +133,9 @@ pub const ALL: &[Function] = &[
     log10::FUNCTION,
     log2::FUNCTION,
     mad_over_time::FUNCTION,
+    max_of::FUNCTION,
     max_over_time::FUNCTION,
+    min_of::FUNCTION,
     min_over_time::FUNCTION,
     minute::FUNCTION,
     month::FUNCTION,
@@ -133,6 +144,7 @@ pub const ALL: &[Function] = &[
     present_over_time::FUNCTION,
     quantile_over_time::FUNCTION,
     rad::FUNCTION,
+    range::FUNCTION,
     rate::FUNCTION,
     resets::FUNCTION,
     round::FUNCTION,
@@ -145,8 +157,10 @@ pub const ALL: &[Function] = &[
     sort_by_label_desc::FUNCTION,
     sort_desc::FUNCTION,
     sqrt::FUNCTION,
+    start::FUNCTION,
     stddev_over_time::FUNCTION,
     stdvar_over_time::FUNCTION,
+    step::FUNCTION,
     sum_over_time::FUNCTION,
     tan::FUNCTION,
     tanh::FUNCTION,

@@ -64,7 +64,7 @@ impl Between<'_> {
                 continue;
             };
             let total = all.events;
-            let below = buckets.iter().filter(|(edge, _)| *edge <= limit).next_back();
+            let below = buckets.iter().rfind(|(edge, _)| *edge <= limit);
             let above = buckets.iter().find(|(edge, _)| *edge >= limit);
             let over = |bucket: Option<&(f64, Growth)>| {
                 events(total - bucket.map_or(0.0, |(_, growth)| growth.events.min(total)))

@@ -27,12 +27,24 @@ const CORE: &[&str] = &[
     "trig_functions",
 ];
 
+/// The scripts of what is left out on purpose (but for two that need other start options): each
+/// evaluation passes or is refused, none is wrong.
+const REST: &[&str] = &[
+    "duration_expression",
+    "extended_vectors",
+    "fill-modifier",
+    "info",
+    "limit",
+    "native_histograms",
+];
+
 /// Passed evaluations below which the evaluator has lost something.
-const PASSED_MIN: usize = 0;
+const PASSED_MIN: usize = 930;
 
 #[derive(Default)]
 struct Score {
     passed: usize,
+    core: usize,
     failed: Vec<String>,
     skipped: BTreeMap<String, usize>,
     unchecked: usize,
@@ -58,7 +70,7 @@ fn the_scripts_of_prometheus_pass() {
         return;
     }
     let mut sum = Score::default();
-    for name in CORE {
+    for name in CORE.iter().chain(REST) {
         let text = std::fs::read_to_string(folder.join(format!("{name}.test"))).unwrap();
         let score = run(&text, name);
         let skipped: usize = score.skipped.values().sum();
@@ -67,6 +79,7 @@ fn the_scripts_of_prometheus_pass() {
             score.passed,
             score.failed.len()
         );
+        sum.core += if CORE.contains(name) { score.passed } else { 0 };
         sum.passed += score.passed;
         sum.unchecked += score.unchecked;
         sum.failed.extend(score.failed);
@@ -84,7 +97,9 @@ fn the_scripts_of_prometheus_pass() {
         println!("  {count} {reason}");
     }
     println!("  {} passed with their warnings or notes unchecked", sum.unchecked);
-    assert!(sum.passed >= PASSED_MIN, "{} passed, at least {PASSED_MIN} wanted", sum.passed);
+    assert!(sum.failed.is_empty(), "no evaluation may be silently wrong");
+    println!("of the core's 1244: {} passed", sum.core);
+    assert!(sum.core >= PASSED_MIN, "{} passed, at least {PASSED_MIN} wanted", sum.core);
 }
 
 fn run(text: &str, name: &str) -> Score {
@@ -129,14 +144,7 @@ fn outcome(wanted: &Eval, world: &World) -> Outcome {
         Ok(expr) => expr,
         Err(QueryError::Unsupported(what)) => return Outcome::Skipped(format!("needs {what}")),
         Err(_) if wanted.fail => return Outcome::Passed,
-        Err(error) if wanted.native => {
-            return Outcome::Skipped(
-                format!("native histograms: {error}").chars().take(17).collect(),
-            );
-        }
-        Err(QueryError::Syntax(why)) => {
-            return Outcome::Skipped(format!("not parsed: {}: {why}", wanted.query));
-        }
+        Err(QueryError::Syntax(_)) => return Outcome::Skipped("syntax the parser lacks".into()),
         Err(error) => return Outcome::Failed(error.to_string()),
     };
     if wanted.native || reads_native(&expr, world) {
