@@ -4,6 +4,5 @@ mod cursor;
 mod parse;
 
 pub use parse::{
-    Created, Exposition, ExpositionError, Format, LINE_BYTES_MAX, SCRAPE_SAMPLES_MAX, Scraped,
-    parse,
+    Exposition, ExpositionError, Format, LINE_BYTES_MAX, SCRAPE_SAMPLES_MAX, Scraped, parse,
 };

@@ -44,40 +44,29 @@ pub struct Scraped {
     pub t_ms: Option<i64>,
 }
 
-/// When a counter, histogram or summary was made, as OpenMetrics' `_created` says.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Created {
-    family: String,
-    kind: Kind,
-    others: Labels,
-    /// The time.
-    pub at_ms: i64,
-}
-
-impl Created {
-    /// Tells whether a series belongs to what was made then.
-    pub fn covers(&self, labels: &Labels) -> bool {
-        let suffixes: &[&str] = match self.kind {
-            Kind::Counter => &["_total"],
-            Kind::Histogram => &["_bucket", "_sum", "_count"],
-            Kind::Summary => &["", "_sum", "_count"],
-            Kind::Other => &[],
-        };
-        let of_family = labels
-            .metric()
-            .strip_prefix(self.family.as_str())
-            .is_some_and(|suffix| suffixes.contains(&suffix));
-        of_family && labels.without(&[METRIC_NAME, BUCKET_BOUND, "quantile"]) == self.others
-    }
-}
-
 /// A parsed body.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Exposition {
     /// The samples in the body's order, `_created` ones included.
     pub samples: Vec<Scraped>,
-    /// When things were made.
-    pub created: Vec<Created>,
+    /// When families' metrics were made, by family and the labels that tell them apart.
+    created: HashMap<(String, Labels), (Kind, i64)>,
+}
+
+impl Exposition {
+    /// Returns when a series' counter, histogram or summary was made, as OpenMetrics' `_created`
+    /// says.
+    pub fn created_ms(&self, labels: &Labels) -> Option<i64> {
+        if self.created.is_empty() {
+            return None;
+        }
+        let others = labels.without(&[METRIC_NAME, BUCKET_BOUND, "quantile"]);
+        ["_total", "_bucket", "_sum", "_count", ""].into_iter().find_map(|suffix| {
+            let family = labels.metric().strip_suffix(suffix)?.to_owned();
+            let (kind, at_ms) = self.created.get(&(family, others.clone()))?;
+            kind.suffixes().contains(&suffix).then_some(*at_ms)
+        })
+    }
 }
 
 /// Why a body is no exposition.
@@ -96,6 +85,18 @@ enum Kind {
     Histogram,
     Summary,
     Other,
+}
+
+impl Kind {
+    /// Returns what the names of its counting series end in.
+    fn suffixes(self) -> &'static [&'static str] {
+        match self {
+            Kind::Counter => &["_total"],
+            Kind::Histogram => &["_bucket", "_sum", "_count"],
+            Kind::Summary => &["", "_sum", "_count"],
+            Kind::Other => &[],
+        }
+    }
 }
 
 /// Parses a body. One malformed line refuses the whole body, as Prometheus does: half a scrape
@@ -135,7 +136,7 @@ pub fn parse(body: &str, format: Format) -> Result<Exposition, ExpositionError> 
             return Err(wrong(format!("there are more than {SCRAPE_SAMPLES_MAX} samples")));
         }
         let scraped = sample(cursor, format).map_err(wrong)?;
-        out.created.extend(created(&scraped, &kinds));
+        note_created(&scraped, &kinds, &mut out.created);
         out.samples.push(scraped);
     }
     if format == Format::OpenMetrics && !ended {
@@ -247,16 +248,21 @@ fn time(cursor: &mut Cursor<'_>, format: Format) -> Result<i64, Wrong> {
     }
 }
 
-fn created(scraped: &Scraped, kinds: &HashMap<Cow<'_, str>, Kind>) -> Option<Created> {
-    let family = scraped.labels.metric().strip_suffix("_created")?;
-    let kind = *kinds.get(family)?;
+/// Notes what a `_created` sample says of its family.
+fn note_created(
+    scraped: &Scraped,
+    kinds: &HashMap<Cow<'_, str>, Kind>,
+    created: &mut HashMap<(String, Labels), (Kind, i64)>,
+) {
+    let Some(family) = scraped.labels.metric().strip_suffix("_created") else { return };
     let at_ms = (scraped.v * 1000.0).round();
-    (at_ms.is_finite() && at_ms > 0.0).then(|| Created {
-        family: family.to_owned(),
-        kind,
-        others: scraped.labels.without_name(),
-        at_ms: at_ms as i64,
-    })
+    if let Some(kind) = kinds.get(family)
+        && at_ms.is_finite()
+        && at_ms > 0.0
+    {
+        let key = (family.to_owned(), scraped.labels.without_name());
+        created.insert(key, (*kind, at_ms as i64));
+    }
 }
 
 #[cfg(test)]
@@ -316,7 +322,7 @@ mod tests {
         assert_eq!(parsed.samples[3].t_ms, Some(12_500));
         let covered = |name: &str, pairs: &[(&str, &str)]| {
             let labels = Labels::named(name, pairs.iter().copied());
-            parsed.created.iter().find(|c| c.covers(&labels)).map(|c| c.at_ms)
+            parsed.created_ms(&labels)
         };
         assert_eq!(covered("d_bucket", &[("p", "/"), ("le", "0.1")]), Some(1_520_430_000_123));
         assert_eq!(covered("d_count", &[("p", "/x")]), None);

@@ -134,8 +134,7 @@ impl Scrape {
                 }
                 Err(_) => pulled.refused += 1,
             }
-            let created = page.created.iter().find(|created| created.covers(&scraped.labels));
-            if let Some(zero_ms) = created.map(|created| created.at_ms).or(started) {
+            if let Some(zero_ms) = page.created_ms(&scraped.labels).or(started) {
                 store.born(&labels, zero_ms);
             }
             seen.insert(labels);
