@@ -64,6 +64,13 @@ const NSENTER: Need = Need {
     from: From::Debian("util-linux"),
     why: "starts the shop inside such a namespace",
 };
+const CURL: Need = Need {
+    name: "curl",
+    version: &["--version"],
+    least: (7, 0),
+    from: From::Debian("curl"),
+    why: "real tests wait with it until a service in a namespace answers",
+};
 const GO: Need = Need {
     name: "go",
     version: &["version"],
@@ -107,8 +114,8 @@ pub(crate) const DEMO: [&Need; 5] = [&GCC, &LIBC, &IP, &NSENTER, &GO];
 /// What benchmarks need.
 pub(crate) const BENCH: [&Need; 5] = DEMO;
 /// What every layer of the tests together needs.
-pub(crate) const TEST: [&Need; 10] =
-    [&GIT, &GCC, &LIBC, &IP, &NSENTER, &GO, &PROMETHEUS, &CHROMIUM, &RUSTFMT, &CLIPPY];
+pub(crate) const TEST: [&Need; 11] =
+    [&GIT, &GCC, &LIBC, &IP, &NSENTER, &CURL, &GO, &PROMETHEUS, &CHROMIUM, &RUSTFMT, &CLIPPY];
 
 /// Makes sure of every need, or says what to do.
 pub(crate) fn ensure(needs: &[&Need]) -> Result<(), String> {

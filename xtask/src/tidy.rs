@@ -7,6 +7,7 @@ mod clocks;
 mod edges;
 mod headers;
 mod length;
+mod manifests;
 mod names;
 mod source;
 
@@ -40,6 +41,7 @@ type Check = (&'static str, fn(&[File]) -> Result<Vec<Finding>, String>);
 const CHECKS: &[Check] = &[
     ("allowed edges between crates", |_| edges::check()),
     ("generated lists are fresh", |_| stale_lists()),
+    ("each dependency has a reason", |files| Ok(manifests::check(files))),
     ("every file says what it owns", |files| Ok(headers::check(files))),
     ("files and functions are short", |files| Ok(length::check(files))),
     ("no clock outside shells", |files| Ok(clocks::check(files))),
