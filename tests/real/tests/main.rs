@@ -2,5 +2,6 @@
 #![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
 mod agent;
+mod conformance;
 mod podinfo_chain;
 mod victim;
