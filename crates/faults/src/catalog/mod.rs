@@ -19,11 +19,17 @@ pub fn find(name: &str) -> Option<&'static Entry> {
 }
 
 // gen:begin catalog
+pub mod http_delay;
 pub mod net_refuse;
 pub mod process_pause;
 
 /// Every fault, by name.
 pub static ALL: &[Entry] = &[
+    Entry {
+        fault: http_delay::FAULT,
+        #[cfg(feature = "effects")]
+        effect: http_delay::effect::EFFECT,
+    },
     Entry {
         fault: net_refuse::FAULT,
         #[cfg(feature = "effects")]

@@ -4,7 +4,7 @@
 //! holder is gone. An object is loaded once a process and armed by writing to its map.
 
 use crate::effect::EffectError;
-use aya::maps::{HashMap, Map, MapData, loaded_maps};
+use aya::maps::{Array, HashMap, Map, MapData, loaded_maps};
 use aya::{Ebpf, EbpfLoader};
 use std::error::Error;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -32,7 +32,7 @@ impl Object {
         // Nothing that panics leaves a half-loaded object: it is stored last.
         let mut guard = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
         if guard.is_none() {
-            let mut ebpf = EbpfLoader::new().load(self.bytes).map_err(unavailable(self.what))?;
+            let mut ebpf = fresh(self.what, self.bytes)?;
             load(&mut ebpf)?;
             *guard = Some(ebpf);
         }
@@ -63,11 +63,45 @@ impl Loaded {
     }
 }
 
+/// Loads the maps of an object that nobody else shares; its programs are still to be loaded.
+///
+/// A loader reads the kernel's type information when it is made, which takes some 50 ms and
+/// which these objects do not need: one loader is made, without it, for the life of the process.
+pub(crate) fn fresh(what: &'static str, bytes: &[u8]) -> Result<Ebpf, EffectError> {
+    static LOADER: Mutex<Option<EbpfLoader<'static>>> = Mutex::new(None);
+    let mut loader = LOADER.lock().unwrap_or_else(PoisonError::into_inner);
+    let loader = loader.get_or_insert_with(|| {
+        let mut loader = EbpfLoader::new();
+        loader.btf(None);
+        loader
+    });
+    loader.load(bytes).map_err(unavailable(what))
+}
+
+/// A hash map of a known shape, ours or another process's.
+pub(crate) type Hash<const K: usize, const V: usize> = HashMap<MapData, [u8; K], [u8; V]>;
+
 /// Every hash map of that name on this host, whoever loaded it; a map of another shape with the
 /// same name is somebody else's and left out.
 pub(crate) fn hashes_named<const K: usize, const V: usize>(
     name: &str,
-) -> Result<Vec<HashMap<MapData, [u8; K], [u8; V]>>, EffectError> {
+) -> Result<Vec<Hash<K, V>>, EffectError> {
+    maps_named(name, K, V, |map| HashMap::try_from(map).ok())
+}
+
+/// As [`hashes_named`], for arrays.
+pub(crate) fn arrays_named<const V: usize>(
+    name: &str,
+) -> Result<Vec<Array<MapData, [u8; V]>>, EffectError> {
+    maps_named(name, size_of::<u32>(), V, |map| Array::try_from(map).ok())
+}
+
+fn maps_named<T>(
+    name: &str,
+    key_bytes: usize,
+    value_bytes: usize,
+    typed: impl Fn(Map) -> Option<T>,
+) -> Result<Vec<T>, EffectError> {
     let mut found = Vec::new();
     for info in loaded_maps() {
         let info = match info {
@@ -76,14 +110,10 @@ pub(crate) fn hashes_named<const K: usize, const V: usize>(
             Err(error) if is_gone(&error) => continue,
             Err(error) => return Err(unavailable("the list of BPF maps")(error)),
         };
-        let fits = info.key_size() as usize == K && info.value_size() as usize == V;
-        if info.name_as_str() != Some(name) || !fits {
-            continue;
-        }
-        if let Ok(map) = MapData::from_id(info.id()).and_then(Map::from_map_data)
-            && let Ok(map) = HashMap::try_from(map)
-        {
-            found.push(map);
+        let shape = (info.key_size() as usize, info.value_size() as usize);
+        if info.name_as_str() == Some(name) && shape == (key_bytes, value_bytes) {
+            let map = MapData::from_id(info.id()).and_then(Map::from_map_data);
+            found.extend(map.ok().and_then(&typed));
         }
     }
     Ok(found)
@@ -99,6 +129,15 @@ fn is_gone(error: &aya::maps::MapError) -> bool {
         cause = error.source();
     }
     false
+}
+
+/// Marks what belongs to an injection inside maps, so that two of them are told apart: FNV-1a over
+/// run and injection.
+pub(crate) fn token(run: &str, injection: &str) -> u64 {
+    let bytes = run.bytes().chain([0]).chain(injection.bytes());
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
 }
 
 /// Names a mechanism the kernel refused, with the whole chain of reasons on one line.

@@ -3,4 +3,6 @@
 pub mod bpf;
 pub mod cgroup;
 pub mod clock;
+pub mod netns;
 pub mod process;
+pub mod sock_diag;

@@ -75,6 +75,7 @@ fn plays_its_part() {
     match std::env::var(PART).as_deref() {
         Ok("connector") => connector(),
         Ok("holder") => holder(),
+        Ok("server") => crate::server::play(commands()),
         _ => {}
     }
 }

@@ -4,6 +4,8 @@
 mod bench;
 mod catalog;
 mod child;
+mod http_delay;
 mod net_refuse;
 mod objects;
 mod process_pause;
+mod server;

@@ -83,7 +83,7 @@ impl Effect for Refuse {
                 why: "pids of this pid namespace are not the kernel's".to_owned(),
             });
         };
-        let token = token(&injection.run, &injection.id);
+        let token = bpf::token(&injection.run, &injection.id);
         let undo = Undo { cgroup: group.folder, path: group.path, scope, token };
         Ok(serde_json::to_value(undo).expect("invariant: an undo is JSON-safe"))
     }
@@ -294,14 +294,6 @@ fn forgotten(removed: Result<(), MapError>) -> Result<(), EffectError> {
         }
         Err(error) => Err(unavailable("a BPF map")(error)),
     }
-}
-
-/// FNV-1a over run and injection: two rules with one key are told apart.
-fn token(run: &str, injection: &str) -> u64 {
-    let bytes = run.bytes().chain([0]).chain(injection.bytes());
-    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    })
 }
 
 fn undo(receipt: &Receipt) -> Result<Undo, EffectError> {

@@ -1,0 +1,51 @@
+//! Network namespaces: opened by process, entered by one thread for good.
+
+use crate::effect::EffectError;
+use crate::sys::process::{Handle, system};
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
+use squall_wire::identity::ProcessIdentity;
+use std::fs::File;
+use std::io;
+use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
+
+/// An open network namespace.
+#[derive(Debug)]
+pub struct Netns {
+    file: File,
+    inode: u64,
+}
+
+impl Netns {
+    /// Opens the namespace a process is in.
+    ///
+    /// # Errors
+    /// [`EffectError::TargetGone`] when the process ended or is another one now.
+    pub fn of(process: ProcessIdentity) -> Result<Netns, EffectError> {
+        let opened = File::open(format!("/proc/{}/ns/net", process.pid));
+        // Checked after opening, so that a reused pid cannot have been opened.
+        Handle::open(process)?;
+        let file = opened.map_err(system("open the target's network namespace"))?;
+        let inode = file.metadata().map_err(system("open the target's network namespace"))?.ino();
+        Ok(Netns { file, inode })
+    }
+
+    /// The namespace's number, as in `/proc/PID/ns/net`.
+    pub fn inode(&self) -> u64 {
+        self.inode
+    }
+
+    /// The descriptor, to attach to.
+    pub fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// Moves the calling thread into it. Only for threads that end there.
+    ///
+    /// # Errors
+    /// Without the privilege.
+    pub fn enter(&self) -> io::Result<()> {
+        let kind = Some(LinkNameSpaceType::Network);
+        Ok(move_into_link_name_space(self.file.as_fd(), kind)?)
+    }
+}

@@ -1,0 +1,200 @@
+//! `http.delay` on a service in a network namespace of its own.
+
+use crate::bench::{Use, eventually, is_root, prepare, target};
+use crate::child::Part;
+use squall_faults::catalog::find;
+use squall_wire::receipt::Receipt;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+const DELAY_US: u64 = 50_000;
+/// Nothing on loopback takes this long by itself, and every delay here is longer.
+const DIRECT_US_MAX: u64 = 40_000;
+
+struct Service {
+    part: Part,
+    v4: SocketAddr,
+    dual: SocketAddr,
+}
+
+impl Service {
+    fn start() -> Service {
+        let mut part = crate::server::start();
+        let line = part.line();
+        let (v4, dual) = line.split_once(' ').unwrap();
+        Service { part, v4: v4.parse().unwrap(), dual: dual.parse().unwrap() }
+    }
+
+    fn delay(&self, with: &[(&str, &str)], filters: &[(&str, &str)]) -> Use {
+        let target = target(self.part.pid(), vec![self.v4, self.dual]);
+        let all = [&[("mean", "50ms")], with].concat();
+        prepare("http.delay", target, &all, filters).unwrap()
+    }
+
+    /// A request on a new connection, in microseconds.
+    fn get(&mut self, address: SocketAddr, path: &str) -> u64 {
+        self.part.ask(&format!("get {address} {path}")).parse().unwrap()
+    }
+}
+
+fn at(ip: &str, port: u16) -> SocketAddr {
+    SocketAddr::new(ip.parse().unwrap(), port)
+}
+
+#[test]
+fn requests_are_late_on_every_family_until_it_is_undone() {
+    if !is_root("http.delay") {
+        return;
+    }
+    let mut service = Service::start();
+    let (v4, port) = (service.v4, service.dual.port());
+    assert!(service.get(v4, "/") < DIRECT_US_MAX);
+    let used = service.delay(&[], &[("path", "/api/*")]);
+    let mut holder = used.apply();
+    let again = used.residue();
+    assert_eq!(again.len(), 1, "{again:?}");
+    for address in [v4, at("127.0.0.1", port), at("::1", port), at("127.0.0.7", port)] {
+        let took = service.get(address, "/api/a");
+        assert!(took >= DELAY_US, "{address} took {took} us");
+        assert!(service.get(address, "/other") < DIRECT_US_MAX, "{address}");
+    }
+    let bite = holder.bite().unwrap();
+    assert_eq!((bite.hits, bite.seen), (4, 8));
+    assert_eq!(bite.asked, Some(50.0));
+    assert!((49.9..60.0).contains(&bite.delivered.unwrap()), "{bite:?}");
+    assert_eq!(bite.detail, "4 of 4 matching requests delayed, 8 seen");
+
+    let started = Instant::now();
+    drop(holder);
+    println!("drop took {:?}", started.elapsed());
+    assert!(service.get(v4, "/api/a") < DIRECT_US_MAX);
+    used.revert();
+    used.revert();
+    assert_eq!(used.residue(), [""; 0]);
+}
+
+#[test]
+fn nothing_that_matches_is_explained_by_what_was_seen() {
+    if !is_root("http.delay without a match") {
+        return;
+    }
+    let mut service = Service::start();
+    let used = service.delay(&[], &[("path", "/api/*"), ("method", "POST")]);
+    let mut holder = used.apply();
+    assert_eq!(holder.bite().unwrap().detail, "no new connection reached the target");
+    service.get(service.v4, "/api/a?x=1");
+    let bite = holder.bite().unwrap();
+    assert_eq!((bite.hits, bite.seen), (0, 1));
+    assert_eq!(bite.detail, "1 requests, none matches: /api/a (1)");
+}
+
+#[test]
+fn one_port_only_and_the_reply_only() {
+    if !is_root("http.delay on one port") {
+        return;
+    }
+    let mut service = Service::start();
+    let port = service.v4.port().to_string();
+    let used = service.delay(&[("side", "response")], &[("port", &port)]);
+    let _holder = used.apply();
+    assert!(service.get(service.v4, "/") >= DELAY_US);
+    assert!(service.get(at("::1", service.dual.port()), "/") < DIRECT_US_MAX);
+}
+
+#[test]
+fn open_connections_are_kept_or_reset_as_asked() {
+    if !is_root("http.delay and open connections") {
+        return;
+    }
+    let mut service = Service::start();
+    let open = format!("open {}", service.v4);
+    assert_eq!(service.part.ask(&open), "opened");
+    let kept = service.delay(&[], &[]);
+    let holder = kept.apply();
+    assert!(service.part.ask("again /").parse::<u64>().unwrap() < DIRECT_US_MAX);
+    drop(holder);
+    let reset = service.delay(&[("existing", "reset")], &[]);
+    let _holder = reset.apply();
+    assert_eq!(service.part.ask("again /"), "ConnectionReset");
+    assert_eq!(service.part.ask(&open), "opened");
+    assert!(service.part.ask("again /").parse::<u64>().unwrap() >= DELAY_US);
+}
+
+#[test]
+fn a_connection_through_the_proxy_goes_on_after_the_undo() {
+    if !is_root("http.delay and its drain") {
+        return;
+    }
+    let mut service = Service::start();
+    let used = service.delay(&[], &[]);
+    let holder = used.apply();
+    let open = format!("open {}", service.v4);
+    assert_eq!(service.part.ask(&open), "opened");
+    assert!(service.part.ask("again /").parse::<u64>().unwrap() >= DELAY_US);
+    drop(holder);
+    assert!(service.part.ask("again /").parse::<u64>().unwrap() < DIRECT_US_MAX);
+}
+
+#[test]
+fn the_delay_delivered_is_the_delay_asked() {
+    if !is_root("http.delay fidelity") {
+        return;
+    }
+    let mut service = Service::start();
+    let (v4, count) = (service.v4, 100);
+    let direct = service.part.ask(&format!("many {v4} {count}"));
+    let used = service.delay(&[], &[]);
+    let mut holder = used.apply();
+    let delayed = service.part.ask(&format!("many {v4} {count}"));
+    println!("direct {direct} us, delayed {delayed} us (median, p99, max)");
+    let bite = holder.bite().unwrap();
+    assert_eq!(bite.hits, count);
+    assert!((50.0..55.0).contains(&bite.delivered.unwrap()), "{bite:?}");
+}
+
+#[test]
+fn a_lease_that_ran_out_ends_it_though_its_holder_hangs() {
+    if !is_root("http.delay after its lease") {
+        return;
+    }
+    let mut service = Service::start();
+    let used = service.delay(&[], &[]);
+    let mut holder = used.apply_for(Duration::from_secs(20));
+    assert!(service.get(service.v4, "/") >= DELAY_US);
+    holder.extend(crate::bench::lease(Duration::from_millis(1))).unwrap();
+    eventually("direct after the lease", || service.get(service.v4, "/") < DIRECT_US_MAX);
+    drop(holder);
+}
+
+#[test]
+fn kill_9_of_the_holder_ends_it_and_so_does_the_receipt_alone() {
+    if !is_root("http.delay after kill -9") {
+        return;
+    }
+    let mut service = Service::start();
+    let v4 = service.v4;
+    let mut holder = Part::start("holder");
+    let arm = format!("http.delay {} mean=50ms - {v4}", service.part.pid());
+    let receipt: Receipt = serde_json::from_str(&holder.ask(&arm)).unwrap();
+    assert!(service.get(v4, "/") >= DELAY_US);
+    let effect = find("http.delay").unwrap().effect;
+    assert_eq!(effect.residue(&receipt).unwrap().len(), 1);
+    effect.revert(&receipt).unwrap();
+    assert!(service.get(v4, "/") < DIRECT_US_MAX);
+    assert_eq!(effect.residue(&receipt).unwrap(), [""; 0]);
+    holder.kill();
+
+    let mut holder = Part::start("holder");
+    holder.ask(&arm);
+    assert!(service.get(v4, "/") >= DELAY_US);
+    let killed = Instant::now();
+    holder.kill();
+    // A connection that met the dying listener may still be reset.
+    eventually("direct after kill -9", || {
+        let answer = service.part.ask(&format!("get {v4} /"));
+        answer.parse::<u64>().is_ok_and(|took| took < DIRECT_US_MAX)
+    });
+    println!("direct {:?} after kill -9", killed.elapsed());
+    effect.revert(&receipt).unwrap();
+    assert_eq!(effect.residue(&receipt).unwrap(), [""; 0]);
+}

@@ -1,0 +1,106 @@
+//! A part that is a whole network: its own namespace with an HTTP service and clients of it.
+
+use crate::child::{Part, say};
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::unix::process::CommandExt;
+use std::time::{Duration, Instant};
+
+/// Starts the part in a network namespace of its own.
+pub(crate) fn start() -> Part {
+    Part::start_in("server", |command| {
+        // SAFETY: one system call between fork and exec, which touches no memory.
+        unsafe {
+            command.pre_exec(|| match libc::unshare(libc::CLONE_NEWNET) {
+                0 => Ok(()),
+                _ => Err(io::Error::last_os_error()),
+            });
+        }
+    })
+}
+
+/// A new namespace has nothing but a loopback device, and that is down.
+fn loopback_up() {
+    // SAFETY: all zeros is a valid request.
+    let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
+    request.ifr_name[0] = b'l' as libc::c_char;
+    request.ifr_name[1] = b'o' as libc::c_char;
+    request.ifr_ifru.ifru_flags = (libc::IFF_UP | libc::IFF_RUNNING) as i16;
+    // SAFETY: a plain socket call; the descriptor is checked by the next one.
+    let socket = unsafe { libc::socket(libc::AF_INET, libc::SOCK_DGRAM, 0) };
+    // SAFETY: the request outlives the call and is of the type the call reads.
+    let up = unsafe { libc::ioctl(socket, libc::SIOCSIFFLAGS, &request) };
+    assert_eq!(up, 0, "{}", io::Error::last_os_error());
+}
+
+/// Commands: `get ADDRESS PATH` on a new connection, `open ADDRESS`, `again PATH` on the opened
+/// one, `many ADDRESS N` one after the other on one connection.
+pub(crate) fn play(commands: impl Iterator<Item = String>) {
+    loopback_up();
+    let listeners = ["127.0.0.1:0", "[::]:0"].map(|address| TcpListener::bind(address).unwrap());
+    let addresses = listeners.each_ref().map(|listener| listener.local_addr().unwrap());
+    for listener in listeners {
+        std::thread::spawn(move || listener.incoming().flatten().for_each(serve));
+    }
+    say(&format!("{} {}", addresses[0], addresses[1]));
+    let mut opened: Option<TcpStream> = None;
+    for command in commands {
+        let words: Vec<&str> = command.split(' ').collect();
+        let answer = match words[0] {
+            "get" => TcpStream::connect(words[1]).and_then(|mut s| request(&mut s, words[2])),
+            "open" => TcpStream::connect(words[1]).map(|stream| {
+                opened = Some(stream);
+                "opened".to_owned()
+            }),
+            "again" => request(opened.as_mut().unwrap(), words[1]),
+            _ => many(words[1].parse().unwrap(), words[2].parse().unwrap()),
+        };
+        say(&answer.unwrap_or_else(|error| format!("{:?}", error.kind())));
+    }
+}
+
+fn serve(mut stream: TcpStream) {
+    std::thread::spawn(move || {
+        let mut reader = BufReader::new(stream.try_clone().unwrap());
+        let mut line = String::new();
+        while reader.read_line(&mut line).is_ok_and(|read| read > 0) {
+            if line.ends_with("\r\n\r\n") {
+                line.clear();
+                let reply = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
+                if stream.write_all(reply).is_err() {
+                    return;
+                }
+            }
+        }
+    });
+}
+
+/// Returns how long it took in microseconds.
+fn request(stream: &mut TcpStream, path: &str) -> io::Result<String> {
+    Ok(timed(stream, path)?.as_micros().to_string())
+}
+
+fn timed(stream: &mut TcpStream, path: &str) -> io::Result<Duration> {
+    stream.set_nodelay(true)?;
+    let started = Instant::now();
+    stream.write_all(format!("GET {path} HTTP/1.1\r\nhost: own\r\n\r\n").as_bytes())?;
+    let mut reply = Vec::new();
+    while !reply.ends_with(b"ok") {
+        let mut some = [0; 256];
+        match stream.read(&mut some)? {
+            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+            read => reply.extend_from_slice(&some[..read]),
+        }
+    }
+    Ok(started.elapsed())
+}
+
+/// Returns median, 99th percentile and maximum in microseconds.
+fn many(address: SocketAddr, count: usize) -> io::Result<String> {
+    let mut stream = TcpStream::connect(address)?;
+    let mut times = (0..count)
+        .map(|_| timed(&mut stream, "/api/x").map(|time| time.as_micros()))
+        .collect::<io::Result<Vec<_>>>()?;
+    times.sort_unstable();
+    Ok(format!("{} {} {}", times[count / 2], times[count * 99 / 100], times[count - 1]))
+}
