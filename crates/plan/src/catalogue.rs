@@ -1,9 +1,12 @@
 //! The faults there are, and what they say about one use in a file.
 
-use squall_faults::fault::{Fault, ValueIssue};
+use squall_faults::fault::{Fault, Kind, Param, ValueIssue};
 use squall_faults::values::{Checked, check};
 use squall_query::indicator::Indicator;
-use squall_spec::{Checks, Code, Diagnostic, FaultUse, Span, Spanned, SpannedMap, closest};
+use squall_spec::schema::{DURATION_PATTERN, SHARE_PATTERN};
+use squall_spec::{
+    Checks, Code, Diagnostic, FaultShape, FaultUse, KeyShape, Span, Spanned, SpannedMap, closest,
+};
 use squall_wire::injection::Values;
 
 /// No fault of that name.
@@ -45,6 +48,20 @@ impl Catalogue {
         self.faults.iter().copied().find(|fault| fault.describe().name == name)
     }
 
+    /// Returns the faults as the schema wants them.
+    pub fn shapes(&self) -> Vec<FaultShape> {
+        let shape = |fault: &&'static dyn Fault| {
+            let described = fault.describe();
+            FaultShape {
+                name: described.name.to_owned(),
+                summary: described.summary.to_owned(),
+                with: described.params.iter().map(key_shape).collect(),
+                where_: described.filters.iter().map(key_shape).collect(),
+            }
+        };
+        self.faults.iter().map(shape).collect()
+    }
+
     /// Returns a fault and its checked values; an error was reported when the file was checked.
     pub(crate) fn checked(
         &self,
@@ -83,6 +100,25 @@ impl Checks for Catalogue {
                 format!("this query cannot be used: {error}"),
             )],
         }
+    }
+}
+
+fn key_shape(param: &Param) -> KeyShape {
+    let pattern = match param.kind {
+        Kind::Duration { .. } => Some(DURATION_PATTERN),
+        Kind::Share { .. } => Some(SHARE_PATTERN),
+        _ => None,
+    };
+    let words = match param.kind {
+        Kind::Word(words) => words.iter().map(|&word| word.to_owned()).collect(),
+        _ => Vec::new(),
+    };
+    KeyShape {
+        name: param.name.to_owned(),
+        help: param.help.to_owned(),
+        required: param.required,
+        words,
+        pattern: pattern.map(str::to_owned),
     }
 }
 

@@ -138,7 +138,7 @@ pub(crate) fn candidates<'i>(
     if candidates.found.is_empty() {
         return Err(Box::new(nobody(inputs, target)));
     }
-    candidates.found.sort_by(|a, b| natural(&a.name).cmp(&natural(&b.name)));
+    candidates.found.sort_by_key(|found| natural(&found.name));
     Ok(candidates)
 }
 

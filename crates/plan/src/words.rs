@@ -28,8 +28,8 @@ pub(crate) fn length(millis: u64) -> String {
     match millis {
         0 => "0 s".to_owned(),
         1..1_000 => format!("{millis} ms"),
-        ..120_000 if millis.is_multiple_of(1_000) => format!("{} s", millis / 1_000),
-        ..120_000 => format!("{:.1} s", millis as f64 / 1e3),
+        1_000..120_000 if millis.is_multiple_of(1_000) => format!("{} s", millis / 1_000),
+        1_000..120_000 => format!("{:.1} s", millis as f64 / 1e3),
         _ => {
             let seconds = millis / 1_000;
             let hours = part(seconds / 3_600, "h");

@@ -9,6 +9,7 @@ pub mod diagnostic;
 pub mod experiment;
 pub mod policy;
 mod read;
+pub mod schema;
 pub mod services;
 pub mod spanned;
 pub mod units;
@@ -22,6 +23,7 @@ pub use experiment::{
 };
 pub use policy::{Policy, Protected, Rule};
 pub use read::{check_experiment, closest, parse_experiment, parse_policy, parse_services};
+pub use schema::{FaultShape, KeyShape, schema};
 pub use services::{Instance, Services};
 pub use spanned::{Entry, Spanned, SpannedMap};
 pub use units::{Bytes, Duration, Expect, Number, Op, Port, Quantity, Rate, Share, UnitError};

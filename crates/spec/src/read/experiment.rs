@@ -161,7 +161,7 @@ impl Walk<'_> {
         let window = self.window(&body);
         let radius = self.radius(&body);
         let budget = self.budget(&body);
-        self.windows_fit(&steady_state, &method, baseline);
+        self.windows_fit(&steady_state, &method);
         self.abort_can_fire(abort, &method);
         Some(Experiment {
             api_version: envelope.api_version?,

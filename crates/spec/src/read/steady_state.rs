@@ -14,8 +14,6 @@ const SAME_NAME: Code = Code::error("S112");
 const NO_BOUND: Code = Code::error("S206");
 /// The fault is over before the query's window has passed.
 const HOLD_SHORT: Code = Code::warning("S310");
-/// The first samples of the baseline look back beyond its start.
-const BASELINE_SHORT: Code = Code::warning("S312");
 
 impl Walk<'_> {
     /// Reads the indicators; at least one, no two of one name.
@@ -87,13 +85,8 @@ impl Walk<'_> {
         self.report(Diagnostic::new(NO_BOUND, expect.span, message).label(why));
     }
 
-    /// Warns where a query looks back further than the fault or the baseline lasts.
-    pub(super) fn windows_fit(
-        &mut self,
-        slis: &[SliSpec],
-        method: &[Step],
-        baseline: Spanned<Duration>,
-    ) {
+    /// Warns where a query looks back further than the fault lasts.
+    pub(super) fn windows_fit(&mut self, slis: &[SliSpec], method: &[Step]) {
         let windows = slis.iter().filter_map(|sli| {
             let (window, text) = longest_window(&sli.query)?;
             Some((window, self.part(sli.query.span, text)))
@@ -107,13 +100,6 @@ impl Walk<'_> {
                 .label("the window never holds only the fault")
                 .other(place, "this window")
                 .note("the verdict uses raw samples and is not affected; charts of this query are");
-            self.report(diagnostic);
-        }
-        if baseline.span.is_written() && *baseline < window {
-            let message = "the baseline is shorter than the query's window";
-            let diagnostic = Diagnostic::new(BASELINE_SHORT, baseline.span, message)
-                .label("its samples look back beyond its start")
-                .other(place, "this window");
             self.report(diagnostic);
         }
     }

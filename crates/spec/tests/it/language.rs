@@ -28,11 +28,11 @@ const BASE_SPEC: [(&str, &str); 4] = [
     ("method", "  method: [{fault: process.pause, target: {service: payment}, hold: 10s}]\n"),
 ];
 
-fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-fn read(text: &str) -> Vec<Diagnostic> {
+pub(crate) fn read(text: &str) -> Vec<Diagnostic> {
     if text.contains("kind: Policy") {
         squall_spec::parse_policy(text).1
     } else if text.contains("kind: Services") || text.starts_with("services:") {
@@ -42,18 +42,35 @@ fn read(text: &str) -> Vec<Diagnostic> {
     }
 }
 
+/// Returns a whole file with these keys of its spec, and how many lines stand before them.
+pub(crate) fn base_with(block: &str) -> (String, usize) {
+    let mut text = BASE_HEAD.to_owned();
+    for (key, line) in BASE_SPEC {
+        if !block.lines().any(|l| l.starts_with(&format!("{key}:"))) {
+            text.push_str(line);
+        }
+    }
+    let first_line = text.lines().count();
+    for line in block.lines() {
+        writeln!(text, "  {line}").unwrap();
+    }
+    (text, first_line)
+}
+
+/// Returns every `yaml` block of a page with the words behind its fence.
+pub(crate) fn blocks(page: &str) -> Vec<(String, String)> {
+    let fences = page.split("```yaml").skip(1);
+    let block = |text: &str| {
+        let (info, rest) = text.split_once('\n').unwrap();
+        let end = rest.find("```").unwrap();
+        (format!("yaml{info}"), rest[..end].to_owned())
+    };
+    fences.map(block).collect()
+}
+
 fn render(info: &str, block: &str) -> String {
     let (text, first_line, indent) = if info == "yaml spec" {
-        let mut text = BASE_HEAD.to_owned();
-        for (key, line) in BASE_SPEC {
-            if !block.lines().any(|l| l.starts_with(&format!("{key}:"))) {
-                text.push_str(line);
-            }
-        }
-        let first_line = text.lines().count();
-        for line in block.lines() {
-            writeln!(text, "  {line}").unwrap();
-        }
+        let (text, first_line) = base_with(block);
         (text, first_line, 2)
     } else {
         (block.to_owned(), 0, 0)

@@ -1,0 +1,44 @@
+//! Every fault's own example, and those of examples/, are read by the catalogue and its schema.
+#![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
+
+use squall_plan::Catalogue;
+use squall_spec::{check_experiment, parse_services, schema};
+
+#[test]
+fn examples_are_clean_and_of_the_schema() {
+    let catalogue = Catalogue::all();
+    let validator = jsonschema::validator_for(&schema(&catalogue.shapes())).unwrap();
+    let mut seen = 0;
+    for name in catalogue.names() {
+        let text = catalogue.get(name).unwrap().describe().example;
+        let (experiment, diagnostics) = check_experiment(text, &catalogue);
+        let errors: Vec<_> = diagnostics.iter().filter(|d| d.is_error()).collect();
+        assert!(errors.is_empty(), "{name}: {errors:?}");
+        assert_eq!(experiment.unwrap().spec.method[0].fault.value, name);
+        let value: serde_json::Value = serde_saphyr::from_str(text).unwrap();
+        let why: Vec<_> = validator.iter_errors(&value).map(|e| e.to_string()).collect();
+        assert!(why.is_empty(), "{name}: {why:?}");
+        seen += 1;
+    }
+    assert!(seen > 0);
+}
+
+#[test]
+fn the_examples_folder_is_clean() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples");
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|extension| extension != "yaml") {
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).unwrap();
+        let diagnostics = if text.contains("kind: Services") {
+            parse_services(&text).1
+        } else {
+            check_experiment(&text, &Catalogue::all()).1
+        };
+        // A fault that this build does not have yet is not the example's mistake.
+        let wrong: Vec<_> = diagnostics.iter().filter(|d| d.code != "P101").collect();
+        assert!(wrong.is_empty(), "{}: {wrong:?}", path.display());
+    }
+}
