@@ -11,6 +11,8 @@ use crate::series::{LOOKBACK_MS, Series, Storage};
 const UP: &str = "up";
 /// A source slower than the judge's step is late after this many of its own intervals.
 const LATE_INTERVALS: f64 = 1.5;
+/// The newest samples that tell a source's interval; enough for a median that one gap cannot move.
+const SPACING_SAMPLES: usize = 9;
 
 /// Which target a series comes from.
 type Target = (String, String);
@@ -95,8 +97,8 @@ impl Seen {
         let alive = || series.samples.iter().filter(|s| !s.is_stale());
         self.newest_ms = self.newest_ms.max(alive().next_back().map(|s| s.t_ms));
         self.before |= alive().next().is_some_and(|s| s.t_ms <= prev_ms);
-        let times: Vec<i64> = alive().map(|s| s.t_ms).collect();
-        let mut gaps: Vec<i64> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        let times: Vec<i64> = alive().rev().take(SPACING_SAMPLES).map(|s| s.t_ms).collect();
+        let mut gaps: Vec<i64> = times.windows(2).map(|pair| pair[0] - pair[1]).collect();
         gaps.sort_unstable();
         let median = gaps.get(gaps.len() / 2).copied();
         self.spacing_ms = match (self.spacing_ms, median) {

@@ -6,7 +6,8 @@ use crate::ast::Expr;
 use crate::eval::{EvalError, eval};
 use crate::indicator::counts::Between;
 use crate::indicator::health::health;
-use crate::indicator::shape::Shape;
+use crate::indicator::shape::{Shape, is_throughput};
+use crate::labels::{BUCKET_BOUND, Labels};
 use crate::parse::{QueryError, parse};
 use crate::selector::Selector;
 use crate::series::{LOOKBACK_MS, Storage};
@@ -177,6 +178,26 @@ impl Indicator {
         }
     }
 
+    /// Tells whether the query's number is events per time, divided by nothing: a bound in percent
+    /// on it is a mistake, and a person meant a share.
+    pub fn is_throughput(&self) -> bool {
+        is_throughput(&self.expr)
+    }
+
+    /// Returns the finite bucket edges of a quantile's histograms, sorted: a bound that is none of
+    /// them leaves `bad_least` and `bad_most` apart.
+    pub fn edges(&self, storage: &dyn Storage, at_ms: i64) -> Vec<f64> {
+        let Shape::Quantile(quantile) = &self.shape else { return Vec::new() };
+        let from_ms = at_ms.saturating_sub(LOOKBACK_MS);
+        let series = storage.select(&quantile.buckets, from_ms, at_ms);
+        let edge = |labels: &Labels| labels.get(BUCKET_BOUND).parse::<f64>().ok();
+        let mut edges: Vec<f64> =
+            series.iter().filter_map(|s| edge(&s.labels)).filter(|e| e.is_finite()).collect();
+        edges.sort_by(f64::total_cmp);
+        edges.dedup();
+        edges
+    }
+
     /// Evaluates the query at one time: `Ok(None)` where its result is empty. Of several series
     /// the value that is worst for the bound counts.
     pub fn value(
@@ -243,7 +264,6 @@ impl Indicator {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
     use super::*;
-    use crate::labels::Labels;
     use crate::series::{Sample, Series, stale_marker};
 
     const SHARE: &str = r#"sum(rate(a_total{r="ok"}[30s])) / sum(rate(a_total[30s]))"#;
@@ -408,6 +428,8 @@ mod tests {
         check(P95, at_most(0.3), &data, (1000, 2000), (Some((100, 2, 10)), None));
         check(P95, at_most(0.05), &data, (1000, 2000), (Some((100, 10, 100)), None));
         check(P95, at_most(7.0), &data, (1000, 2000), (Some((100, 0, 2)), None));
+        let edges = Indicator::compile(P95).unwrap().edges(&data.to_vec(), 2000);
+        assert_eq!(edges, [0.1, 0.5]);
         check(P95, at_most(0.5), &data[..2], (1000, 2000), (None, Some(Gap::NoData)));
     }
 

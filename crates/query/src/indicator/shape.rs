@@ -58,6 +58,19 @@ impl Shape {
     }
 }
 
+/// Tells whether a query's number is events per time, divided by nothing. Such a number has no
+/// natural bound, and compared with a share it says nothing.
+pub(crate) fn is_throughput(expr: &Expr) -> bool {
+    match expr {
+        Expr::Call(function, _) => matches!(function.name, "rate" | "irate" | "increase"),
+        Expr::Aggregate(aggregate) => is_throughput(&aggregate.expr),
+        Expr::Binary(binary) if matches!(binary.op, BinaryOp::Add | BinaryOp::Or) => {
+            is_throughput(&binary.left)
+        }
+        _ => false,
+    }
+}
+
 fn ratio(expr: &Expr) -> Option<Ratio> {
     let Expr::Binary(binary) = expr else { return None };
     if binary.op != BinaryOp::Div {
@@ -184,6 +197,16 @@ mod tests {
             r#"histogram_quantile(0.95, sum by (le) (rate(d_bucket{path="/"}[30s])))"#,
             r#"0.95 of {__name__="d_bucket",path="/"} over 30000 ms"#,
         );
+    }
+
+    #[test]
+    fn events_per_second_are_told_from_shares() {
+        let check = |query: &str| is_throughput(&parse(query).unwrap());
+        assert!(check(r#"rate(http_requests_total{status!~"5.."}[5m])"#));
+        assert!(check("sum(rate(a[1m])) + sum(rate(b[1m]))"));
+        assert!(!check("sum(rate(a[1m])) / sum(rate(b[1m]))"));
+        assert!(!check("histogram_quantile(0.9, sum by (le) (rate(d_bucket[1m])))"));
+        assert!(!check("up"));
     }
 
     #[test]

@@ -109,3 +109,21 @@ async fn birth_and_restart_are_known_from_created_times_and_from_earlier_scrapes
     assert_eq!(born(store, "c_total"), Some(2000));
     assert_eq!(newest(store, "a_total", 3000), None, "a series that is no longer shown has ended");
 }
+
+#[tokio::test]
+async fn another_process_behind_the_same_address_is_noticed() {
+    let page = |start: u32, count: u32| {
+        Page::Metrics(format!("process_start_time_seconds {start}\na_total {count}\n"))
+    };
+    let target = Target::start(page(100, 5)).await;
+    let mut source = Scrape::new(&target.url()).unwrap();
+    let store = &mut Store::default();
+    let born = |store: &Store| {
+        store.select(&Selector::metric("a_total"), 0, i64::MAX).pop().unwrap().created_ms
+    };
+    source.pull(200_000, &[], store).await.unwrap();
+    assert_eq!(born(store), Some(100_000), "a counter is no older than its process");
+    target.show(page(201, 9));
+    source.pull(202_000, &[], store).await.unwrap();
+    assert_eq!(born(store), Some(201_000), "although the value did not fall");
+}

@@ -3,5 +3,6 @@
 
 mod both_sources;
 mod failed_scrapes;
+mod prometheus_answers;
 mod real_prometheus;
 mod target;

@@ -17,6 +17,7 @@ pub(crate) enum Page {
     Metrics(String),
     OpenMetrics(String),
     Status(u16),
+    Json(u16, &'static str),
     Silence,
 }
 
@@ -68,6 +69,7 @@ async fn answer(page: Page) -> Result<Response<Full<Bytes>>, std::convert::Infal
         Page::OpenMetrics(body) => {
             (200, "application/openmetrics-text; version=1.0.0; charset=utf-8", body)
         }
+        Page::Json(status, body) => (status, "application/json", body.to_owned()),
         Page::Status(status) => (status, "text/plain", "broken on purpose".to_owned()),
         Page::Silence => std::future::pending().await,
     };
