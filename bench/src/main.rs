@@ -1,0 +1,81 @@
+//! The figures: each measured side by side with a peer in one run, losses printed too (reason: it
+//! runs release builds and peers that no test needs).
+//!
+//! The program runs itself again inside a network namespace of its own, so that no load and no
+//! fault leaves it. Run it with `cargo xtask bench [NAME]`.
+#![forbid(unsafe_code)]
+
+mod arm;
+mod delay;
+mod figure;
+mod files;
+mod peers;
+mod rest;
+mod restore;
+mod rig;
+mod trivial;
+
+use figure::Table;
+use std::process::{Command, ExitCode};
+
+/// The environment variable that says: this is the inner run.
+const INNER: &str = "SQUALL_BENCH_INNER";
+
+/// One group of figures.
+struct Group {
+    name: &'static str,
+    run: fn(&mut Table),
+}
+
+static GROUPS: &[Group] = &[
+    Group { name: "arm", run: arm::run },
+    Group { name: "restore", run: restore::run },
+    Group { name: "trivial", run: trivial::run },
+    Group { name: "delay", run: delay::run },
+    Group { name: "files", run: files::run },
+    Group { name: "rest", run: rest::run },
+];
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    if words.first().is_some_and(|word| word == "serve") {
+        return rig::serve(&words[1..]);
+    }
+    if std::env::var_os(INNER).is_none() {
+        return again_in_a_namespace(&words);
+    }
+    let wanted: Vec<&Group> = match words.first() {
+        None => GROUPS.iter().collect(),
+        Some(name) => GROUPS.iter().filter(|g| g.name == name).collect(),
+    };
+    if wanted.is_empty() {
+        let names: Vec<_> = GROUPS.iter().map(|g| g.name).collect();
+        eprintln!("no such group; there are {}", names.join(", "));
+        return ExitCode::from(2);
+    }
+    let mut table = Table::new();
+    for group in wanted {
+        eprintln!("bench: {}", group.name);
+        (group.run)(&mut table);
+    }
+    print!("{}", table.markdown());
+    ExitCode::SUCCESS
+}
+
+fn again_in_a_namespace(words: &[String]) -> ExitCode {
+    let own = std::env::current_exe().expect("a program knows its own path");
+    let script = "ip link set lo up && exec \"$0\" \"$@\"";
+    let status = Command::new("unshare")
+        .args(["--net", "--", "sh", "-c", script])
+        .arg(own)
+        .args(words)
+        .env(INNER, "1")
+        .status();
+    match status {
+        Ok(status) => ExitCode::from(u8::try_from(status.code().unwrap_or(70)).unwrap_or(70)),
+        Err(why) => {
+            eprintln!("cannot make a network namespace: {why}; run as root, with util-linux");
+            ExitCode::from(2)
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! What an agent costs while nothing is armed.
+
+use crate::figure::Table;
+use crate::rig::Rig;
+use std::time::{Duration, Instant};
+
+const WATCH: Duration = Duration::from_secs(5);
+
+pub(crate) fn run(table: &mut Table) {
+    let rig = Rig::start(18_008);
+    let agent = rig.agent();
+    let pid = agent.greeting().pid;
+    let watchdog = agent.greeting().watchdog;
+    let (before, start) = (ticks(pid) + ticks(watchdog), Instant::now());
+    while start.elapsed() < WATCH {
+        std::thread::park_timeout(WATCH.saturating_sub(start.elapsed()));
+    }
+    let used = (ticks(pid) + ticks(watchdog) - before) as f64 * 10.0;
+    table.numbers("agent at rest, RSS", "Squall", "≤ 15 MB", "MB", &[rss_mb(pid)]);
+    table.numbers("watchdog at rest, RSS", "Squall", "–", "MB", &[rss_mb(watchdog)]);
+    table.numbers("agent and watchdog, CPU in 5 s", "Squall", "0", "ms", &[used]);
+}
+
+fn rss_mb(pid: u32) -> f64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|l| l.strip_prefix("VmRSS:"));
+    let kb = line.and_then(|l| l.split_whitespace().next()?.parse::<f64>().ok());
+    kb.unwrap_or(f64::NAN) / 1024.0
+}
+
+/// Processor time in ticks of 10 ms.
+fn ticks(pid: u32) -> u64 {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
+    fields.skip(11).take(2).filter_map(|f| f.parse::<u64>().ok()).sum()
+}
