@@ -2,3 +2,8 @@
 #![forbid(unsafe_code)]
 
 pub mod core;
+mod prepare;
+mod shell;
+
+pub use prepare::{About, PrepareError, Prepared, Watched, prepare};
+pub use shell::{AgentLink, Outcome, RunError, Start, block_on, run};

@@ -117,6 +117,18 @@ impl Core {
         }
     }
 
+    pub(super) fn agent_failed(&mut self, why: String) {
+        if self.agent == Agent::Up {
+            return;
+        }
+        if self.acting() == 0 && self.phase < Phase::Reverting {
+            self.end_early(lost(why), None);
+        } else {
+            // The watchdog of the old one may be at work, so the wait goes on.
+            self.warn("agent-start", why);
+        }
+    }
+
     pub(super) fn pass_agent(&mut self) {
         let due = self.agent_wakeup_us().is_some_and(|at| self.now_us >= at);
         if !due {

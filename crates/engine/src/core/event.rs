@@ -13,6 +13,11 @@ pub enum Event {
         /// Why, for a person.
         why: String,
     },
+    /// There is no agent and none can be started.
+    AgentFailed {
+        /// Why, and what to do, for a person.
+        why: String,
+    },
     /// The agent answered a call.
     Reply {
         /// The call's id.

@@ -42,6 +42,8 @@ pub struct Script {
     pub literal: bool,
     /// The chance of a false abort that is accepted.
     pub false_alarm: f64,
+    /// True where the anytime-valid test aborts by itself, too.
+    pub evidence_aborts: bool,
     /// Length of the baseline.
     pub baseline_us: u64,
     /// The faults, one step after the other.
@@ -90,7 +92,7 @@ impl Script {
     /// The abort rule while faults are on, over all steps.
     pub(super) fn hold_rule(&self) -> Rule {
         let hold_us = self.steps.iter().map(|step| step.hold_us).sum();
-        Rule { evidence_aborts: !self.literal, ..self.rule(hold_us) }
+        Rule { evidence_aborts: self.evidence_aborts, ..self.rule(hold_us) }
     }
 
     /// The longest lease, in microseconds.

@@ -97,6 +97,7 @@ impl Core {
         match event {
             Event::AgentUp => self.agent_up(),
             Event::AgentLost { why } => self.agent_lost(&why),
+            Event::AgentFailed { why } => self.agent_failed(why),
             Event::Reply { call, answer } => self.reply(call, *answer),
             Event::Notice(notice) => self.notice(*notice),
             Event::Pulled { pull, readings } => self.pulled(pull, readings),

@@ -168,6 +168,15 @@ fn an_agent_that_never_comes_leaves_the_host_alone() {
 }
 
 #[test]
+fn an_agent_that_cannot_be_started_ends_the_baseline_at_once() {
+    let mut world = held();
+    world.up = false;
+    world.give(Event::AgentLost { why: "nobody listens".into() });
+    world.give(Event::AgentFailed { why: "not root".into() });
+    assert_eq!((world.exit, world.now_us), (Some(3), 0), "{}", world.story());
+}
+
+#[test]
 fn an_agent_that_does_not_answer_counts_as_lost() {
     for silent in ["arm", "disarm", "renew"] {
         let mut world = held();

@@ -55,6 +55,7 @@ pub(super) fn script() -> Script {
         every_us: SECOND_US,
         literal: false,
         false_alarm: 0.01,
+        evidence_aborts: false,
         baseline_us: 3 * SECOND_US,
         steps: vec![ScriptStep { injections: vec![injection("i1", 1)], hold_us: 60 * SECOND_US }],
         recovery_us: 30 * SECOND_US,
