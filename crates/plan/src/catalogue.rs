@@ -14,6 +14,11 @@ const UNKNOWN_FAULT: Code = Code::error("P101");
 /// The query does not parse.
 const BAD_QUERY: Code = Code::error("P102");
 
+/// Returns the JSON Schema of the experiment file with every fault of this build.
+pub fn schema() -> serde_json::Value {
+    squall_spec::schema(&Catalogue::all().shapes())
+}
+
 /// The faults there are.
 #[derive(Clone)]
 pub struct Catalogue {
@@ -134,8 +139,12 @@ fn place(issue: ValueIssue, used: &FaultUse<'_>) -> Diagnostic {
         lines.into_iter().find(|entry| entry.key.value == key)
     };
     let span = match entry(&issue.key) {
+        // A value at odds with another one is shown with its key.
+        Some(found) if issue.other.is_some() => {
+            Span::new(found.key.span.start, found.value.span.end)
+        }
         Some(found) if issue.at_key => found.key.span,
-        Some(found) => Span::new(found.key.span.start, found.value.span.end),
+        Some(found) => found.value.span,
         None => used.fault.span,
     };
     let mut diagnostic =

@@ -18,7 +18,7 @@ mod text;
 mod words;
 mod worst_case;
 
-pub use catalogue::Catalogue;
+pub use catalogue::{Catalogue, schema};
 pub use choose::INSTANCES_HARD_CAP;
 pub use dry_run::{Decision, Place, Plan, PlannedStep, WorstCase};
 pub use inputs::{History, Inputs};

@@ -1,13 +1,13 @@
 //! Every fault's own example, and those of examples/, are read by the catalogue and its schema.
 #![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
-use squall_plan::Catalogue;
-use squall_spec::{check_experiment, parse_services, schema};
+use squall_plan::{Catalogue, schema};
+use squall_spec::{check_experiment, parse_services};
 
 #[test]
 fn examples_are_clean_and_of_the_schema() {
     let catalogue = Catalogue::all();
-    let validator = jsonschema::validator_for(&schema(&catalogue.shapes())).unwrap();
+    let validator = jsonschema::validator_for(&schema()).unwrap();
     let mut seen = 0;
     for name in catalogue.names() {
         let text = catalogue.get(name).unwrap().describe().example;
@@ -41,4 +41,22 @@ fn the_examples_folder_is_clean() {
         let wrong: Vec<_> = diagnostics.iter().filter(|d| d.code != "P101").collect();
         assert!(wrong.is_empty(), "{}: {wrong:?}", path.display());
     }
+}
+
+#[test]
+fn a_value_at_odds_with_another_shows_both() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/payment-slow.yaml");
+    let text = std::fs::read_to_string(folder).unwrap();
+    let text =
+        text.replace("{mean: 500ms, jitter: 500ms}", "{mean: 500ms, jitter: 600ms, sied: request}");
+    let (_, diagnostics) = check_experiment(&text, &Catalogue::all());
+    let marked = |span: squall_spec::Span| &text[span.start..span.end];
+    let found: Vec<_> = diagnostics.iter().map(|d| (d.code, marked(d.span), &*d.label)).collect();
+    assert_eq!(found, [("F001", "sied", "did you mean \"side\"?")]);
+    let text = text.replace(", sied: request", "");
+    let (_, diagnostics) = check_experiment(&text, &Catalogue::all());
+    let [odds] = diagnostics.as_slice() else { panic!("one diagnostic: {diagnostics:?}") };
+    let marked = |span: squall_spec::Span| &text[span.start..span.end];
+    assert_eq!((odds.code, marked(odds.span)), ("F012", "jitter: 600ms"));
+    assert_eq!((marked(odds.others[0].0), &*odds.others[0].1), ("500ms", "the mean"));
 }

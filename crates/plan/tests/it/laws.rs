@@ -1,9 +1,9 @@
 //! Laws for any host: no cap is exceeded, nothing protected is taken, nobody is left alone.
 
-use crate::fixture::{Fixture, NOW, process};
+use crate::fixture::{Fixture, NOW, SERVICES, process};
 use proptest::prelude::*;
 use squall_plan::{Catalogue, INSTANCES_HARD_CAP, Inputs, plan};
-use squall_spec::{parse_experiment, parse_policy};
+use squall_spec::{parse_experiment, parse_policy, parse_services};
 use squall_wire::target::{Inventory, Process};
 
 const NAMES: [&str; 6] = ["payment", "order", "sshd", "systemd", "squall", "postgres"];
@@ -44,6 +44,7 @@ proptest! {
         targets in prop::collection::vec(any_target(), 1..4),
         cap in prop::option::of(1_u32..20),
         allow_all in any::<bool>(),
+        named in any::<bool>(),
     ) {
         let steps: String = targets
             .iter()
@@ -61,10 +62,11 @@ proptest! {
         let (Some(experiment), Some(policy)) = (experiment, policy) else {
             panic!("both files are read: {text}");
         };
+        let (services, _) = parse_services(SERVICES);
         let (plan, diagnostics) = plan(&Inputs {
             experiment: &experiment,
             inventory: &inventory,
-            services: None,
+            services: services.as_ref().filter(|_| named),
             catalogue: &Catalogue::all(),
             policy: Some(&policy),
             who: "anybody",

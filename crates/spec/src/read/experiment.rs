@@ -1,7 +1,7 @@
 //! The experiment file: envelope, body, and the rules that span its parts.
 
 use super::walk::{Fields, Walk};
-use crate::diagnostic::{Code, Diagnostic, Span, has_error, in_file_order};
+use crate::diagnostic::{Code, Diagnostic, Span, has_error};
 use crate::experiment::{
     API_VERSION, Abort, Budget, Checks, Experiment, FaultUse, Metadata, Radius, Recovery, Spec,
     Step,
@@ -76,7 +76,7 @@ pub fn check_experiment(text: &str, checks: &dyn Checks) -> (Option<Experiment>,
     let (root, diagnostics) = yaml::read(text);
     let mut walk = Walk::new(text, diagnostics);
     let experiment = root.and_then(|root| walk.experiment(&root, checks));
-    let diagnostics = in_file_order(walk.diagnostics);
+    let diagnostics = walk.finish();
     (experiment.filter(|_| !has_error(&diagnostics)), diagnostics)
 }
 

@@ -1,7 +1,7 @@
 //! The policy file.
 
 use super::walk::{Fields, Walk};
-use crate::diagnostic::{Diagnostic, has_error, in_file_order};
+use crate::diagnostic::{Diagnostic, has_error};
 use crate::policy::{Policy, Protected, Rule};
 use crate::yaml::{self, Node};
 
@@ -17,7 +17,7 @@ pub fn parse_policy(text: &str) -> (Option<Policy>, Vec<Diagnostic>) {
     let (root, diagnostics) = yaml::read(text);
     let mut walk = Walk::new(text, diagnostics);
     let policy = root.and_then(|root| walk.policy(&root));
-    let diagnostics = in_file_order(walk.diagnostics);
+    let diagnostics = walk.finish();
     (policy.filter(|_| !has_error(&diagnostics)), diagnostics)
 }
 

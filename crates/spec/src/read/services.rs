@@ -2,7 +2,7 @@
 
 use super::target::INSTANCE_SELECTORS;
 use super::walk::Walk;
-use crate::diagnostic::{Diagnostic, has_error, in_file_order};
+use crate::diagnostic::{Diagnostic, has_error};
 use crate::services::{Instance, Services};
 use crate::spanned::Spanned;
 use crate::yaml::{self, Kind, Node};
@@ -16,7 +16,7 @@ pub fn parse_services(text: &str) -> (Option<Services>, Vec<Diagnostic>) {
     let (root, diagnostics) = yaml::read(text);
     let mut walk = Walk::new(text, diagnostics);
     let services = root.and_then(|root| walk.services(&root));
-    let diagnostics = in_file_order(walk.diagnostics);
+    let diagnostics = walk.finish();
     (services.filter(|_| !has_error(&diagnostics)), diagnostics)
 }
 

@@ -1,7 +1,7 @@
 //! The walk over a tree: maps with known keys, lists, words; what every reader shares.
 
 use super::suggest::closest;
-use crate::diagnostic::{Code, Diagnostic, Span};
+use crate::diagnostic::{Code, Diagnostic, Span, in_file_order};
 use crate::spanned::{Entry, Spanned, SpannedMap};
 use crate::yaml::{Kind, Node, Pair, TOO_MUCH};
 
@@ -16,6 +16,8 @@ const UNKNOWN_WORD: Code = Code::error("S109");
 
 /// Items of one list or map; a run of a thousand faults would take days.
 const ITEMS_MAX: usize = 1000;
+/// A person mends a screenful and looks again.
+const DIAGNOSTICS_MAX: usize = 100;
 
 /// Collects diagnostics while a tree is read.
 pub(super) struct Walk<'t> {
@@ -65,6 +67,20 @@ impl<'t> Walk<'t> {
         Self { text, diagnostics }
     }
 
+    /// Returns every diagnostic in file order; a file with more mistakes than a person mends at
+    /// once is cut off.
+    pub(super) fn finish(self) -> Vec<Diagnostic> {
+        let mut diagnostics = in_file_order(self.diagnostics);
+        if diagnostics.len() > DIAGNOSTICS_MAX {
+            let more = diagnostics.len() - DIAGNOSTICS_MAX;
+            let at = diagnostics[DIAGNOSTICS_MAX].span;
+            diagnostics.truncate(DIAGNOSTICS_MAX);
+            let message = format!("{more} more mistakes from here on are not shown");
+            diagnostics.push(Diagnostic::new(TOO_MUCH, at, message));
+        }
+        diagnostics
+    }
+
     /// Keeps a diagnostic.
     pub(super) fn report(&mut self, diagnostic: Diagnostic) {
         self.diagnostics.push(diagnostic);
@@ -82,7 +98,8 @@ impl<'t> Walk<'t> {
             return None;
         };
         let mut meant = Vec::new();
-        for pair in pairs.iter().filter(|p| !known.contains(&p.key.as_str())) {
+        let unknown = pairs.iter().filter(|p| !known.contains(&p.key.as_str()));
+        for pair in unknown.take(ITEMS_MAX) {
             let message = format!("unknown key \"{}\"", pair.key);
             let mut diagnostic = Diagnostic::new(UNKNOWN_KEY, pair.key_span, message)
                 .note(format!("keys here are {}", known.join(", ")));

@@ -137,3 +137,15 @@ fn the_catalogue_is_asked_although_the_file_is_broken() {
     let codes: Vec<_> = diagnostics.iter().map(|d| d.code).collect();
     assert_eq!(codes, ["Q001", "S203", "Q001", "F012"]);
 }
+
+#[test]
+fn a_file_of_mistakes_is_cut_off_in_time() {
+    let mut text = String::from("apiVersion: squall.dev/v1\nkind: Experiment\nspec:\n");
+    for n in 0..40_000 {
+        text.push_str(&format!("  hypotesis{n}: x\n"));
+    }
+    let (experiment, diagnostics) = parse_experiment(&text);
+    assert!(experiment.is_none());
+    assert_eq!(diagnostics.len(), 101);
+    assert!(diagnostics[100].message.ends_with("more mistakes from here on are not shown"));
+}
