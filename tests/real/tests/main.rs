@@ -3,5 +3,6 @@
 
 mod agent;
 mod conformance;
+mod kill_matrix;
 mod podinfo_chain;
 mod victim;

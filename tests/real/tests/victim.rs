@@ -146,6 +146,13 @@ impl Victim {
         (dialed.parse().unwrap(), refused.parse().unwrap())
     }
 
+    /// The processes in the target's cgroup.
+    pub(crate) fn cgroup_members(&self) -> String {
+        let mount = squall_real::lab::cgroup2_mount().unwrap();
+        let dir = mount.join(self.target.cgroup.trim_start_matches('/'));
+        std::fs::read_to_string(dir.join("cgroup.procs")).unwrap_or_default()
+    }
+
     /// Waits until the target works as if nothing had been.
     pub(crate) fn until_running(&self, what: &str) -> Duration {
         until(what, SOON, || (!self.is_stopped()).then_some(())).1

@@ -1,7 +1,8 @@
-//! What a test starts as a process of its own: an agent, its watchdog, a holder that will be
-//! killed, and a small server to hurt.
+//! What a test starts as a process of its own: an agent, its watchdog, a holder and a run that
+//! will be killed, and a small server to hurt.
 #![forbid(unsafe_code)]
 
+mod client;
 mod hold;
 mod target;
 
@@ -22,6 +23,7 @@ fn main() -> ExitCode {
             ExitCode::from(watchdog::main(Path::new(state_dir), pid.parse().unwrap_or(0)))
         }
         ["target", serve, dial] => target::main(serve, dial),
+        ["client"] => client::main(),
         ["hold"] => hold::main(),
         _ => ExitCode::from(64),
     }
