@@ -153,6 +153,8 @@ pub struct Model {
     pub fault_s: Option<(f64, f64)>,
     /// Seconds at which the fault would have ended by plan.
     pub planned_end_s: f64,
+    /// Seconds and the strongest evidence of any indicator so far, sample by sample.
+    pub evidence: Vec<(f64, f64)>,
     /// The evidence that aborts, where the calibrated rule is used.
     pub e_limit: Option<f64>,
     /// The events.
@@ -209,6 +211,7 @@ impl Model {
             fault_s: fate.fault_s,
             planned_end_s: started.hold_ms as f64 / 1e3,
             e_limit: e_limit(started.literal, started.false_alarm),
+            evidence: series::evidence(&series),
             log: log::entries(record, &clock, &names),
             steps: proof::steps(record),
             restored_in: fate.restored_us.map(number::micros),

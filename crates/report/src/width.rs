@@ -38,10 +38,15 @@ pub fn right(text: &str, width: usize) -> String {
     format!("{}{text}", " ".repeat(width.saturating_sub(of(text))))
 }
 
+/// True for marks that change the order in which the text after them is shown.
+pub fn reorders(c: char) -> bool {
+    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
 /// The text on one line: line breaks, tabs and other controls become spaces, so that nothing
-/// from outside can move a terminal's cursor or color it.
+/// from outside can move a terminal's cursor, color it or turn it round.
 pub fn one_line(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+    text.chars().map(|c| if c.is_control() || reorders(c) { ' ' } else { c }).collect()
 }
 
 /// The text broken at spaces into lines of at most `width` columns. A longer word is kept whole,

@@ -1,4 +1,16 @@
-//! The report as one HTML page.
+//! The report as one HTML page: no script, nothing from outside, light and dark, narrow and print.
+//! The first screen holds the verdict; whoever stops reading after any part has the truth so far.
+
+mod chart;
+mod escape;
+mod evidence;
+mod lanes;
+mod page;
+mod proof;
+mod run;
+mod scale;
+mod verdict;
+mod why;
 
 use crate::format::{Format, Options};
 use crate::model::Model;
@@ -8,7 +20,5 @@ pub const FORMAT: Format =
     Format { name: "html", extension: "html", media_type: "text/html; charset=utf-8", render };
 
 fn render(model: &Model, options: &Options) -> String {
-    let text = (super::text::FORMAT.render)(model, options);
-    let text = text.replace('&', "&amp;").replace('<', "&lt;");
-    format!("<!doctype html><meta charset=utf-8><title>Squall</title><pre>{text}</pre>")
+    page::page(model, options)
 }

@@ -125,6 +125,15 @@ fn point(series: &Series, reading: &Reading, index: u64, t_s: f64, phase: Phase)
     }
 }
 
+pub(super) fn evidence(series: &[Series]) -> Vec<(f64, f64)> {
+    let Some(first) = series.first() else { return Vec::new() };
+    let at = |i: usize| {
+        let all = series.iter().filter_map(|s| s.points.get(i)?.e);
+        Some((first.points[i].t_s, all.reduce(f64::max)?))
+    };
+    (0..first.points.len()).filter_map(at).collect()
+}
+
 fn bad_text(least: Option<u64>, most: Option<u64>) -> Option<String> {
     match (least, most) {
         (Some(a), Some(b)) if a != b => {

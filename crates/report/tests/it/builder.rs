@@ -364,7 +364,7 @@ fn verdict(word: Word, sentence: &str, exit: u8, indicators: Vec<IndicatorVerdic
 fn refuted_evidence() -> Vec<IndicatorVerdict> {
     let success = IndicatorVerdict {
         baseline: Some(0.9997),
-        worst: Some(0.612),
+        worst: Some(1.0 - 186.0 / 479.0),
         bad_share: Some(0.052),
         interval: Some((0.039, 0.067)),
         bad: Some(230),

@@ -4,4 +4,5 @@ mod builder;
 mod formats;
 mod laws;
 mod live;
+mod page;
 mod text;
