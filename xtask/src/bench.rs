@@ -1,19 +1,18 @@
-//! Runs the benchmarks of `bench/` and prints their figures side by side.
+//! Builds the release binary and the benchmarks of `bench/`, and runs one group or all.
 
 use crate::{command, setup, tree};
-use std::process::Command;
 
-/// Runs one benchmark, or all.
+/// Runs one group of figures, or all.
 pub(crate) fn run(name: Option<&str>) -> Result<(), String> {
     setup::ensure(&setup::BENCH)?;
-    let script = tree::root().join("bench/run");
-    if !script.is_file() {
-        return Err("bench/run is not in this checkout".to_owned());
+    if !setup::root() {
+        return Err("the figures need namespaces and BPF: please run them as root".to_owned());
     }
-    let mut build = command::cargo();
-    build.args(["build", "--release", "-p", "squall-cli"]);
-    command::run(&mut build)?;
-    let mut bench = Command::new(script);
-    bench.args(name).env("SQUALL", tree::target().join("release/squall")).current_dir(tree::root());
+    println!("bench: building squall and the benchmarks");
+    let packages = ["--package", "squall-cli", "--package", "squall-bench"];
+    command::run(command::cargo().args(["build", "--release"]).args(packages))?;
+    let release = tree::target().join("release");
+    let mut bench = std::process::Command::new(release.join("squall-bench"));
+    bench.args(name).env("SQUALL", release.join("squall")).current_dir(tree::root());
     command::run(&mut bench)
 }

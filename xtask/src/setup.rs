@@ -78,6 +78,13 @@ const GO: Need = Need {
     from: From::Hand("install Go 1.26 or newer from https://go.dev/dl"),
     why: "builds the shop and the real services of the tests",
 };
+const PYTHON: Need = Need {
+    name: "python3",
+    version: &["-c", "import ensurepip, sys; print(sys.version)"],
+    least: (3, 9),
+    from: From::Debian("python3-venv"),
+    why: "a peer that the figures are compared with is written in it",
+};
 const PROMETHEUS: Need = Need {
     name: "prometheus",
     version: &["--version"],
@@ -112,7 +119,7 @@ pub(crate) const BUILD: [&Need; 2] = [&GCC, &LIBC];
 /// What the demo needs.
 pub(crate) const DEMO: [&Need; 5] = [&GCC, &LIBC, &IP, &NSENTER, &GO];
 /// What benchmarks need.
-pub(crate) const BENCH: [&Need; 5] = DEMO;
+pub(crate) const BENCH: [&Need; 6] = [&GCC, &LIBC, &IP, &NSENTER, &GO, &PYTHON];
 /// What every layer of the tests together needs.
 pub(crate) const TEST: [&Need; 11] =
     [&GIT, &GCC, &LIBC, &IP, &NSENTER, &CURL, &GO, &PROMETHEUS, &CHROMIUM, &RUSTFMT, &CLIPPY];
@@ -173,6 +180,9 @@ fn lack(need: &Need) -> Option<String> {
     let Ok(output) = Command::new(need.name).args(need.version).output() else {
         return Some("is missing".to_owned());
     };
+    if !output.status.success() {
+        return Some("does not work".to_owned());
+    }
     // Some print their version on stderr.
     let text = [output.stdout, output.stderr].concat();
     let found = version(&String::from_utf8_lossy(&text));

@@ -21,6 +21,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("sim", &["wire", "agent", "engine", "judge", "plan", "spec", "faults", "query"]),
     ("cli", &["*"]),
     ("real", &["*", "sim"]),
+    ("bench", &["*"]),
 ];
 
 /// Edges that only tests have.
@@ -40,7 +41,11 @@ fn compare(metadata: &Value) -> Vec<Finding> {
     let mut findings = Vec::new();
     for package in list(&metadata["packages"]) {
         let Some(from) = ours(&package["name"]) else { continue };
-        let path = if from == "real" { "tests/real" } else { &format!("crates/{from}") };
+        let path = match from {
+            "real" => "tests/real",
+            "bench" => "bench",
+            _ => &format!("crates/{from}"),
+        };
         let path = format!("{path}/Cargo.toml");
         let Some(usual) = allowed(ALLOWED, from) else {
             findings.push(Finding::new(
