@@ -39,7 +39,7 @@ fn catalog(names: &[String]) -> String {
         )
     });
     format!(
-        "{}\n/// Every fault, sorted by name.\npub static ALL: &[Entry] = &[\n{}];\n",
+        "{}\n/// Every fault, by name.\npub static ALL: &[Entry] = &[\n{}];\n",
         modules("pub mod", names),
         entries.collect::<String>()
     )
@@ -59,7 +59,7 @@ fn functions(names: &[String]) -> String {
 
 fn formats(names: &[String]) -> String {
     let all = names.iter().map(|n| format!("&{n}::FORMAT,")).collect::<String>();
-    let modules = modules("mod", names);
+    let modules = modules("pub mod", names);
     format!(
         "{modules}\n/// Every format, sorted by name.\npub static ALL: &[&Format] = &[{all}];\n"
     )
