@@ -186,3 +186,6 @@ impl Clock {
         self.start_unix_ms.saturating_add(elapsed)
     }
 }
+
+#[cfg(test)]
+mod tests;

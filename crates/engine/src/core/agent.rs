@@ -102,6 +102,7 @@ impl Core {
         self.renew_at_us = None;
         for slot in self.slots.iter_mut().filter(|slot| slot.stage.may_act()) {
             slot.stage = Stage::Unknown;
+            slot.ordered_us.get_or_insert(self.now_us);
         }
         let wait_us = if self.acting() > 0 {
             self.script.lease_us_max().saturating_add(WATCHDOG_US_MAX)

@@ -74,6 +74,8 @@ impl Pulls {
 
     /// Pulls every source that is at home.
     pub(super) fn start(&mut self, pull: u64, purpose: Purpose, at_ms: i64) {
+        // Two windows may meet within a millisecond, and sources tell times apart by it.
+        let at_ms = at_ms.max(self.prev_ms.saturating_add(1));
         self.under_way = Some(UnderWay { pull, purpose, at_ms });
         for index in 0..self.homes.len() {
             let Some(mut home) = self.homes[index].take() else { continue };
