@@ -3,6 +3,7 @@
 pub mod bpf;
 pub mod cgroup;
 pub mod clock;
+pub mod doctor;
 pub mod netns;
 pub mod process;
 pub mod sock_diag;

@@ -2,7 +2,7 @@
 
 use crate::effect::EffectError;
 use crate::sys::process::{Handle, system};
-use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
+use rustix::thread::{LinkNameSpaceType, UnshareFlags, move_into_link_name_space};
 use squall_wire::identity::ProcessIdentity;
 use std::fs::File;
 use std::io;
@@ -27,6 +27,19 @@ impl Netns {
         Handle::open(process)?;
         let file = opened.map_err(system("open the target's network namespace"))?;
         let inode = file.metadata().map_err(system("open the target's network namespace"))?.ino();
+        Ok(Netns { file, inode })
+    }
+
+    /// Moves the calling thread into a namespace of its own. Only for threads that end there.
+    ///
+    /// # Errors
+    /// Without the privilege.
+    pub fn new_for_this_thread() -> io::Result<Netns> {
+        // SAFETY: a network namespace is a property of the thread alone; no memory, descriptor
+        // or signal state is unshared with it.
+        unsafe { rustix::thread::unshare_unsafe(UnshareFlags::NEWNET) }?;
+        let file = File::open("/proc/thread-self/ns/net")?;
+        let inode = file.metadata()?.ino();
         Ok(Netns { file, inode })
     }
 

@@ -11,6 +11,10 @@ use crate::fault::{Bound, Death, Description, Fault, Kind, Need, Param, ValueIss
 use crate::values::Checked;
 use squall_wire::target::Target;
 
+/// Loads the redirect and attaches it to a namespace where nothing listens.
+#[cfg(feature = "effects")]
+pub(crate) use redirect::trial;
+
 /// The fault.
 pub static FAULT: &dyn Fault = &HttpDelay;
 

@@ -104,6 +104,12 @@ impl Drop for Redirect {
     }
 }
 
+/// Loads the program and attaches it to a namespace, without an address to redirect.
+pub(crate) fn trial(netns: &Netns) -> Result<(), EffectError> {
+    let over = LeaseEnd { boottime_ns: 0, monotonic_ns: 0 };
+    Redirect::load(0)?.attach(netns, &[], &[], over)
+}
+
 /// Ends a redirect that some process still holds. Returns how many there were.
 pub(super) fn end(token: u64) -> Result<usize, EffectError> {
     let mut ended = 0;

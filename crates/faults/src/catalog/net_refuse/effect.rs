@@ -101,13 +101,7 @@ impl Effect for Refuse {
         let cgroup = File::open(&undo.cgroup).map_err(system("open the target's cgroup"))?;
         let mut held = Held { undo, rule, links: Vec::new() };
         let mut object = load()?;
-        for name in PROGRAMS {
-            let program = program(&mut object, name)?;
-            let mode = CgroupAttachMode::Single;
-            let link = program.attach(&cgroup, mode).map_err(unavailable("a cgroup link"))?;
-            let link = program.take_link(link).map_err(unavailable("a cgroup link"))?;
-            held.links.push(link);
-        }
+        held.links = attach(&mut object, &cgroup)?;
         let key = held.undo.key();
         let mut stats = object.hash::<KEY_BYTES, STAT_BYTES>(STATS)?;
         stats.insert(key, [0; STAT_BYTES], 0).map_err(unavailable("a BPF map"))?;
@@ -210,8 +204,24 @@ impl Undo {
     }
 }
 
+/// Loads the programs and attaches them to a cgroup, without a rule.
+pub(crate) fn trial(cgroup: &File) -> Result<(), EffectError> {
+    attach(&mut load()?, cgroup).map(drop)
+}
+
+fn attach(object: &mut Loaded, cgroup: &File) -> Result<Vec<CgroupSockAddrLink>, EffectError> {
+    let mut links = Vec::new();
+    for name in PROGRAMS {
+        let program = program(object, name)?;
+        let link = program.attach(cgroup, CgroupAttachMode::Single);
+        let link = link.and_then(|link| program.take_link(link));
+        links.push(link.map_err(unavailable("a cgroup link"))?);
+    }
+    Ok(links)
+}
+
 /// Brings the programs into the kernel, once.
-pub(crate) fn load() -> Result<Loaded, EffectError> {
+fn load() -> Result<Loaded, EffectError> {
     OBJECT.get(|ebpf| {
         for name in PROGRAMS {
             let program = ebpf.program_mut(name).expect("invariant: the object has this program");
@@ -223,10 +233,7 @@ pub(crate) fn load() -> Result<Loaded, EffectError> {
     })
 }
 
-pub(crate) fn program<'a>(
-    object: &'a mut Loaded,
-    name: &str,
-) -> Result<&'a mut CgroupSockAddr, EffectError> {
+fn program<'a>(object: &'a mut Loaded, name: &str) -> Result<&'a mut CgroupSockAddr, EffectError> {
     let program = object.ebpf().program_mut(name);
     let program = program.expect("invariant: the object has this program");
     program.try_into().map_err(unavailable("a cgroup connect program"))

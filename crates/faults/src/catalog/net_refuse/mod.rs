@@ -6,6 +6,9 @@ pub mod effect;
 use crate::fault::{Bound, Death, Description, Fault, Kind, Need, Param, ValueIssue};
 use crate::values::Checked;
 
+#[cfg(feature = "effects")]
+pub(crate) use effect::trial;
+
 /// The fault.
 pub static FAULT: &dyn Fault = &NetRefuse;
 

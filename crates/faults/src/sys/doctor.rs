@@ -1,0 +1,110 @@
+//! Tries what a fault needs on this host, in a throwaway cgroup and a throwaway network
+//! namespace; a list that names a mechanism proves nothing.
+
+use crate::catalog;
+use crate::effect::EffectError;
+use crate::fault::{Fault, Need};
+use crate::sys::netns::Netns;
+use crate::sys::{cgroup, sock_diag};
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+
+/// Tries one mechanism: how it was found to work, or why it does not. Asked again, it answers
+/// what it answered before.
+///
+/// # Errors
+/// The kernel's answer, for a person.
+pub fn trial(need: Need) -> Result<String, String> {
+    static TRIED: Mutex<BTreeMap<Need, Result<String, String>>> = Mutex::new(BTreeMap::new());
+    let mut tried = TRIED.lock().unwrap_or_else(PoisonError::into_inner);
+    tried.entry(need).or_insert_with(|| attempt(need)).clone()
+}
+
+/// Whether a fault can act on this host.
+///
+/// # Errors
+/// The first mechanism that is missing, for a person.
+pub fn available(fault: &dyn Fault) -> Result<(), String> {
+    fault.describe().needs.iter().try_for_each(|need| trial(*need).map(drop))
+}
+
+fn attempt(need: Need) -> Result<String, String> {
+    match need {
+        Need::Root => signal_init(),
+        Need::Cgroup2 => {
+            let group = Throwaway::new()?;
+            Ok(format!("a group was made below {}", group.parent().display()))
+        }
+        Need::BpfCgroupConnect => connect_programs(),
+        Need::BpfSkLookup => in_new_namespace(|netns| {
+            catalog::http_delay::trial(netns).map_err(said)?;
+            Ok("loaded and attached to a new network namespace".to_owned())
+        }),
+        Need::SockDestroy => in_new_namespace(|_| {
+            sock_diag::can_destroy().map_err(|error| format!("destroying sockets: {error}"))?;
+            Ok("the kernel destroys sockets over netlink".to_owned())
+        }),
+    }
+}
+
+fn signal_init() -> Result<String, String> {
+    let first = rustix::process::Pid::INIT;
+    match rustix::process::test_kill_process(first) {
+        Ok(()) => Ok("may signal every process".to_owned()),
+        Err(error) => Err(format!("needs root: {error}")),
+    }
+}
+
+fn connect_programs() -> Result<String, String> {
+    let group = Throwaway::new()?;
+    let folder = File::open(&group.0).map_err(|error| format!("open a cgroup: {error}"))?;
+    catalog::net_refuse::trial(&folder).map_err(said)?;
+    Ok("loaded and attached to a new cgroup".to_owned())
+}
+
+fn said(error: EffectError) -> String {
+    match error {
+        EffectError::Unavailable { why, .. } => why,
+        other => other.to_string(),
+    }
+}
+
+/// A cgroup that is removed when the trial is over.
+struct Throwaway(PathBuf);
+
+impl Throwaway {
+    fn new() -> Result<Throwaway, String> {
+        let trees = cgroup::trees().map_err(|error| error.to_string())?;
+        let tree = trees.into_iter().find(|tree| tree.v2);
+        let root = tree.ok_or("no cgroup2 file system is mounted")?.mount;
+        let group = Throwaway(root.join(format!("squall-doctor-{}", std::process::id())));
+        fs::create_dir(&group.0).map_err(|error| format!("make a cgroup: {error}"))?;
+        Ok(group)
+    }
+
+    fn parent(&self) -> &std::path::Path {
+        self.0.parent().unwrap_or(&self.0)
+    }
+}
+
+impl Drop for Throwaway {
+    fn drop(&mut self) {
+        // An empty group without programs is always removable.
+        let _removed = fs::remove_dir(&self.0);
+    }
+}
+
+/// Runs a trial on a thread that is alone in a new network namespace and ends there.
+fn in_new_namespace<T: Send>(
+    body: impl FnOnce(&Netns) -> Result<T, String> + Send,
+) -> Result<T, String> {
+    let thread = move || {
+        let netns = Netns::new_for_this_thread();
+        body(&netns.map_err(|error| format!("make a network namespace: {error}"))?)
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(thread).join().unwrap_or_else(|_| Err("the trial's thread died".to_owned()))
+    })
+}
