@@ -19,7 +19,10 @@ pub const JOURNAL_BYTES_MAX: u64 = 64 << 20;
 #[derive(Debug)]
 pub struct Journal {
     file: File,
+    /// Length of the sound part.
     bytes: u64,
+    /// True while something unsound may follow it.
+    torn: bool,
     open: std::collections::BTreeSet<String>,
     _lock: File,
 }
@@ -81,7 +84,7 @@ impl Journal {
         let bytes = found.sound_bytes as u64;
         file.set_len(bytes).map_err(system("cut", &path))?;
         let open = found.open.iter().map(|receipt| receipt.id.clone()).collect();
-        Ok((Journal { file, bytes, open, _lock: lock }, found))
+        Ok((Journal { file, bytes, torn: false, open, _lock: lock }, found))
     }
 
     /// Appends a receipt and waits until it is on disk.
@@ -112,13 +115,17 @@ impl Journal {
     }
 
     fn append(&mut self, entry: &Entry, sync: bool) -> io::Result<()> {
+        if self.torn {
+            // Half a line would swallow this one.
+            self.file.set_len(self.bytes)?;
+            self.torn = false;
+        }
         let line = encode(entry);
         let written = self.file.write_all(line.as_bytes());
         let written = written.and_then(|()| if sync { self.file.sync_data() } else { Ok(()) });
         match written {
             Ok(()) => self.bytes += line.len() as u64,
-            // Half a line would swallow the next one.
-            Err(_) => self.file.set_len(self.bytes)?,
+            Err(_) => self.torn = self.file.set_len(self.bytes).is_err(),
         }
         written
     }

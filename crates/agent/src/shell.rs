@@ -114,6 +114,11 @@ pub fn serve(options: &Options) -> Result<u8, ServeError> {
         return Err(ServeError::NotRoot);
     }
     signals::hold_back_ends();
+    if options.idle_exit.is_some() {
+        // Started by a run: a Ctrl-C or a closed terminal is the run's affair, and what that
+        // means for the faults is told over the socket.
+        let _ = rustix::process::setsid();
+    }
     let (journal, open) = take(&options.paths)?;
     let (events, queue) = channel();
     let start = |step| move |source| ServeError::Start { step, source };
@@ -139,11 +144,10 @@ pub fn serve(options: &Options) -> Result<u8, ServeError> {
         next_client: 0,
         held_back: Vec::new(),
         events,
+        socket: options.paths.socket.clone(),
         exit: false,
     };
-    let code = shell.run(&queue, open);
-    let _ = std::fs::remove_file(&options.paths.socket);
-    Ok(code)
+    Ok(shell.run(&queue, open))
 }
 
 fn take(paths: &Paths) -> Result<(Journal, Vec<Receipt>), ServeError> {
@@ -216,6 +220,7 @@ struct Shell {
     /// Receipts that wait for a watchdog: without one nothing may be armed.
     held_back: Vec<(Slot, Box<Receipt>)>,
     events: Sender<Input>,
+    socket: PathBuf,
     exit: bool,
 }
 
@@ -240,6 +245,8 @@ impl Shell {
                 Err(RecvTimeoutError::Disconnected) => break,
             }
         }
+        // Before the journal is let go: the next agent must not find this one's socket.
+        let _ = std::fs::remove_file(&self.socket);
         // Answers that are on their way are sent before the sockets close.
         self.connections.into_values().for_each(Connection::finish);
         self.disk.finish();
@@ -258,7 +265,7 @@ impl Shell {
 
     fn connected(&mut self, stream: std::os::unix::net::UnixStream) {
         if self.connections.len() >= CLIENTS_MAX {
-            return;
+            return connection::refuse_full(&stream);
         }
         let client = Client(self.next_client);
         self.next_client += 1;

@@ -47,7 +47,10 @@ pub struct Line {
 /// When the journal cannot be read: then nothing is known of what an agent left behind.
 pub fn undo_all(paths: &Paths) -> Result<Report, JournalError> {
     let mut report = Report::default();
-    if let Ok(outcomes) = ask_agent(paths) {
+    let asked = ask_agent(paths);
+    // One that is there but says nothing hangs with the journal in its hands.
+    let hangs = matches!(asked, Err(ClientError::Io(_)));
+    if let Ok(outcomes) = asked {
         report.by_agent = true;
         for outcome in outcomes {
             let advice = match &outcome.advice {
@@ -61,7 +64,7 @@ pub fn undo_all(paths: &Paths) -> Result<Report, JournalError> {
         }
         return Ok(report);
     }
-    replay(paths, &mut report)?;
+    replay(paths, if hangs { 0 } else { LOCK_NS_MAX }, &mut report)?;
     Ok(report)
 }
 
@@ -76,11 +79,11 @@ fn ask_agent(paths: &Paths) -> Result<Vec<Undone>, ClientError> {
     }
 }
 
-fn replay(paths: &Paths, report: &mut Report) -> Result<(), JournalError> {
+fn replay(paths: &Paths, patience_ns: u64, report: &mut Report) -> Result<(), JournalError> {
     if !paths.state_dir.exists() {
         return Ok(());
     }
-    let give_up_ns = clock::boottime_ns() + LOCK_NS_MAX;
+    let give_up_ns = clock::boottime_ns() + patience_ns;
     let (mut journal, open) = loop {
         match Journal::take(&paths.state_dir) {
             Ok((journal, found)) => break (Some(journal), found.open),

@@ -162,6 +162,8 @@ fn apply_bites_and_revert_leaves_nothing_even_twice() {
             let Ok(Answer::Bite(bite)) = client.call(ask) else { panic!("{}", case.fault) };
             bite
         });
+        let during = before.differences(&victim.fingerprint());
+        assert!(!during.is_empty(), "{}: the fingerprint would not see residue", case.fault);
         let outcomes = disarm(&mut client, "run1");
         assert_eq!(outcomes[0].residue, Vec::<String>::new(), "{}", case.fault);
         assert!(outcomes[0].bite.as_ref().is_some_and(|bite| bite.hits > 0), "{}", case.fault);

@@ -1,6 +1,6 @@
 //! One client: a thread that reads its calls and one that writes what it is told.
 
-use super::Input;
+use super::{CLIENTS_MAX, Input};
 use crate::core::{Client, Event};
 use squall_wire::protocol::{Answer, Call, FromAgent, MESSAGE_BYTES_MAX, Refusal, Reply, encode};
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -96,7 +96,21 @@ fn read(client: Client, from: &UnixStream, events: &Sender<Input>, to: &SyncSend
 }
 
 fn refuse(to: &SyncSender<String>, message: String) {
-    let help = Some("use the same build of squall for the run and the agent".to_owned());
-    let answer = Answer::Refused(Refusal { code: "protocol".into(), message, help });
-    let _ = to.try_send(encode(&FromAgent::Reply(Reply { id: 0, answer })));
+    let help = "use the same build of squall for the run and the agent";
+    let _ = to.try_send(refusal("protocol", message, help));
+}
+
+/// Tells a peer that there are too many.
+pub(super) fn refuse_full(mut stream: &UnixStream) {
+    let message = format!("{CLIENTS_MAX} clients are connected already");
+    // Never waits: a fresh socket has room for one line.
+    let _ = stream.set_nonblocking(true);
+    let _ = stream.write_all(refusal("full", message, "wait for a run to end").as_bytes());
+}
+
+/// A refusal outside any call, as a line.
+fn refusal(code: &str, message: String, help: &str) -> String {
+    let help = Some(help.to_owned());
+    let answer = Answer::Refused(Refusal { code: code.into(), message, help });
+    encode(&FromAgent::Reply(Reply { id: 0, answer }))
 }

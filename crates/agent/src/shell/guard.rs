@@ -1,7 +1,8 @@
 //! The agent's end of the link to its watchdog, and the next watchdog when one dies.
 
 use super::{Input, Options};
-use crate::watchdog::READY;
+use crate::watchdog::{READY, pause};
+use squall_faults::sys::clock;
 use std::ffi::OsString;
 use std::io::{self, Read, Write};
 use std::os::fd::OwnedFd;
@@ -10,9 +11,13 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::Sender;
 use std::thread::Builder;
 
-/// Watchdogs started in a row that never became ready. After that arming is refused by the
-/// step limit, because something is wrong with the host or the program.
-const FAILURES_MAX: u32 = 10;
+/// Watchdogs that died young and were replaced at once; the next ones are replaced slowly,
+/// because something on this host kills them and starting processes is no rest.
+const YOUNG_DEATHS_MAX: u32 = 5;
+/// A watchdog that lived this long did not die young.
+const GROWN_NS: u64 = 10 * 1_000_000_000;
+/// The pause before the next one is started. Nothing new is armed meanwhile.
+const SLOW_NS: u64 = 200 * 1_000_000;
 
 pub(super) struct Guard {
     program: OsString,
@@ -20,15 +25,17 @@ pub(super) struct Guard {
     link: UnixStream,
     pid: u32,
     ready: bool,
-    failures: u32,
+    young_deaths: u32,
+    since_ns: u64,
 }
 
 impl Guard {
     pub(super) fn start(options: &Options, events: &Sender<Input>) -> io::Result<Guard> {
         let program = options.program.clone().into_os_string();
         let state_dir = options.paths.state_dir.clone().into_os_string();
-        let (link, pid) = spawn(&program, &state_dir, events)?;
-        Ok(Guard { program, state_dir, link, pid, ready: false, failures: 0 })
+        let (link, pid) = spawn(&program, &state_dir, events, 0)?;
+        let since_ns = clock::boottime_ns();
+        Ok(Guard { program, state_dir, link, pid, ready: false, young_deaths: 0, since_ns })
     }
 
     pub(super) fn pid(&self) -> u32 {
@@ -41,10 +48,7 @@ impl Guard {
 
     /// Notes that a watchdog keeps guard; false for one of the past.
     pub(super) fn ready(&mut self, pid: u32) -> bool {
-        if pid == self.pid {
-            self.ready = true;
-            self.failures = 0;
-        }
+        self.ready |= pid == self.pid;
         self.ready
     }
 
@@ -54,18 +58,24 @@ impl Guard {
             return false;
         }
         self.ready = false;
-        self.failures += 1;
-        if self.failures > FAILURES_MAX {
-            eprintln!("squall agent: no watchdog stays alive; nothing new will be armed");
-            return false;
-        }
-        match spawn(&self.program, &self.state_dir, events) {
+        let now_ns = clock::boottime_ns();
+        let young = now_ns.saturating_sub(self.since_ns) < GROWN_NS;
+        self.young_deaths = if young { self.young_deaths + 1 } else { 0 };
+        self.since_ns = now_ns;
+        let pause_ns = if self.young_deaths > YOUNG_DEATHS_MAX { SLOW_NS } else { 0 };
+        match spawn(&self.program, &self.state_dir, events, pause_ns) {
             Ok((link, pid)) => {
                 (self.link, self.pid) = (link, pid);
                 true
             }
             Err(error) => {
                 eprintln!("squall agent: the watchdog cannot be started again: {error}");
+                let events = events.clone();
+                let again = move || {
+                    pause(SLOW_NS);
+                    let _ = events.send(Input::GuardGone(pid));
+                };
+                let _ = Builder::new().name("watchdog".into()).spawn(again);
                 false
             }
         }
@@ -94,6 +104,7 @@ fn spawn(
     program: &OsString,
     state_dir: &OsString,
     events: &Sender<Input>,
+    pause_ns: u64,
 ) -> io::Result<(UnixStream, u32)> {
     let (ours, theirs) = UnixStream::pair()?;
     let mut hears = ours.try_clone()?;
@@ -111,6 +122,7 @@ fn spawn(
             let _ = events.send(Input::GuardReady(pid));
         }
         reap(child);
+        pause(pause_ns);
         let _ = events.send(Input::GuardGone(pid));
     };
     Builder::new().name("watchdog".into()).spawn(listen)?;
