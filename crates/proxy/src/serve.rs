@@ -101,7 +101,8 @@ impl Proxy {
 
     /// Tells the proxy to end; returns at once, `serve` returns when it has.
     pub fn stop(&self, stop: Stop) {
-        if stop != Stop::Run {
+        // A cut must not let go first what it is about to cut.
+        if stop == Stop::Drain {
             self.rules.clear();
         }
         self.stop.send_replace(stop);
