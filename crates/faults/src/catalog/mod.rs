@@ -19,12 +19,18 @@ pub fn find(name: &str) -> Option<&'static Entry> {
 }
 
 // gen:begin catalog
+pub mod cpu_load;
 pub mod http_delay;
 pub mod net_refuse;
 pub mod process_pause;
 
 /// Every fault, by name.
 pub static ALL: &[Entry] = &[
+    Entry {
+        fault: cpu_load::FAULT,
+        #[cfg(feature = "effects")]
+        effect: cpu_load::effect::EFFECT,
+    },
     Entry {
         fault: http_delay::FAULT,
         #[cfg(feature = "effects")]

@@ -1,6 +1,7 @@
 //! The mechanisms that effects share; the only place of the house with unsafe code.
 
 pub mod bpf;
+pub mod burner;
 pub mod cgroup;
 pub mod clock;
 pub mod doctor;

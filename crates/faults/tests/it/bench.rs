@@ -2,12 +2,13 @@
 
 use squall_faults::catalog::find;
 use squall_faults::effect::{EffectError, Holder, LeaseEnd};
-use squall_faults::sys::{clock, process};
+use squall_faults::sys::{cgroup, clock, process};
 use squall_faults::values::{Checked, check};
 use squall_wire::injection::{Injection, Values};
 use squall_wire::receipt::{RECEIPT_VERSION, Receipt};
 use squall_wire::target::Target;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -35,6 +36,31 @@ impl Drop for Own {
     fn drop(&mut self) {
         let _gone = self.0.kill();
         let _gone = self.0.wait();
+    }
+}
+
+/// A cgroup of the test; removed when it is empty again.
+pub(crate) struct OwnGroup(pub(crate) PathBuf);
+
+impl OwnGroup {
+    pub(crate) fn new(name: &str) -> OwnGroup {
+        let root = cgroup::trees().unwrap().into_iter().find(|tree| tree.v2).unwrap().mount;
+        let group = OwnGroup(root.join(format!("squall-test-{name}-{}", std::process::id())));
+        std::fs::create_dir(&group.0).unwrap();
+        group
+    }
+
+    pub(crate) fn take(&self, pid: u32) {
+        std::fs::write(self.0.join("cgroup.procs"), pid.to_string()).unwrap();
+    }
+}
+
+impl Drop for OwnGroup {
+    fn drop(&mut self) {
+        let end = Instant::now() + PATIENCE;
+        while std::fs::remove_dir(&self.0).is_err() && Instant::now() < end {
+            std::thread::yield_now();
+        }
     }
 }
 

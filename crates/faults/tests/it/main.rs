@@ -4,6 +4,7 @@
 mod bench;
 mod catalog;
 mod child;
+mod cpu_load;
 mod doctor;
 mod http_delay;
 mod net_refuse;

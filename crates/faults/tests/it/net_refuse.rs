@@ -1,38 +1,11 @@
 //! `net.refuse` on a child in a cgroup of its own, and on one in a shared cgroup.
 
-use crate::bench::{PATIENCE, Use, eventually, is_root, prepare, target};
+use crate::bench::{OwnGroup, Use, eventually, is_root, prepare, target};
 use crate::child::Part;
 use squall_faults::catalog::find;
-use squall_faults::sys::cgroup;
 use squall_wire::receipt::Receipt;
 use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
-
-/// A cgroup of the test; removed when it is empty again.
-struct OwnGroup(PathBuf);
-
-impl OwnGroup {
-    fn new(name: &str) -> OwnGroup {
-        let root = cgroup::trees().unwrap().into_iter().find(|tree| tree.v2).unwrap().mount;
-        let group = OwnGroup(root.join(format!("squall-test-{name}-{}", std::process::id())));
-        std::fs::create_dir(&group.0).unwrap();
-        group
-    }
-
-    fn take(&self, pid: u32) {
-        std::fs::write(self.0.join("cgroup.procs"), pid.to_string()).unwrap();
-    }
-}
-
-impl Drop for OwnGroup {
-    fn drop(&mut self) {
-        let end = Instant::now() + PATIENCE;
-        while std::fs::remove_dir(&self.0).is_err() && Instant::now() < end {
-            std::thread::yield_now();
-        }
-    }
-}
 
 struct Listeners {
     first: TcpListener,
