@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use squall_query::Selector;
+use squall_query::indicator::{Bound, Gap, Indicator, Op};
 use squall_signals::sources::prometheus::Prometheus;
 use squall_signals::{Source, Store};
 
@@ -61,4 +62,40 @@ async fn warnings_are_kept_and_samples_are_stored_once() {
     }
     assert_eq!(store.samples_len(), 2);
     assert_eq!(target.connections(), 1);
+}
+
+#[tokio::test]
+async fn a_sample_that_appears_late_is_counted_once_in_the_next_window() {
+    const PAGES: [&str; 3] = [
+        r#"{"status":"success","data":{"resultType":"matrix","result":[
+            {"metric":{"__name__":"a","job":"j"},"values":[[1.995,"10"]]}]}}"#,
+        // The sample of 2.995 was not committed yet when the pull at 3 asked.
+        r#"{"status":"success","data":{"resultType":"matrix","result":[
+            {"metric":{"__name__":"a","job":"j"},"values":[[1.995,"10"],[2.995,"14"]]}]}}"#,
+        r#"{"status":"success","data":{"resultType":"matrix","result":[
+            {"metric":{"__name__":"a","job":"j"},"values":[[2.995,"14"],[3.995,"19"],[4.9,"20"]]},
+            {"metric":{"__name__":"a","job":"j","r":"new"},"values":[[3.995,"2"],[4.9,"3"]]}]}}"#,
+    ];
+    let target = Target::start(Page::Json(200, PAGES[0])).await;
+    let mut source = Prometheus::new(&format!("http://{}", target.address)).unwrap();
+    let store = &mut Store::default();
+    let wanted = [Selector::metric("a")];
+    let indicator = Indicator::compile("sum(rate(a[9s])) / sum(rate(a[9s]))").unwrap();
+    let mut totals = Vec::new();
+    for (page, at_ms) in [(0, 2000), (0, 3000), (1, 4000), (2, 5000)] {
+        target.show(Page::Json(200, PAGES[page]));
+        source.pull(at_ms, &wanted, store).await.unwrap();
+        let bound = Bound { op: Op::AtLeast, value: 0.5 };
+        let reading = indicator.read(store, at_ms - 1000, at_ms, bound);
+        totals.push((reading.counts.map(|c| c.total), reading.gap));
+    }
+    assert_eq!(
+        totals,
+        [
+            (None, Some(Gap::NoData)),
+            (Some(0), Some(Gap::Stale { age_ms: 1005 })),
+            (Some(4), None),
+            (Some(6 + 3), None),
+        ]
+    );
 }

@@ -19,6 +19,9 @@ pub const ANSWER_BYTES_MAX: usize = 16 << 20;
 pub const FIRST_REACH_MS: i64 = 5 * 60 * 1000;
 /// How far a pull reaches back beyond the last one, for samples that arrived late.
 pub const OVERLAP_MS: i64 = 30 * 1000;
+/// How late a sample may appear after its own time; a commit takes milliseconds, a scrape has a
+/// timeout of seconds. Older ones are history that was not asked for before.
+const LATE_MS: i64 = 10 * 1000;
 
 /// A server that scrapes the targets for us.
 #[derive(Debug)]
@@ -174,12 +177,13 @@ impl Prometheus {
         }
         let mut last_ms = before.map(|known| known.newest_ms);
         for (t_ms, v) in events {
+            let stamp_ms = self.stamp_ms(t_ms, store.newest_ms(labels));
             let Some(v) = v else {
-                store.end(labels, t_ms);
+                store.end(labels, stamp_ms);
                 last_ms = last_ms.map(|last_ms| last_ms.max(t_ms));
                 continue;
             };
-            match store.append(labels, t_ms, v) {
+            match store.append(labels, stamp_ms, v) {
                 Ok(appended) => {
                     pulled.samples += 1;
                     // A scrape that answered and lacked the series: its counter was not yet made.
@@ -195,6 +199,17 @@ impl Prometheus {
         if let Some(newest_ms) = last_ms {
             self.known.insert(labels.clone(), Known { newest_ms, aligned });
         }
+    }
+}
+
+impl Prometheus {
+    /// Returns the time under which a sample is stored: its own, unless it belongs before the last
+    /// pull, which did not show it yet. What was judged then is not judged again, so under its own
+    /// time its events would be in no window at all; it counts from the moment after that pull.
+    fn stamp_ms(&self, t_ms: i64, newest_ms: Option<i64>) -> i64 {
+        let late = |last_ms: &i64| t_ms <= *last_ms && t_ms > last_ms - LATE_MS;
+        let stamp_ms = self.last_ok_ms.filter(late).map_or(t_ms, |last_ms| last_ms + 1);
+        newest_ms.map_or(stamp_ms, |newest_ms| stamp_ms.max(newest_ms + 1))
     }
 }
 
