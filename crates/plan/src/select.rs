@@ -197,7 +197,11 @@ fn called(process: &Process) -> &str {
 /// parent: a service with workers is one instance.
 fn matching<'i>(inputs: &Inputs<'i>, selector: &Selector) -> Vec<&'i Process> {
     let processes = &inputs.inventory.processes;
-    let all: Vec<_> = processes.iter().filter(|process| fits(selector, process)).collect();
+    let mut all: Vec<_> = processes.iter().filter(|process| fits(selector, process)).collect();
+    // A manager that opens sockets for its services holds them too, and is none of them.
+    if all.iter().any(|process| process.process.pid > 1) {
+        all.retain(|process| process.process.pid > 1);
+    }
     let pids: BTreeSet<_> = all.iter().map(|process| process.process.pid).collect();
     let eldest = |process: &&&Process| !pids.contains(&process.parent);
     let mut eldest: Vec<_> = all.iter().filter(eldest).copied().collect();
