@@ -47,7 +47,10 @@ pub fn read(pids: &[u32]) -> Fingerprint {
     let guests = inventory.processes.iter().filter(|p| {
         let inside = (p.cgroup != "/" && cgroups.contains(p.cgroup.as_str()))
             || (p.netns != own_space && spaces.contains(&p.netns));
-        inside && inventory.own.contains(&p.process.pid) && !pids.contains(&p.process.pid)
+        let ours = inventory.own.contains(&p.process.pid)
+            || p.executable.starts_with("squall")
+            || p.name.starts_with("squall");
+        inside && ours && !pids.contains(&p.process.pid)
     });
     let guests = guests.filter(|p| p.process.pid != own);
     put("squall processes", Ok(guests.map(|p| format!("{} {}", p.name, p.process.pid)).collect()));

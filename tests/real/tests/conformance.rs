@@ -26,7 +26,7 @@ pub(crate) struct Case {
 
 /// One line a fault; `every_fault_has_a_case` fails where one is missing.
 pub(crate) const CASES: &[Case] = &[
-    Case { fault: "cpu.load", with: &[("share", "50%")], hurts: burns },
+    Case { fault: "cpu.load", with: &[("percent", "50%")], hurts: burns },
     Case { fault: "http.delay", with: &[("mean", "120ms"), ("jitter", "0s")], hurts: is_late },
     Case { fault: "net.refuse", with: &[], hurts: is_refused },
     Case { fault: "process.pause", with: &[], hurts: Victim::is_stopped },
