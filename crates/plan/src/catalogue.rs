@@ -14,9 +14,9 @@ const UNKNOWN_FAULT: Code = Code::error("P101");
 /// The query does not parse.
 const BAD_QUERY: Code = Code::error("P102");
 
-/// Returns the JSON Schema of the experiment file with every fault of a catalogue.
-pub fn schema(catalogue: &Catalogue) -> serde_json::Value {
-    squall_spec::schema(&catalogue.shapes())
+/// Returns the JSON Schema of the experiment file with every fault of this build.
+pub fn schema() -> serde_json::Value {
+    squall_spec::schema(&Catalogue::all().shapes())
 }
 
 /// The faults there are.
