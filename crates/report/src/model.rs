@@ -1,6 +1,7 @@
 //! Everything a format shows, computed once: no format does arithmetic on the record itself.
 
 mod ends;
+mod facts;
 mod log;
 mod proof;
 mod rows;
@@ -14,7 +15,6 @@ pub use series::{Lane, Point, Series};
 
 use crate::number;
 use crate::read::Record;
-use squall_wire::injection::Injection;
 use squall_wire::record::{AbortCause, Event, Phase, Verdict, Word};
 
 /// How a thing is shown: a glyph, a color and a place in the order of attention.
@@ -126,6 +126,8 @@ pub struct Model {
     pub lead: String,
     /// What to do at once where something is not restored or unknown.
     pub actions: Vec<Action>,
+    /// What differs between the host before and after, one line a fact.
+    pub differences: Vec<String>,
     /// One row an indicator.
     pub rows: Vec<Row>,
     /// How it ended: aborted, restored, recovered.
@@ -196,15 +198,16 @@ impl Model {
             aborted: verdict.and_then(|v| v.aborted),
             exit: verdict.map(|v| v.exit),
             sentence: sentence(record, verdict, standing, &fate),
-            lead: lead(record),
-            actions: ends::actions(record, standing, &fate),
+            lead: facts::lead(record),
+            actions: ends::actions(record, verdict, standing, &fate),
+            differences: ends::differences(record),
             rows: rows::rows(record, verdict, &series),
-            ends: ends::ends(record, &fate),
+            ends: ends::ends(record, verdict, &fate),
             causes: ends::causes(record, verdict, &names),
-            budget: budget(record, verdict),
-            excess_bad: verdict.map(|v| v.excess_bad).filter(|_| counts_events(record)),
-            advice: verdict.map(|v| v.advice.clone()).unwrap_or_default(),
-            warnings: warnings(record),
+            budget: facts::budget(record, verdict),
+            excess_bad: verdict.map(|v| v.excess_bad).filter(|_| facts::counts_events(record)),
+            advice: verdict.filter(|v| v.restored).map(|v| v.advice.clone()).unwrap_or_default(),
+            warnings: facts::warnings(record),
             from_injection: clock.injected,
             lanes: series::lanes(record, &clock),
             abort_s: fate.abort_s,
@@ -216,9 +219,18 @@ impl Model {
             steps: proof::steps(record),
             restored_in: fate.restored_us.map(number::micros),
             fingerprints: proof::fingerprints(record),
-            facts: facts(record, &series),
+            facts: facts::facts(record, &series),
             series,
         }
+    }
+
+    /// The verdict about the hypothesis where something else stands in its place.
+    pub fn second_verdict(&self) -> Option<String> {
+        let word = self.word.filter(|_| self.standing == Standing::NotRestored)?;
+        let verdict = self.log.iter().rev().find(|entry| entry.kind == "verdict")?;
+        let said = verdict.text.split_once(": ").map_or("", |(_, said)| said);
+        let repeats = said.is_empty() || said.starts_with("not restored");
+        Some(if repeats { word_text(word).into() } else { verdict.text.clone() })
     }
 
     /// Labels in one line.
@@ -293,8 +305,10 @@ fn sentence(
     fate: &ends::Fate,
 ) -> String {
     match (standing, verdict) {
-        (Standing::NotRestored, _) if !fate.residue.is_empty() => fate.residue.join("; "),
-        (Standing::NotRestored, _) => "something of a fault is still on this host".into(),
+        (Standing::NotRestored, Some(verdict)) if fate.residue.is_empty() => {
+            verdict.sentence.strip_prefix("not restored: ").unwrap_or(&verdict.sentence).into()
+        }
+        (Standing::NotRestored, _) => fate.residue.join("; "),
         (_, Some(verdict)) => verdict.sentence.clone(),
         (_, None) => {
             let phase = last_phase(record).map_or("starting", series::phase_text);
@@ -309,78 +323,4 @@ fn last_phase(record: &Record) -> Option<Phase> {
         Event::Phase(phase) => Some(phase),
         _ => None,
     })
-}
-
-fn lead(record: &Record) -> String {
-    let started = &record.started;
-    let mut whats: Vec<String> = started.injections.iter().map(dose).collect();
-    whats.dedup();
-    if whats.is_empty() {
-        return String::new();
-    }
-    let radius =
-        if started.radius.is_empty() { String::new() } else { format!(" ({})", started.radius) };
-    format!("With {}{radius}:", whats.join(" and "))
-}
-
-/// `http.delay on payment-1, jitter 500ms, mean 500ms`.
-fn dose(injection: &Injection) -> String {
-    let values: Vec<String> =
-        injection.params.iter().map(|(name, value)| format!("{name} {value}")).collect();
-    let comma = if values.is_empty() { "" } else { ", " };
-    format!("{} on {}{comma}{}", injection.fault, injection.target.name, values.join(", "))
-}
-
-fn counts_events(record: &Record) -> bool {
-    record.started.indicators.iter().any(|i| i.bad_share.is_some())
-}
-
-fn budget(record: &Record, verdict: Option<&Verdict>) -> Option<String> {
-    let verdict = verdict.filter(|_| counts_events(record))?;
-    let counted = verdict.indicators.iter().filter_map(|i| i.total).max()?;
-    let bad = number::plural(verdict.excess_bad, "bad event", "bad events");
-    Some(format!("{bad} above what the bounds allow, n {}", number::count(counted)))
-}
-
-fn warnings(record: &Record) -> Vec<String> {
-    let warnings = record.lines.iter().filter_map(|line| match &line.event {
-        Event::Warning { code, text } => Some(format!("{text} [{code}]")),
-        _ => None,
-    });
-    warnings.collect()
-}
-
-fn facts(record: &Record, series: &[Series]) -> Vec<(&'static str, String)> {
-    let started = &record.started;
-    let mechanisms = record.lines.iter().filter_map(|line| match &line.event {
-        Event::Inject { mechanism, .. } => Some(mechanism.as_str()),
-        _ => None,
-    });
-    let mut mechanisms: Vec<&str> = mechanisms.collect();
-    mechanisms.dedup();
-    let rule = match e_limit(started.literal, started.false_alarm) {
-        None => format!("{} samples outside in a row, raw", started.consecutive),
-        Some(limit) => format!(
-            "{} anomalous samples in a row, or E of {}; false abort at most {} %",
-            started.consecutive,
-            number::evidence(limit),
-            number::percent(started.false_alarm, None),
-        ),
-    };
-    let samples = series.first().map_or(0, |s| s.points.len() as u64);
-    let every = number::length(started.every_ms);
-    let facts = [
-        ("radius", started.radius.clone()),
-        ("spared", started.spared.join(", ")),
-        ("mechanism", mechanisms.join(", ")),
-        ("dose", started.injections.iter().map(dose).collect::<Vec<_>>().join("; ")),
-        ("signals", started.sources.join("; ")),
-        ("samples", format!("{}, one every {every}", number::count(samples))),
-        ("abort rule", rule),
-        ("lease", number::length(started.lease_ms)),
-        ("seed", started.seed.to_string()),
-        ("host", started.host.clone()),
-        ("squall", started.squall.clone()),
-    ];
-    facts.into_iter().filter(|(_, text)| !text.is_empty()).collect()
 }

@@ -20,6 +20,9 @@ const LABEL: usize = 16;
 /// Short verdicts are as wide as "refuted", so that sentences of two runs line up.
 const WORD_MIN: usize = 7;
 
+/// Differences of the host listed before the rest is left to the page.
+const DIFFERENCES_MAX: usize = 5;
+
 /// Least widths of bound, baseline, worst and during, so that blocks of two runs line up.
 const COLUMNS_MIN: [usize; 4] = [9, 8, 7, 24];
 
@@ -44,12 +47,8 @@ fn render(model: &Model, options: &Options) -> String {
             out.push(format!("  {line}"));
         }
     }
-    if model.standing == Standing::NotRestored
-        && let Some(word) = model.word
-    {
-        let verdict = model.log.iter().rev().find(|entry| entry.kind == "verdict");
-        let text = verdict.map_or(crate::model::word_text(word), |v| v.text.as_str());
-        labeled(style, "verdict", Paint::Dim, text, Paint::Tone(Tone::Plain), &mut out);
+    if let Some(verdict) = model.second_verdict() {
+        labeled(style, "verdict", Paint::Dim, &verdict, Paint::Tone(Tone::Plain), &mut out);
     }
     out.push(String::new());
     if matches!(model.word, Some(Word::Refuted | Word::Aborted)) && !model.lead.is_empty() {
@@ -157,6 +156,14 @@ fn lower(model: &Model, options: &Options, advised: bool, out: &mut Vec<String>)
     for warning in &model.warnings {
         let tone = Paint::Tone(Tone::Inconclusive);
         labeled(style, "warning", tone, warning, plain, &mut block);
+    }
+    if model.actions.is_empty() {
+        let shown = model.differences.iter().take(DIFFERENCES_MAX);
+        shown.for_each(|d| labeled(style, "difference", Paint::Dim, d, plain, &mut block));
+        if model.differences.len() > DIFFERENCES_MAX {
+            let more = format!("and {} more", model.differences.len() - DIFFERENCES_MAX);
+            labeled(style, "", Paint::Dim, &more, plain, &mut block);
+        }
     }
     let gap = |block: &[String], out: &mut Vec<String>| {
         if !block.is_empty() && out.last().is_some_and(|line| !line.is_empty()) {

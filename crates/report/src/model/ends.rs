@@ -5,7 +5,7 @@ use super::{Clock, Standing, Tone};
 use crate::number;
 use crate::read::Record;
 use squall_wire::injection::{Bite, Injection};
-use squall_wire::record::{Event, Outcome, Verdict, Word};
+use squall_wire::record::{Event, Outcome, Phase, Verdict, Word};
 
 /// One line of how the run ended.
 #[derive(Debug, Clone, PartialEq)]
@@ -64,6 +64,9 @@ impl Cause {
         format!("{} → {}{said}: {}", self.fault, self.target, self.effect)
     }
 }
+
+/// Differences named among what a person must know at once; the page lists all.
+const DIFFERENCES_MAX: usize = 8;
 
 /// What became of the faults.
 #[derive(Debug, Default)]
@@ -125,10 +128,10 @@ pub(super) fn fate(record: &Record, clock: &Clock) -> Fate {
     fate
 }
 
-pub(super) fn ends(record: &Record, fate: &Fate) -> Vec<End> {
+pub(super) fn ends(record: &Record, verdict: Option<&Verdict>, fate: &Fate) -> Vec<End> {
     let mut ends = Vec::new();
     ends.extend(aborted(record, fate));
-    ends.extend(restored(fate));
+    ends.extend(restored(fate, verdict.is_some_and(|v| !v.restored)));
     ends.extend(recovered(record));
     ends
 }
@@ -145,7 +148,18 @@ fn aborted(record: &Record, fate: &Fate) -> Option<End> {
     Some(End { tone: Tone::Aborted, label: "aborted", text: format!("{when}: {text}"), short })
 }
 
-fn restored(fate: &Fate) -> Option<End> {
+fn restored(fate: &Fate, denied: bool) -> Option<End> {
+    // The verdict may know more than the restores say, for example of a fact that appeared.
+    if denied && fate.open.is_empty() {
+        let text = "something is still there after every fault was undone".to_string();
+        let short = ("Not restored".into(), text.clone());
+        return Some(End {
+            tone: Tone::Act,
+            label: "restored",
+            text: format!("no: {text}"),
+            short,
+        });
+    }
     if fate.injected.is_empty() {
         let text = "nothing was injected".to_string();
         let short = ("Untouched".into(), text.clone());
@@ -228,10 +242,20 @@ fn recovered(record: &Record) -> Option<End> {
             End { tone: Tone::Inconclusive, label: "recovered", text, short }
         }
         (None, None) => {
-            let said = if said.is_empty() { String::new() } else { format!(": {said}") };
-            let text = format!("not {bounds} in {allowed}{said}");
+            let text = match said {
+                said if said.is_empty() => format!("not {bounds} in {allowed}"),
+                said => said,
+            };
             let short = ("Not recovered".into(), text.clone());
-            End { tone: Tone::Refuted, label: "recovered", text, short }
+            // Without a single value nobody knows whether it recovered.
+            let seen = record.lines.iter().any(|line| match &line.event {
+                Event::Sample(s) if s.phase == Phase::Recovering => {
+                    s.readings.iter().any(|r| r.value.is_some())
+                }
+                _ => false,
+            });
+            let tone = if seen { Tone::Refuted } else { Tone::Inconclusive };
+            End { tone, label: "recovered", text: format!("no: {text}"), short }
         }
     })
 }
@@ -280,7 +304,25 @@ fn unit_of(asked: f64, injection: &Injection) -> String {
     unit.map_or(String::new(), |unit| format!(" {unit}"))
 }
 
-pub(super) fn actions(record: &Record, standing: Standing, fate: &Fate) -> Vec<Action> {
+/// What differs, for a person: `bpf links: new: cgroup_inet4_connect /shop`.
+pub(super) fn differences(record: &Record) -> Vec<String> {
+    let compared = record.lines.iter().rev().find_map(|line| match &line.event {
+        Event::Compared { differences, .. } => Some(differences),
+        _ => None,
+    });
+    let all = compared.into_iter().flatten().map(|d| {
+        let side = if d.appeared { "new" } else { "gone" };
+        format!("{}: {side}: {}", d.category, d.fact)
+    });
+    all.collect()
+}
+
+pub(super) fn actions(
+    record: &Record,
+    verdict: Option<&Verdict>,
+    standing: Standing,
+    fate: &Fate,
+) -> Vec<Action> {
     let act = |label, text, command| Action { label, text, command };
     let mut out = Vec::new();
     match standing {
@@ -293,7 +335,9 @@ pub(super) fn actions(record: &Record, standing: Standing, fate: &Fate) -> Vec<A
             out.push(act("lease", text, false));
         }
         Standing::NotRestored => {
-            let mut command = fate.advice.join(", then: ");
+            let said = verdict.map_or(&[][..], |v| &v.advice);
+            let advice = if fate.advice.is_empty() { said } else { &fate.advice };
+            let mut command = advice.join(", then: ");
             if !command.contains("squall undo") {
                 let then = if command.is_empty() { "" } else { ", then: " };
                 command = format!("{command}{then}squall undo");
@@ -302,18 +346,13 @@ pub(super) fn actions(record: &Record, standing: Standing, fate: &Fate) -> Vec<A
         }
     }
     for line in &record.lines {
-        match &line.event {
-            Event::Receipt { id, injection, .. } if fate.open.contains(injection) => {
-                out.push(act("receipt", format!("{id}, kept until it is undone"), false));
-            }
-            Event::Compared { differences, .. } => {
-                out.extend(differences.iter().map(|d| {
-                    let side = if d.appeared { "new" } else { "gone" };
-                    act("difference", format!("{}: {side}: {}", d.category, d.fact), false)
-                }));
-            }
-            _ => {}
+        if let Event::Receipt { id, injection, .. } = &line.event
+            && fate.open.contains(injection)
+        {
+            out.push(act("receipt", format!("{id}, kept until it is undone"), false));
         }
     }
+    let shown = differences(record).into_iter().take(DIFFERENCES_MAX);
+    out.extend(shown.map(|text| act("difference", text, false)));
     out
 }

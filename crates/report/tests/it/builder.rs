@@ -611,6 +611,44 @@ pub(crate) fn not_restored() -> Builder {
         .at(14_030, Event::Verdict(Box::new(verdict)))
 }
 
+/// Undone, but the host is not as it was and the service did not come back.
+pub(crate) fn changed() -> Builder {
+    fact_appeared(true)
+}
+
+/// The same, where what appeared is the fault's.
+pub(crate) fn denied() -> Builder {
+    fact_appeared(false)
+}
+
+fn fact_appeared(restored: bool) -> Builder {
+    let fact = "inet 10.0.0.7/24 dev eth0";
+    let difference = Difference { category: "addresses".into(), fact: fact.into(), appeared: true };
+    let mut verdict = refuted_verdict();
+    verdict.restored = restored;
+    if !restored {
+        verdict.exit = 5;
+        verdict.sentence = format!("not restored: addresses: new: {fact}");
+        verdict.advice = vec!["squall undo".into()];
+    }
+    let text = "not inside every bound within 30.00 s".to_string();
+    let restore = Event::Restore {
+        injection: "i1".into(),
+        by: "watchdog".into(),
+        took_us: 38_000,
+        residue: vec![],
+        advice: None,
+    };
+    until_abort("6c2k8")
+        .at(9001, bite(517, 517))
+        .at(9039, restore)
+        .at(9050, Event::Compared { equal: 15, of: 16, differences: vec![difference] })
+        .at(9051, Event::Phase(Phase::Recovering))
+        .sample(10_000, 40, Phase::Recovering, 500, 90, 1.2)
+        .at(39_040, Event::Recover { inside_ms: None, confirmed_ms: None, text })
+        .at(39_050, Event::Verdict(Box::new(verdict)))
+}
+
 /// Killed while the fault was on.
 pub(crate) fn interrupted() -> Builder {
     until_abort("4h7q3")
@@ -636,13 +674,15 @@ pub(crate) fn hostile() -> Builder {
 type Scenario = (&'static str, fn() -> Builder);
 
 /// Every scenario by its name.
-pub(crate) const SCENARIOS: [Scenario; 8] = [
+pub(crate) const SCENARIOS: [Scenario; 10] = [
     ("refuted", refuted),
     ("held", held),
     ("inconclusive", inconclusive),
     ("invalid", invalid),
     ("stopped", stopped),
     ("not-restored", not_restored),
+    ("changed", changed),
+    ("denied", denied),
     ("interrupted", interrupted),
     ("hostile", hostile),
 ];

@@ -121,6 +121,8 @@ fn every_scenario_stands_where_it_should() {
         "invalid",
         "aborted",
         "not restored",
+        "refuted",
+        "not restored",
         "interrupted",
         "refuted",
     ];

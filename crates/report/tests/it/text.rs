@@ -252,3 +252,26 @@ fn nothing_from_outside_reaches_the_terminal_as_a_control() {
     assert!(!text.chars().any(|c| c.is_control() && c != '\n'), "{text:?}");
     assert!(text.contains("订单成功率"));
 }
+
+#[test]
+fn a_changed_host_and_a_lost_service_are_said() {
+    let text = render(builder::changed(), "text", &Options::default());
+    for line in [
+        "  ✓ restored    in 38 ms by the watchdog: residue 0, host fingerprint equal in 15 of 16 categories",
+        "  ✗ recovered   no: not inside every bound within 30.00 s",
+        "  difference    addresses: new: inet 10.0.0.7/24 dev eth0",
+    ] {
+        assert!(text.contains(line), "{line} in\n{text}");
+    }
+    let text = render(builder::denied(), "text", &Options::default());
+    let expected = "! NOT RESTORED   addresses: new: inet 10.0.0.7/24 dev eth0               \
+                    payment-slow   run 6c2k8\n  \
+                    do this now   squall undo\n  \
+                    difference    addresses: new: inet 10.0.0.7/24 dev eth0\n  \
+                    verdict       refuted\n";
+    assert!(text.starts_with(expected), "{text}");
+    assert!(
+        text.contains("  ! restored    no: something is still there after every fault was undone")
+    );
+    assert!(!text.contains("✓ restored") && !text.contains("  try "));
+}

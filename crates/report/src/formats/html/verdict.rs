@@ -2,7 +2,7 @@
 
 use super::escape::{self, t};
 use super::page::{glyph, look, word};
-use crate::model::{End, Model, Row, Standing, Tone};
+use crate::model::{End, Model, Row, Tone};
 
 pub(super) fn hero(model: &Model) -> String {
     let tone = model.standing.tone();
@@ -18,12 +18,8 @@ pub(super) fn hero(model: &Model) -> String {
         escape::prose(&model.sentence),
     );
     out.push_str(&actions(model));
-    if model.standing == Standing::NotRestored
-        && let Some(word) = model.word
-    {
-        let verdict = model.log.iter().rev().find(|entry| entry.kind == "verdict");
-        let text = verdict.map_or(crate::model::word_text(word), |v| &v.text);
-        let verdict = escape::prose(text);
+    if let Some(verdict) = model.second_verdict() {
+        let verdict = escape::prose(&verdict);
         out.push_str(&format!("<p class=\"lead\">{}: {verdict}</p>\n", t("Verdict", "结论")));
     }
     out.push_str(&lead(model));
