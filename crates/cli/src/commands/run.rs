@@ -1,0 +1,203 @@
+//! `squall run`: from a file to a verdict, and always back.
+
+use super::{Verb, options};
+use crate::context::{Context, Output};
+use crate::diagnostics;
+use crate::exit::Exit;
+use crate::experiment::{ExperimentOptions, load, make_plan};
+use crate::shell;
+use clap::ArgMatches;
+use squall_agent::paths::Paths;
+use squall_agent::shell::spawn;
+use squall_engine::{About, AgentLink, Outcome, block_on, prepare, run as run_plan};
+use squall_plan::Plan;
+use squall_report::style::Style;
+use squall_report::{Model, Options as Rendering, format, read};
+use squall_signals::Source;
+use squall_signals::sources::prometheus::Prometheus;
+use squall_signals::sources::scrape::Scrape;
+use squall_signals::sources::traffic::Traffic;
+use squall_spec::{Experiment, SignalSpec};
+use squall_wire::record::Word;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+pub(crate) static VERB: Verb =
+    Verb::new::<Options>("run", "Runs an experiment, judges it, and restores always", run);
+
+/// How long an agent that this run started waits for another client before it ends.
+const IDLE_EXIT_MS: &str = "1000";
+
+#[derive(clap::Args)]
+struct Options {
+    #[command(flatten)]
+    files: ExperimentOptions,
+    /// The seed of every random choice, to repeat a run
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Where the folder of the run is made
+    #[arg(long, default_value = ".squall")]
+    records: PathBuf,
+}
+
+fn run(context: &Context, matches: &ArgMatches) -> Exit {
+    let Options { files, seed, records } = options(matches);
+    let Some(loaded) = load(context, &files) else {
+        return context.end(Exit::Bad("bad input"));
+    };
+    let Some(experiment) = loaded.experiment.as_ref().filter(|_| !loaded.has_error()) else {
+        loaded.print(context);
+        return context.end(Exit::Bad("bad input"));
+    };
+    let seed = seed.unwrap_or_else(shell::fresh_seed);
+    let (plan, found) = make_plan(&loaded, experiment, seed);
+    let text = &loaded.text;
+    let Some(plan) = plan else {
+        diagnostics::print(context, &text.name, &text.text, &found);
+        return context.end(Exit::Bad("refused"));
+    };
+    if !found.is_empty() {
+        let color = context.color_stderr();
+        context.note(&diagnostics::render(&text.name, &text.text, &found, color));
+    }
+    let folder = records.join(&plan.run);
+    match carry_out(context, experiment, &plan, seed, &text.text, &folder) {
+        Ok(outcome) => finish(context, &outcome, &folder),
+        Err((why, help)) => {
+            context.error(&why, Some(&help));
+            context.end(Exit::Bad("refused"))
+        }
+    }
+}
+
+type Refused = (String, String);
+
+fn carry_out(
+    context: &Context,
+    experiment: &Experiment,
+    plan: &Plan,
+    seed: u64,
+    text: &str,
+    folder: &Path,
+) -> Result<Outcome, Refused> {
+    let refuse = |why: &dyn std::fmt::Display, help: &str| (why.to_string(), help.to_owned());
+    std::fs::create_dir_all(folder).map_err(|why| {
+        let why = format!("cannot make {}: {why}", folder.display());
+        refuse(&why, "--records names another folder")
+    })?;
+    let sources = sources(experiment, seed)?;
+    let about = About {
+        file: text.to_owned(),
+        squall: env!("CARGO_PKG_VERSION").into(),
+        host: host_line(),
+        seed,
+        sources: sources.iter().map(|source| source.describe()).collect(),
+    };
+    let prepared =
+        prepare(experiment, plan, about).map_err(|why| refuse(&why, "squall check FILE"))?;
+    let style = Style { color: context.color_stderr(), ascii: !utf8() };
+    let live = shell::live::Live::start(style, context.live());
+    let link = agent_link(&format!("run {}", plan.run));
+    let mut observer = |line: &squall_wire::record::Line| live.line(line);
+    let help = "nothing was touched; free some memory or files and try again";
+    block_on(run_plan(prepared, sources, link, folder, &mut observer))
+        .and_then(|result| result)
+        .map_err(|why| refuse(&why, help))
+}
+
+fn agent_link(by: &str) -> AgentLink {
+    let paths = Paths::from_env();
+    let (socket, who) = (paths.socket.clone(), by.to_owned());
+    let start = move || {
+        let args = ["--idle-exit", IDLE_EXIT_MS];
+        let started = spawn::ensure(&paths, Path::new("/proc/self/exe"), &args, &who);
+        started.map(drop).map_err(|why| why.to_string())
+    };
+    AgentLink { socket, by: by.to_owned(), start: Arc::new(start) }
+}
+
+fn sources(experiment: &Experiment, seed: u64) -> Result<Vec<Box<dyn Source>>, Refused> {
+    let signals = experiment.spec.signals.iter();
+    signals
+        .map(|signal| {
+            let wrong = |why: &dyn std::fmt::Display| {
+                (format!("{}: {why}", signal.url().value), "squall check FILE".to_owned())
+            };
+            let source: Box<dyn Source> = match &signal.value {
+                SignalSpec::Scrape { url } => Box::new(Scrape::new(url).map_err(|w| wrong(&w))?),
+                SignalSpec::Prometheus { url } => {
+                    Box::new(Prometheus::new(url).map_err(|w| wrong(&w))?)
+                }
+                SignalSpec::Traffic(traffic) => {
+                    Box::new(Traffic::start(traffic, seed).map_err(|w| wrong(&w))?)
+                }
+            };
+            Ok(source)
+        })
+        .collect()
+}
+
+/// Renders what was recorded and writes the page beside it.
+fn finish(context: &Context, outcome: &Outcome, folder: &Path) -> Exit {
+    let invalid = outcome.verdict.as_ref().is_some_and(|v| v.word == Word::Invalid);
+    let exit = Exit::of_run(outcome.exit, invalid);
+    let bytes = match std::fs::read(&outcome.record) {
+        Ok(bytes) => bytes,
+        Err(why) => {
+            let help = "the host is restored as the lines above say; only the report is missing";
+            context.error(&format!("cannot read the record back: {why}"), Some(help));
+            return context.end(exit);
+        }
+    };
+    let Ok(record) = read(&bytes) else {
+        context.error("the record cannot be read back; this is a bug", None);
+        return context.end(exit);
+    };
+    let model = Model::of(&record);
+    let page = folder.join("report.html");
+    let mut rendering = Rendering {
+        color: false,
+        ascii: !utf8(),
+        report: None,
+        record: Some(outcome.record.display().to_string()),
+    };
+    let html = render("html", &model, &rendering);
+    match std::fs::write(&page, html) {
+        Ok(()) => rendering.report = Some(page.display().to_string()),
+        Err(why) => context.note(&format!("warning: no report.html: {why}")),
+    }
+    rendering.color = context.color_stdout();
+    match context.output {
+        Output::Text => context.data(&render("text", &model, &rendering)),
+        Output::Json => context.data(&render("json", &model, &rendering)),
+    }
+    if exit == Exit::NotRestored {
+        // A person must act: the one time that a bell is right.
+        context.note("\x07");
+    }
+    exit
+}
+
+fn render(name: &str, model: &Model, rendering: &Rendering) -> String {
+    let format = format::find(name).expect("invariant: these formats are always there");
+    (format.render)(model, rendering)
+}
+
+/// True where the terminal's language says UTF-8, or says nothing.
+fn utf8() -> bool {
+    let set = ["LC_ALL", "LC_CTYPE", "LANG"]
+        .iter()
+        .find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()));
+    set.is_none_or(|value| value.to_ascii_uppercase().contains("UTF"))
+}
+
+/// Host name, kernel and cores in one line.
+fn host_line() -> String {
+    let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default().trim().to_owned();
+    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    format!(
+        "{}, Linux {}, {cores} cores",
+        read("/proc/sys/kernel/hostname"),
+        read("/proc/sys/kernel/osrelease")
+    )
+}

@@ -1,0 +1,137 @@
+//! Draws diagnostics with the lines they are about; the library that draws stays in here.
+
+use crate::context::{Context, Output};
+use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+use squall_spec::diagnostic::{Diagnostic, Level as Weight, LineIndex, has_error};
+use std::fmt::Write as _;
+
+/// The widest line drawn; longer ones are cut by the library.
+const WIDTH: usize = 100;
+
+/// Prints all diagnostics of a file to stderr, and in JSON to stdout where that was asked for.
+/// Returns whether any is an error.
+pub(crate) fn print(context: &Context, path: &str, text: &str, all: &[Diagnostic]) -> bool {
+    if context.output == Output::Json {
+        context.json(&as_json(path, text, all));
+    }
+    let drawn = render(path, text, all, context.color_stderr());
+    if !drawn.is_empty() {
+        context.note(drawn.trim_end());
+    }
+    has_error(all)
+}
+
+/// The counts in words, for example `4 errors, 1 warning`.
+pub(crate) fn count(all: &[Diagnostic]) -> String {
+    let errors = all.iter().filter(|d| d.is_error()).count();
+    let warnings = all.len() - errors;
+    let plural = |n: usize, word: &str| format!("{n} {word}{}", if n == 1 { "" } else { "s" });
+    match (errors, warnings) {
+        (0, w) => plural(w, "warning"),
+        (e, 0) => plural(e, "error"),
+        (e, w) => format!("{}, {}", plural(e, "error"), plural(w, "warning")),
+    }
+}
+
+/// The diagnostics as data, with line and column from 1.
+pub(crate) fn as_json(path: &str, text: &str, all: &[Diagnostic]) -> serde_json::Value {
+    let lines = LineIndex::new(text);
+    let place = |span: squall_spec::diagnostic::Span| {
+        serde_json::json!({
+            "start": lines.position(span.start), "end": lines.position(span.end),
+            "bytes": [span.start, span.end],
+        })
+    };
+    let list: Vec<_> = all
+        .iter()
+        .map(|d| {
+            serde_json::json!({
+                "code": d.code, "level": d.level.word(), "message": d.message, "at": place(d.span),
+                "label": d.label, "help": d.help, "note": d.note,
+                "others": d.others.iter()
+                    .map(|(span, label)| serde_json::json!({"at": place(*span), "label": label}))
+                    .collect::<Vec<_>>(),
+            })
+        })
+        .collect();
+    serde_json::json!({"file": path, "diagnostics": list})
+}
+
+/// Draws all diagnostics, a blank line between two.
+pub(crate) fn render(path: &str, text: &str, all: &[Diagnostic], color: bool) -> String {
+    let lines = LineIndex::new(text);
+    let mut out = String::new();
+    for diagnostic in all {
+        // The first line is ours: editors and CI parse `file:line:column: level[code]: message`.
+        let _ = writeln!(out, "{path}:{}", diagnostic.first_line(&lines));
+        out.push_str(&body(text, diagnostic, color));
+        out.push('\n');
+    }
+    out
+}
+
+fn body(text: &str, diagnostic: &Diagnostic, color: bool) -> String {
+    let mut out = String::new();
+    if diagnostic.span.is_written() {
+        let clamp = |n: usize| {
+            let mut n = n.min(text.len());
+            while !text.is_char_boundary(n) {
+                n -= 1;
+            }
+            n
+        };
+        let range = |span: squall_spec::diagnostic::Span| clamp(span.start)..clamp(span.end);
+        let primary = AnnotationKind::Primary.span(range(diagnostic.span));
+        let mut snippet =
+            Snippet::source(text).annotation(primary.label(diagnostic.label.as_str()));
+        for (span, label) in &diagnostic.others {
+            let context = AnnotationKind::Context.span(range(*span));
+            snippet = snippet.annotation(context.label(label.as_str()));
+        }
+        let level = match diagnostic.level {
+            Weight::Error => Level::ERROR,
+            Weight::Warning => Level::WARNING,
+        };
+        let renderer = if color { Renderer::styled() } else { Renderer::plain() };
+        let report = [level.primary_title("").element(snippet)];
+        let drawn = renderer.term_width(WIDTH).render(&report).to_string();
+        // The library's own title line is dropped: ours stands above it.
+        let picture = drawn.lines().skip_while(|line| !line.trim_end().ends_with('|'));
+        for line in picture {
+            let _ = writeln!(out, "{line}");
+        }
+    }
+    for (word, said) in [("help", &diagnostic.help), ("note", &diagnostic.note)] {
+        if let Some(said) = said {
+            let _ = writeln!(out, "   = {word}: {said}");
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use squall_spec::diagnostic::{Code, Span};
+
+    #[test]
+    fn a_diagnostic_shows_its_line_and_what_to_do() {
+        let text = "spec:\n  instnaces: 1\n";
+        let diagnostic =
+            Diagnostic::new(Code::error("S104"), Span::new(8, 17), "unknown key \"instnaces\"")
+                .label("did you mean \"instances\"?")
+                .note("keys here are service, instances");
+        let drawn = render("a.yaml", text, &[diagnostic], false);
+        let expected = "a.yaml:2:3: error[S104]: unknown key \"instnaces\"\n  \
+             |\n2 |   instnaces: 1\n  |   ^^^^^^^^^ did you mean \"instances\"?\n   \
+             = note: keys here are service, instances\n\n";
+        assert_eq!(drawn, expected);
+    }
+
+    #[test]
+    fn counts_are_words() {
+        let error = Diagnostic::new(Code::error("S1"), Span::NONE, "x");
+        let warning = Diagnostic::new(Code::warning("S2"), Span::NONE, "x");
+        assert_eq!(count(&[error.clone(), error, warning]), "2 errors, 1 warning");
+    }
+}

@@ -1,0 +1,103 @@
+//! From the paths on the command line to a checked experiment, and on to a plan.
+
+use crate::context::Context;
+use crate::diagnostics;
+use crate::files::{self, Text};
+use squall_plan::{Catalogue, Inputs, Plan, plan};
+use squall_spec::{
+    Diagnostic, Experiment, Policy, Services, check_experiment, parse_policy, parse_services,
+};
+use std::path::{Path, PathBuf};
+
+/// Names of the files looked for beside an experiment.
+const SERVICES_FILE: &str = "squall.services.yaml";
+const POLICY_FILE: &str = "squall.policy.yaml";
+
+/// Options of every verb that reads an experiment.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct ExperimentOptions {
+    /// The experiment; `-` reads standard input
+    pub(crate) file: PathBuf,
+    /// Names for what runs [default: squall.services.yaml beside FILE or here]
+    #[arg(long)]
+    services: Option<PathBuf>,
+    /// What is allowed [default: squall.policy.yaml beside FILE or here]
+    #[arg(long)]
+    policy: Option<PathBuf>,
+}
+
+/// An experiment file that was read and checked, and the files beside it.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    pub(crate) text: Text,
+    pub(crate) experiment: Option<Experiment>,
+    pub(crate) services: Option<Services>,
+    pub(crate) policy: Option<Policy>,
+    /// What is wrong, file by file, files without a diagnostic included.
+    pub(crate) findings: Vec<(Text, Vec<Diagnostic>)>,
+}
+
+impl Loaded {
+    /// True where any file cannot be used.
+    pub(crate) fn has_error(&self) -> bool {
+        self.findings.iter().flat_map(|(_, found)| found).any(Diagnostic::is_error)
+    }
+
+    /// Prints every diagnostic of every file.
+    pub(crate) fn print(&self, context: &Context) {
+        for (text, found) in &self.findings {
+            if !found.is_empty() {
+                diagnostics::print(context, &text.name, &text.text, found);
+            }
+        }
+    }
+}
+
+/// Reads the experiment and its companions. `None` where a file cannot be read at all; that was
+/// said.
+pub(crate) fn load(context: &Context, options: &ExperimentOptions) -> Option<Loaded> {
+    let text = files::read(context, &options.file)?;
+    let (experiment, found) = check_experiment(&text.text, &Catalogue::all());
+    let mut findings = vec![(text.clone(), found)];
+    let beside = |given: Option<&Path>, name: &str| -> Option<Option<Text>> {
+        match files::companion(given, &options.file, name) {
+            Some(path) => files::read(context, &path).map(Some),
+            None => Some(None),
+        }
+    };
+    let services_text = beside(options.services.as_deref(), SERVICES_FILE)?;
+    let policy_text = beside(options.policy.as_deref(), POLICY_FILE)?;
+    let services = services_text.and_then(|text| {
+        let (services, found) = parse_services(&text.text);
+        findings.push((text, found));
+        services
+    });
+    let policy = policy_text.and_then(|text| {
+        let (policy, found) = parse_policy(&text.text);
+        findings.push((text, found));
+        policy
+    });
+    Some(Loaded { text, experiment, services, policy, findings })
+}
+
+/// Makes the plan of a loaded experiment against this host. `None` where it is refused.
+pub(crate) fn make_plan(
+    loaded: &Loaded,
+    experiment: &Experiment,
+    seed: u64,
+) -> (Option<Plan>, Vec<Diagnostic>) {
+    let who = std::env::var("SUDO_USER").or_else(|_| std::env::var("USER"));
+    let inputs = Inputs {
+        experiment,
+        inventory: &squall_agent::inventory::scan(),
+        services: loaded.services.as_ref(),
+        catalogue: &Catalogue::all(),
+        policy: loaded.policy.as_ref(),
+        who: &who.unwrap_or_default(),
+        now_unix_ms: crate::shell::now_unix_ms(),
+        run: &crate::shell::run_id(seed),
+        seed,
+        history: None,
+    };
+    plan(&inputs)
+}

@@ -1,0 +1,55 @@
+//! This host: the agent, its children, and what is armed.
+
+use squall_agent::client::Client;
+use squall_agent::paths::Paths;
+use squall_agent::watchdog;
+use squall_faults::sys::burner;
+use squall_wire::protocol::{Answer, ArmedLine, Ask};
+use std::path::Path;
+use std::process::ExitCode;
+
+/// What a child of the agent runs instead of the command line.
+pub(crate) type Child = fn(Vec<String>) -> ExitCode;
+
+/// The programs inside this binary that only the agent starts.
+pub(crate) fn child_of_agent(word: &str) -> Option<Child> {
+    match word {
+        "agent-watchdog" => Some(watch),
+        burner::BURN_ARGUMENT => Some(burn),
+        _ => None,
+    }
+}
+
+fn watch(words: Vec<String>) -> ExitCode {
+    let pid = words.get(1).and_then(|word| word.parse().ok());
+    let (Some(folder), Some(pid)) = (words.first(), pid) else {
+        return ExitCode::from(2);
+    };
+    ExitCode::from(watchdog::main(Path::new(folder), pid))
+}
+
+fn burn(words: Vec<String>) -> ExitCode {
+    burner::main(words.into_iter().map(Into::into))
+}
+
+/// What is armed on this host; nothing where no agent runs.
+pub(crate) fn armed() -> Result<Vec<ArmedLine>, String> {
+    let paths = Paths::from_env();
+    let mut client = match Client::connect(&paths.socket, "squall faults --armed") {
+        Ok(client) => client,
+        Err(error) if error.is_absent() => return Ok(Vec::new()),
+        Err(error) => return Err(error.to_string()),
+    };
+    match client.call(Ask::Status) {
+        Ok(Answer::Status { armed, .. }) => Ok(armed),
+        Ok(other) => Err(format!("the agent answered {other:?}")),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// A moment as a person reads it, in UTC.
+pub(crate) fn clock_time(unix_ms: u64) -> String {
+    let ms = i64::try_from(unix_ms).unwrap_or(i64::MAX);
+    jiff::Timestamp::from_millisecond(ms)
+        .map_or_else(|_| unix_ms.to_string(), |t| t.strftime("%Y-%m-%d %H:%M:%SZ").to_string())
+}
