@@ -23,6 +23,20 @@ pub struct Pulled {
     pub took: Duration,
 }
 
+impl Pulled {
+    /// Says which limit refused samples, for people; a refused sample is one that is missing.
+    pub fn warn_of_refusals(&mut self, store: &Store) {
+        if self.refused > 0 {
+            let refused = store.refused();
+            self.warnings.push(format!(
+                "samples are refused: the store is at its limits (so far {} for new series, {} for \
+                 samples, {} for labels, {} for their order); ask for fewer series",
+                refused.series, refused.samples, refused.labels, refused.order
+            ));
+        }
+    }
+}
+
 /// Why a pull brought nothing. The pull has already marked its series as gone where that applies.
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {

@@ -263,6 +263,8 @@ impl Indicator {
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
+    use proptest::prelude::*;
+
     use super::*;
     use crate::series::{Sample, Series, stale_marker};
 
@@ -477,5 +479,48 @@ mod tests {
         assert!(error("sum(").starts_with("parse the query: "));
         assert_eq!(error(&"(".repeat(100)), "read the query: it is nested deeper than 64 levels");
         assert_eq!(error(&"-".repeat(100)), "read the query: it is nested deeper than 64 levels");
+    }
+
+    proptest! {
+        /// Windows that follow each other count every event once, whatever restarts, births and
+        /// skipped scrapes there are between them.
+        #[test]
+        fn windows_add_up_to_what_the_counters_saw(
+            ok in proptest::collection::vec((0..50_u32, 0..12_u8), 3..30),
+            bad in proptest::collection::vec((0..50_u32, 0..12_u8), 3..30),
+            born in 1..20_usize,
+        ) {
+            let (mut seen, mut data) = (0, Vec::new());
+            for (result, steps, born) in [("ok", &ok, 0), ("error", &bad, born)] {
+                let (mut value, mut last) = (0, 0);
+                let mut values = Vec::new();
+                for (n, (events, what)) in steps.iter().enumerate() {
+                    if n < born {
+                        values.push(NONE);
+                        continue;
+                    }
+                    value = if *what == 0 { *events } else { value + events };
+                    // A scrape may be missed, but not the first one, which is the base.
+                    if *what == 1 && n > 0 {
+                        values.push(NONE);
+                        continue;
+                    }
+                    if n > 0 {
+                        seen += if value < last { value } else { value - last };
+                    }
+                    last = value;
+                    values.push(f64::from(value));
+                }
+                data.push(series("a_total", &[("r", result)], &values));
+            }
+            let indicator = Indicator::compile(SHARE).unwrap();
+            let total = |prev_ms, at_ms| {
+                let counts = indicator.read(&data, prev_ms, at_ms, AT_LEAST).counts;
+                counts.map_or(0, |counts| counts.total)
+            };
+            let windows: u64 = (0..30).map(|n| total(n * 1000, n * 1000 + 1000)).sum();
+            prop_assert_eq!(windows, u64::from(seen));
+            prop_assert_eq!(total(0, 30_000), u64::from(seen));
+        }
     }
 }

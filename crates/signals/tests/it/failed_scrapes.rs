@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use squall_query::{Selector, Storage};
 use squall_signals::sources::scrape::Scrape;
-use squall_signals::{Source, SourceError, Store};
+use squall_signals::{Limits, Source, SourceError, Store};
 
 use crate::target::{Page, Target};
 
@@ -126,4 +126,19 @@ async fn another_process_behind_the_same_address_is_noticed() {
     target.show(page(201, 9));
     source.pull(202_000, &[], store).await.unwrap();
     assert_eq!(born(store), Some(201_000), "although the value did not fall");
+}
+
+#[tokio::test]
+async fn a_full_store_is_told_and_a_repeated_sample_is_no_refusal() {
+    let target = Target::start(Page::Metrics("a 1 500\nb 2\n".into())).await;
+    let mut source = Scrape::new(&target.url()).unwrap();
+    let store = &mut Store::new(Limits { series: 2, ..Limits::default() });
+    for at_ms in [1000, 2000] {
+        let pulled = source.pull(at_ms, &[], store).await.unwrap();
+        assert_eq!((pulled.series, pulled.refused), (2, 1), "`up` and `a` fill the store");
+        assert!(pulled.warnings[0].starts_with("samples are refused: the store is at its limits"));
+    }
+    let series = store.select(&Selector::metric("a"), 0, 2000).pop().unwrap();
+    assert_eq!(series.samples.len(), 1);
+    assert_eq!((store.refused().order, store.refused().series), (0, 2));
 }

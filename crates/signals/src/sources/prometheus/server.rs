@@ -21,7 +21,7 @@ pub const FIRST_REACH_MS: i64 = 5 * 60 * 1000;
 pub const OVERLAP_MS: i64 = 30 * 1000;
 /// How late a sample may appear after its own time; a commit takes milliseconds, a scrape has a
 /// timeout of seconds. Older ones are history that was not asked for before.
-const LATE_MS: i64 = 10 * 1000;
+const LATE_MS: i64 = 60 * 1000;
 
 /// A server that scrapes the targets for us.
 #[derive(Debug)]
@@ -30,6 +30,7 @@ pub struct Prometheus {
     path: String,
     fetch: Fetch,
     timeout: Duration,
+    first_reach_ms: i64,
     last_ok_ms: Option<i64>,
     known: HashMap<Labels, Known>,
 }
@@ -57,6 +58,7 @@ impl Prometheus {
             path: format!("{}/api/v1/query", prefix.trim_end_matches('/')),
             fetch,
             timeout: TIMEOUT,
+            first_reach_ms: FIRST_REACH_MS,
             last_ok_ms: None,
             known: HashMap::new(),
         })
@@ -69,13 +71,21 @@ impl Prometheus {
         self
     }
 
+    /// Sets how far the first pull reaches back, for queries over a longer range than the usual
+    /// five minutes.
+    #[must_use]
+    pub fn reach(mut self, reach_ms: i64) -> Self {
+        self.first_reach_ms = reach_ms.clamp(FIRST_REACH_MS, RETENTION_MS);
+        self
+    }
+
     async fn ask(
         &mut self,
         selector: &Selector,
         at_ms: i64,
     ) -> Result<(Matrix, Duration), SourceError> {
         let reach_ms = match self.last_ok_ms {
-            None => FIRST_REACH_MS,
+            None => self.first_reach_ms,
             Some(last_ms) => (at_ms - last_ms).max(0) + OVERLAP_MS,
         };
         let query = format!("{selector}[{reach_ms}ms]");
@@ -121,7 +131,8 @@ impl Prometheus {
         store: &mut Store,
     ) -> Result<Pulled, SourceError> {
         // `up` is asked first: a scrape is committed as a whole, so every scrape that it shows is
-        // in the later answers too, and a series that lacks a sample there has ended.
+        // in the later answers too, and a series that lacks a sample there has ended. A scrape that
+        // is committed between two questions is left for the next pull.
         let (ups, mut took) = self.ask(&Selector::metric("up"), at_ms).await?;
         let scrapes = scrapes(&ups);
         let mut pulled = Pulled::default();
@@ -144,6 +155,7 @@ impl Prometheus {
             let of_target = scrapes.get(&target(labels)).unwrap_or(&none);
             self.store_series(labels, samples, of_target, store, &mut pulled);
         }
+        pulled.warn_of_refusals(store);
         // What the store has forgotten need not be remembered here.
         let oldest_ms = at_ms.saturating_sub(RETENTION_MS);
         self.known.retain(|_, known| known.newest_ms >= oldest_ms);
@@ -164,10 +176,13 @@ impl Prometheus {
         let before = self.known.get(labels).copied();
         let newest_ms = before.map_or(i64::MIN, |known| known.newest_ms);
         let is_up = labels.metric() == "up";
-        let aligned = match samples.is_empty() {
-            true => before.is_some_and(|known| known.aligned),
-            false => samples.iter().all(|s| scrapes.contains_key(&s.t_ms)),
+        let last_scrape_ms = scrapes.keys().next_back().copied().unwrap_or(i64::MAX);
+        let shown = samples.partition_point(|s| s.t_ms <= last_scrape_ms);
+        let aligned = match shown {
+            0 => before.is_none_or(|known| known.aligned),
+            _ => samples[..shown].iter().all(|s| scrapes.contains_key(&s.t_ms)),
         };
+        let samples = if aligned { &samples[..shown] } else { samples };
         let new = samples.iter().filter(|s| s.t_ms > newest_ms).map(|s| (s.t_ms, Some(s.v)));
         let mut events: BTreeMap<i64, Option<f64>> = new.collect();
         if aligned && !is_up {

@@ -123,6 +123,12 @@ impl Scrape {
                 continue;
             }
             pulled.series += 1;
+            let repeated = |t_ms| store.newest_ms(&labels).is_some_and(|newest| newest >= t_ms);
+            if scraped.t_ms.is_some_and(repeated) {
+                // A target that gives times shows the same sample until it has a newer one.
+                seen.insert(labels);
+                continue;
+            }
             match store.append(&labels, scraped.t_ms.unwrap_or(at_ms), scraped.v) {
                 Ok(appended) => {
                     pulled.samples += 1;
@@ -143,6 +149,7 @@ impl Scrape {
             store.end(gone, at_ms);
         }
         self.alive = seen;
+        pulled.warn_of_refusals(store);
         self.last_ok_ms = Some(at_ms);
         pulled
     }
