@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
 mod agent;
+mod agent_deaths;
 mod conformance;
 mod kill_matrix;
 mod podinfo_chain;

@@ -216,3 +216,11 @@ pub(crate) fn disarm(client: &mut Client, run: &str) -> Vec<Undone> {
         other => panic!("{other:?}"),
     }
 }
+
+/// Waits until the journal holds nothing open.
+pub(crate) fn until_closed(agent: &Agent) {
+    until("every receipt is closed", SOON, || {
+        let open = squall_agent::journal::peek(&agent.paths.state_dir).unwrap().open;
+        open.is_empty().then_some(())
+    });
+}
