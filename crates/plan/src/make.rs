@@ -198,7 +198,9 @@ fn lay_out(inputs: &Inputs<'_>, resolved: &[Resolved<'_>]) -> (Vec<PlannedStep>,
 
 fn place(inventory: &Inventory, found: &Found<'_>) -> Place {
     let own = |process: &&Process| inventory.own.contains(&process.process.pid);
-    let own = inventory.processes.iter().find(own).map(|process| process.netns);
+    // The youngest of our own is this command; its ancestors may live elsewhere.
+    let own = inventory.processes.iter().filter(own).max_by_key(|p| p.process.start_ticks);
+    let own = own.map(|process| process.netns);
     let netns = found.process.netns;
     Place {
         name: found.name.clone(),

@@ -4,7 +4,6 @@ use super::walk::{Fields, Walk};
 use crate::diagnostic::{Code, Diagnostic, Span, has_error};
 use crate::experiment::{
     API_VERSION, Abort, Budget, Checks, Experiment, FaultUse, Metadata, Radius, Recovery, Spec,
-    Step,
 };
 use crate::spanned::Spanned;
 use crate::units::Duration;
@@ -161,8 +160,8 @@ impl Walk<'_> {
         let window = self.window(&body);
         let radius = self.radius(&body);
         let budget = self.budget(&body);
-        self.windows_fit(&steady_state, &method);
-        self.abort_can_fire(abort, &method);
+        self.windows_fit();
+        self.abort_can_fire(abort);
         Some(Experiment {
             api_version: envelope.api_version?,
             kind: envelope.kind?,
@@ -258,14 +257,14 @@ impl Walk<'_> {
         Some(Spanned::new(Budget { allowance, over }, pair.key_span))
     }
 
-    fn abort_can_fire(&mut self, abort: Abort, method: &[Step]) {
+    fn abort_can_fire(&mut self, abort: Abort) {
         let needs = u64::from(*abort.consecutive).saturating_mul(abort.every.as_nanos());
-        for step in method.iter().filter(|s| s.hold.as_nanos() < needs) {
+        for hold in self.holds.clone().into_iter().filter(|hold| hold.as_nanos() < needs) {
             let message = format!(
                 "the abort rule needs {} and the fault is over before",
                 Duration::from_nanos(needs)
             );
-            let mut diagnostic = Diagnostic::new(ABORT_TOO_SLOW, step.hold.span, message)
+            let mut diagnostic = Diagnostic::new(ABORT_TOO_SLOW, hold.span, message)
                 .label("a breach cannot end this step");
             for (span, label) in [
                 (abort.consecutive.span, "this many samples"),

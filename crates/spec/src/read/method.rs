@@ -41,6 +41,7 @@ impl Walk<'_> {
         let hold = self
             .required(&fields, "hold", "hold: 60s")
             .and_then(|pair| self.duration(&pair.value, HOLD_LIMIT.0, HOLD_LIMIT.1));
+        self.holds.extend(hold);
         let lease: Spanned<Duration> = self.duration_or(&fields, "lease", LEASE, LEASE_LIMIT);
         Some(Step { fault: fault?, target: target?, where_, with, hold: hold?, lease })
     }

@@ -2,7 +2,7 @@
 
 use super::walk::{Fields, Walk};
 use crate::diagnostic::{Code, Diagnostic};
-use crate::experiment::{Checks, SliSpec, Step};
+use crate::experiment::{Checks, SliSpec};
 use crate::spanned::Spanned;
 use crate::units::{Duration, Expect, Op, Quantity, Share};
 use crate::yaml::Node;
@@ -56,6 +56,7 @@ impl Walk<'_> {
         let query = self.required_text(&fields, "query", "query: a PromQL expression");
         if let Some(query) = &query {
             self.diagnostics.extend(checks.query(query));
+            self.queries.push(query.clone());
         }
         let seconds = query.as_ref().is_some_and(|query| yields_seconds(query));
         let expect = self
@@ -86,17 +87,18 @@ impl Walk<'_> {
     }
 
     /// Warns where a query looks back further than the fault lasts.
-    pub(super) fn windows_fit(&mut self, slis: &[SliSpec], method: &[Step]) {
-        let windows = slis.iter().filter_map(|sli| {
-            let (window, text) = longest_window(&sli.query)?;
-            Some((window, self.part(sli.query.span, text)))
+    pub(super) fn windows_fit(&mut self) {
+        let windows = self.queries.iter().filter_map(|query| {
+            let (window, text) = longest_window(query)?;
+            Some((window, self.part(query.span, text)))
         });
-        let Some((window, place)) = windows.max_by_key(|&(window, _)| window) else {
+        // Of equal windows the first is shown.
+        let Some((window, place)) = windows.rev().max_by_key(|&(window, _)| window) else {
             return;
         };
-        for step in method.iter().filter(|step| *step.hold < window) {
+        for hold in self.holds.clone().into_iter().filter(|hold| hold.value < window) {
             let message = "the hold is shorter than the query's window";
-            let diagnostic = Diagnostic::new(HOLD_SHORT, step.hold.span, message)
+            let diagnostic = Diagnostic::new(HOLD_SHORT, hold.span, message)
                 .label("the window never holds only the fault")
                 .other(place, "this window")
                 .note("the verdict uses raw samples and is not affected; charts of this query are");

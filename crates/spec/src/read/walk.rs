@@ -3,6 +3,7 @@
 use super::suggest::closest;
 use crate::diagnostic::{Code, Diagnostic, Span, in_file_order};
 use crate::spanned::{Entry, Spanned, SpannedMap};
+use crate::units::Duration;
 use crate::yaml::{Kind, Node, Pair, TOO_MUCH};
 
 /// A key that means nothing here.
@@ -23,6 +24,9 @@ const DIAGNOSTICS_MAX: usize = 100;
 pub(super) struct Walk<'t> {
     pub(super) text: &'t str,
     pub(super) diagnostics: Vec<Diagnostic>,
+    /// Every query and hold that could be read, whatever else is broken around it.
+    pub(super) queries: Vec<Spanned<String>>,
+    pub(super) holds: Vec<Spanned<Duration>>,
 }
 
 /// A map whose keys were checked.
@@ -64,7 +68,7 @@ impl<'n> Fields<'n> {
 
 impl<'t> Walk<'t> {
     pub(super) fn new(text: &'t str, diagnostics: Vec<Diagnostic>) -> Self {
-        Self { text, diagnostics }
+        Self { text, diagnostics, queries: Vec::new(), holds: Vec::new() }
     }
 
     /// Returns every diagnostic in file order; a file with more mistakes than a person mends at
