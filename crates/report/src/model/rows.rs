@@ -23,7 +23,7 @@ pub struct Row {
     pub baseline_n: Option<u64>,
     /// The worst single sample during the fault.
     pub worst: String,
-    /// True where that sample is outside the bound.
+    /// True where that sample is outside the bound, and the bound was not shown to hold.
     pub worst_outside: bool,
     /// Events in that sample.
     pub worst_n: Option<u64>,
@@ -142,7 +142,8 @@ fn row(indicator: &Indicator, series: &Series, judged: IndicatorVerdict) -> Row 
         baseline: judged.baseline.map_or("–".into(), show),
         baseline_n: total(in_phase(series, Phase::Baseline)),
         worst: judged.worst.map_or("–".into(), show),
-        worst_outside: judged.worst.is_some_and(outside),
+        // One late event in one sample of a bound that held is no breach.
+        worst_outside: judged.outcome != Outcome::Pass && judged.worst.is_some_and(outside),
         worst_n,
         during: share(indicator, &judged, during.len()),
         n: judged.total,

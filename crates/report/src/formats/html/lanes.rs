@@ -1,11 +1,18 @@
 //! What all charts of a run share: the lane that names what happened when, and the time axis.
 
 use super::escape::{self, ts};
-use super::scale::Axis;
+use super::scale::{Axis, tick_text};
 use crate::model::{Model, Tone};
 use crate::number;
 use squall_wire::record::Phase;
 use std::fmt::Write as _;
+
+/// Width of a letter in a lane's name, in pixels.
+const LETTER: f64 = 7.0;
+
+/// Widths that names are laid out for, wide and narrow, in pixels.
+const WIDE: f64 = 880.0;
+const NARROW: f64 = 300.0;
 
 /// Names what happened when, above all charts.
 pub(super) fn lanes(model: &Model, axis: &Axis) -> String {
@@ -14,35 +21,68 @@ pub(super) fn lanes(model: &Model, axis: &Axis) -> String {
     );
     for lane in &model.lanes {
         let (x0, x1) = (axis.x(lane.from_s), axis.x(lane.to_s));
-        let (class, text) = match lane.phase {
-            Phase::Baseline => ("base", ts("baseline", "基线")),
-            Phase::Holding => ("injl", escape::text(&lane.name)),
-            _ => ("rec", ts("recovery", "恢复")),
+        let class = match lane.phase {
+            Phase::Baseline => "base",
+            Phase::Holding => "injl",
+            _ => "rec",
         };
-        let ink = if class == "injl" { "lab c-inject strong" } else { "lab" };
         let _ = write!(
             out,
             "<line class=\"lane {class}\" x1=\"{x0:.2}%\" x2=\"{:.2}%\" y1=\"44\" y2=\"44\"/>",
             (x1 - 0.3).max(x0 + 0.3),
         );
-        // A narrow page has no room for two names beside each other: the last goes to the end.
-        let last = lane.phase == Phase::Recovering;
-        let (x, anchor) = if x0 > 85.0 { (x1, "end") } else { (x0, "start") };
-        let wide = if last { " wide" } else { "" };
-        let _ = write!(
-            out,
-            "<text class=\"{ink} halo{wide}\" x=\"{x:.2}%\" y=\"34\" text-anchor=\"{anchor}\">{text}</text>"
-        );
-        if last {
-            let _ = write!(
-                out,
-                "<text class=\"{ink} halo narrow\" x=\"100%\" y=\"34\" text-anchor=\"end\">{text}</text>"
-            );
-        }
     }
+    names(model, axis, &mut out);
     out.push_str(&flag(model, axis));
     out.push_str("</svg><span></span></div>");
     out
+}
+
+/// The fault's name first, the others where they leave it room.
+fn names(model: &Model, axis: &Axis, out: &mut String) {
+    let fault = model.lanes.iter().find(|lane| lane.phase == Phase::Holding);
+    let fault_x = fault.map_or(100.0, |lane| axis.x(lane.from_s));
+    let fault_end = |width: f64| {
+        fault
+            .map_or(0.0, |lane| fault_x + lane.name.chars().count() as f64 * LETTER / width * 100.0)
+    };
+    let mut name = |class: &str, x: f64, anchor: &str, text: &str| {
+        let _ = write!(
+            out,
+            "<text class=\"lab halo {class}\" x=\"{x:.2}%\" y=\"34\" text-anchor=\"{anchor}\">{text}</text>"
+        );
+    };
+    for lane in &model.lanes {
+        let (x0, x1) = (axis.x(lane.from_s), axis.x(lane.to_s));
+        match lane.phase {
+            Phase::Holding => {
+                let anchor = if x0 > 85.0 { "end" } else { "start" };
+                let x = if x0 > 85.0 { 100.0 } else { x0 };
+                name("c-inject strong", x, anchor, &escape::text(&lane.name));
+            }
+            Phase::Baseline => {
+                let text = ts("baseline", "基线");
+                let room = |width: f64| fault_x - x0 > 9.0 * LETTER / width * 100.0;
+                match (room(NARROW), room(WIDE)) {
+                    (true, _) => name("", x0, "start", &text),
+                    (false, true) => name("wide", x0, "start", &text),
+                    _ => {}
+                }
+            }
+            _ => {
+                let text = ts("recovery", "恢复");
+                let room = |width: f64| 100.0 - fault_end(width) > 9.0 * LETTER / width * 100.0;
+                if room(WIDE) && x0 > fault_end(WIDE) && x0 < 85.0 {
+                    name("wide", x0, "start", &text);
+                } else if room(WIDE) {
+                    name("wide", x1.max(fault_end(WIDE) + 10.0), "end", &text);
+                }
+                if room(NARROW) {
+                    name("narrow", 100.0, "end", &text);
+                }
+            }
+        }
+    }
 }
 
 /// The octagon of an abort and the restore beside it, or the restore alone. The restore is in
@@ -104,7 +144,7 @@ pub(super) fn time_axis(model: &Model, axis: &Axis) -> String {
         let x = axis.x(tick);
         let wide = if (tick / step).round() % 2.0 == 0.0 { "" } else { " wide" };
         let anchor = if x < 2.0 { "start" } else { "middle" };
-        let label = format!("{tick}").replace('-', "−");
+        let label = tick_text(tick, step);
         let _ = write!(
             out,
             "<line class=\"tickm\" x1=\"{x:.2}%\" x2=\"{x:.2}%\" y1=\"0\" y2=\"4\"/>\

@@ -143,12 +143,17 @@ fn ticks(low: f64, high: f64, step: f64) -> Vec<f64> {
         .collect()
 }
 
-fn tick_text(value: f64, step: f64) -> String {
+/// A tick's number, with as many digits as steps need to differ.
+pub(super) fn tick_text(value: f64, step: f64) -> String {
     let decimals = (-step.log10().floor()).clamp(0.0, 6.0) as usize;
     if value.abs() >= 1e6 {
         return format!("{value:.1e}");
     }
-    format!("{value:.decimals$}").replace('-', "−")
+    let sign = if value < 0.0 { "−" } else { "" };
+    if decimals == 0 {
+        return format!("{sign}{}", crate::number::count(value.abs().round() as u64));
+    }
+    format!("{sign}{:.decimals$}", value.abs())
 }
 
 fn power_text(value: f64) -> String {
