@@ -245,6 +245,10 @@ fn is_alone(pid: u32, group: &cgroup::Group) -> Result<bool, EffectError> {
         return Ok(false);
     }
     let members = cgroup::members(&group.folder).map_err(system("read the target's cgroup"))?;
+    // Looking for descendants reads every process of the host; the usual target needs none.
+    if members.iter().all(|member| *member == pid) {
+        return Ok(true);
+    }
     let mut family: BTreeSet<u32> = process::descendants(pid).iter().map(|own| own.pid).collect();
     family.insert(pid);
     Ok(members.iter().all(|member| family.contains(member)))
