@@ -57,7 +57,7 @@ mod tests {
     #[test]
     fn clocks_go_forward_and_a_process_has_used_some_time() {
         let (boot, mono) = (boottime_ns(), monotonic_ns());
-        assert!(boottime_ns() >= boot && monotonic_ns() >= mono && boot >= mono);
+        assert!(boottime_ns() >= boot && monotonic_ns() >= mono);
         assert!(process_cpu_ns(std::process::id()).unwrap() > 0);
         assert!(process_cpu_ns(u32::MAX).is_err());
         assert_eq!(boot_id().unwrap().0.len(), 36);

@@ -5,6 +5,8 @@ pub mod burner;
 pub mod cgroup;
 pub mod clock;
 pub mod doctor;
+pub mod fingerprint;
+mod netlink;
 pub mod netns;
 pub mod process;
 pub mod sock_diag;

@@ -30,6 +30,16 @@ impl Netns {
         Ok(Netns { file, inode })
     }
 
+    /// Opens the namespace of whatever has that pid now. For looking, not for acting.
+    ///
+    /// # Errors
+    /// When there is no such process.
+    pub fn seen(pid: u32) -> io::Result<Netns> {
+        let file = File::open(format!("/proc/{pid}/ns/net"))?;
+        let inode = file.metadata()?.ino();
+        Ok(Netns { file, inode })
+    }
+
     /// Moves the calling thread into a namespace of its own. Only for threads that end there.
     ///
     /// # Errors

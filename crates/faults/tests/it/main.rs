@@ -6,6 +6,7 @@ mod catalog;
 mod child;
 mod cpu_load;
 mod doctor;
+mod fingerprint;
 mod http_delay;
 mod net_refuse;
 mod objects;

@@ -1,0 +1,114 @@
+//! A host's state as sorted facts: everything a fault could leave behind, and nothing that
+//! changes by itself.
+//!
+//! Network facts are read in the first namespace and in those of the given processes; limits
+//! only on the given processes' own groups. What carries Squall's mark is read everywhere.
+
+mod groups;
+mod host;
+mod network;
+mod processes;
+mod programs;
+
+use crate::sys::netns::Netns;
+use squall_wire::fingerprint::Fingerprint;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+
+/// Processes looked at in one call; any radius is far below it.
+const PIDS_MAX: usize = 256;
+/// Facts of one category; a host with more routes than this proves nothing by listing them.
+const FACTS_MAX: usize = 4_096;
+
+/// The facts of one category, or why it could not be read.
+type Facts = io::Result<Vec<String>>;
+
+/// Reads the host's state around these processes.
+pub fn fingerprint(pids: &[u32]) -> Fingerprint {
+    let pids = &pids[..pids.len().min(PIDS_MAX)];
+    let spaces = namespaces(pids);
+    let inodes: BTreeSet<u64> = spaces.keys().copied().collect();
+    let groups = groups::of(pids);
+    let mut out = Fingerprint::default();
+    put(&mut out, "bpf links", programs::links(&inodes, &groups));
+    put(&mut out, "bpf programs", programs::loaded());
+    put(&mut out, "bpf pins", programs::pins());
+    put(&mut out, "cgroup limits", groups::limits(&groups));
+    put(&mut out, "cgroups", groups::children(&groups));
+    put(&mut out, "frozen cgroups", groups::frozen(&groups));
+    let (stopped, own) = processes::stopped_and_own();
+    put(&mut out, "stopped processes", Ok(stopped));
+    put(&mut out, "squall processes", Ok(own));
+    put(&mut out, "traced processes", Ok(processes::traced(pids)));
+    put(&mut out, "mounts", host::mounts(pids));
+    put(&mut out, "resolver files", host::resolver(pids));
+    put(&mut out, "sysctls", host::sysctls());
+    put(&mut out, "named namespaces", host::named_namespaces());
+    for (category, facts) in network::facts(spaces.into_values().collect()) {
+        put(&mut out, category, facts);
+    }
+    out
+}
+
+/// The first namespace and those of the processes, each once. One that ended meanwhile has
+/// nothing left to be read.
+fn namespaces(pids: &[u32]) -> BTreeMap<u64, Netns> {
+    let own = std::process::id();
+    let all = pids.iter().copied().chain([1, own]);
+    all.filter_map(|pid| Netns::seen(pid).ok()).map(|netns| (netns.inode(), netns)).collect()
+}
+
+fn put(out: &mut Fingerprint, category: &str, facts: Facts) {
+    match facts {
+        Ok(facts) if facts.len() <= FACTS_MAX => {
+            out.facts.insert(category.to_owned(), counted(facts));
+        }
+        Ok(facts) => {
+            let why = format!("{} facts are more than {FACTS_MAX}", facts.len());
+            out.unread.insert(category.to_owned(), why);
+        }
+        Err(error) => {
+            out.unread.insert(category.to_owned(), error.to_string());
+        }
+    }
+}
+
+/// Two equal facts are another state than one.
+fn counted(facts: Vec<String>) -> BTreeSet<String> {
+    let mut counts: BTreeMap<String, u32> = BTreeMap::new();
+    for fact in facts {
+        *counts.entry(fact).or_default() += 1;
+    }
+    let print = |(fact, count): (String, u32)| match count {
+        1 => fact,
+        _ => format!("{fact} \u{d7}{count}"),
+    };
+    counts.into_iter().map(print).collect()
+}
+
+/// FNV-1a: two contents are told apart without keeping either.
+fn hash(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_facts_are_counted() {
+        let facts = ["b", "a", "b"].map(str::to_owned).to_vec();
+        let expected: BTreeSet<_> = ["a".to_owned(), "b ×2".to_owned()].into();
+        assert_eq!(counted(facts), expected);
+    }
+
+    #[test]
+    fn too_many_facts_are_unread() {
+        let mut out = Fingerprint::default();
+        put(&mut out, "x", Ok(vec![String::new(); FACTS_MAX + 1]));
+        assert_eq!(out.unread["x"], "4097 facts are more than 4096");
+        assert!(out.facts.is_empty());
+    }
+}

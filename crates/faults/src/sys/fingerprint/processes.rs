@@ -1,0 +1,34 @@
+//! Processes that are stopped or traced, and those of Squall that burn.
+
+use crate::sys::burner::BURN_ARGUMENT;
+use crate::sys::process;
+
+/// The part of a command line that names a process; the rest may hold secrets.
+const WORDS_SHOWN: usize = 2;
+
+/// Stopped processes by name, because pids change by themselves; and Squall's own children.
+pub(super) fn stopped_and_own() -> (Vec<String>, Vec<String>) {
+    let (mut stopped, mut own) = (Vec::new(), Vec::new());
+    for (pid, stat) in process::all() {
+        // The state a tracer's stop shows is `t`.
+        if stat.state == 'T' {
+            stopped.push(named(&stat.name, pid));
+        }
+        // Any process may call itself so; the argument is what starts a burner.
+        let may_burn = stat.name.starts_with("squall") && stat.state != 'Z';
+        if may_burn && process::command_line(pid).iter().any(|word| word == BURN_ARGUMENT) {
+            own.push(format!("{} pid {pid}", stat.name));
+        }
+    }
+    (stopped, own)
+}
+
+pub(super) fn traced(pids: &[u32]) -> Vec<String> {
+    let traced = pids.iter().filter_map(|pid| Some((pid, process::tracer(*pid)?)));
+    traced.map(|(pid, tracer)| format!("pid {pid} by pid {tracer}")).collect()
+}
+
+fn named(name: &str, pid: u32) -> String {
+    let words = process::command_line(pid);
+    format!("{name}: {}", words[..words.len().min(WORDS_SHOWN)].join(" "))
+}
