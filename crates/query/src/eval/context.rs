@@ -1,5 +1,6 @@
 //! Owns the evaluation at one time: selectors, ranges, subqueries, and the names' removal.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use crate::ast::{At, Expr, Shift, Subquery, VectorSelector};
@@ -13,10 +14,15 @@ use crate::value::{Element, Track, Value};
 pub const SUBQUERY_STEP_MS: i64 = 60_000;
 /// Steps of one range or subquery at most, the same as Prometheus' API.
 pub(crate) const STEPS_MAX: i64 = 11_000;
+/// Steps of all subqueries of one evaluation at most: nested ones multiply, and a query in a file
+/// must not hold up a run.
+const SUBQUERY_STEPS_MAX: i64 = 200_000;
 
 /// Evaluates an expression at one time.
 pub fn eval(expr: &Expr, storage: &dyn Storage, at_ms: i64) -> Result<Value, EvalError> {
-    let context = Context { storage, at_ms, start_ms: at_ms, end_ms: at_ms, step_ms: 0 };
+    let spent = Cell::new(0);
+    let context =
+        Context { storage, at_ms, start_ms: at_ms, end_ms: at_ms, step_ms: 0, spent: &spent };
     finished(match (expr, context.range(expr)?) {
         (_, Some(range)) => Value::Matrix(range.tracks),
         (expr, None) => context.eval(expr)?,
@@ -31,9 +37,10 @@ pub fn eval_range(
     (start_ms, end_ms, step_ms): (i64, i64, i64),
 ) -> Result<Vec<Track>, EvalError> {
     let cached = Cached::new(expr, storage);
+    let spent = Cell::new(0);
     let mut tracks = BTreeMap::<Labels, Track>::new();
     for at_ms in steps(start_ms, end_ms, step_ms)? {
-        let context = Context { storage: &cached, at_ms, start_ms, end_ms, step_ms };
+        let context = Context { storage: &cached, at_ms, start_ms, end_ms, step_ms, spent: &spent };
         match finished(context.eval(expr)?)? {
             Value::Scalar(v) => extend(&mut tracks, Element::new(Labels::empty(), v), at_ms),
             Value::Vector(elements) => {
@@ -55,6 +62,8 @@ pub(crate) struct Context<'s> {
     pub(crate) start_ms: i64,
     pub(crate) end_ms: i64,
     pub(crate) step_ms: i64,
+    /// Steps of subqueries so far.
+    spent: &'s Cell<i64>,
 }
 
 /// The tracks of a range argument and the range itself, `from_ms < t <= to_ms`.
@@ -141,6 +150,10 @@ impl Context<'_> {
         }
         let mut tracks = BTreeMap::<Labels, Track>::new();
         for at_ms in steps(first_ms, to_ms, step_ms)? {
+            self.spent.set(self.spent.get() + 1);
+            if self.spent.get() > SUBQUERY_STEPS_MAX {
+                return Err(EvalError::SubquerySteps(SUBQUERY_STEPS_MAX));
+            }
             match (Context { at_ms, ..*self }).eval(&sub.expr)? {
                 Value::Scalar(v) => extend(&mut tracks, Element::new(Labels::empty(), v), at_ms),
                 Value::Vector(elements) => {
@@ -251,5 +264,30 @@ impl Storage for Cached {
             created_ms: series.created_ms,
         };
         series.iter().map(cut).filter(|series| !series.samples.is_empty()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
+    use super::*;
+    use crate::parse::parse;
+
+    fn refused(query: &str, expected: &str) {
+        let error = eval(&parse(query).unwrap(), &Vec::new(), 10_000_000).unwrap_err();
+        assert_eq!(error.to_string(), expected, "{query}");
+    }
+
+    #[test]
+    fn a_query_that_would_take_forever_ends_with_a_reason() {
+        refused(
+            "max_over_time(vector(1)[1w:1s])",
+            "evaluate a range: it has 604800 steps, the limit is 11000",
+        );
+        refused(
+            "max_over_time(max_over_time(vector(1)[1000s:1s])[1000s:1s])",
+            "evaluate a subquery: it and those within it have more than 200000 steps; use a \
+             shorter range or a longer step",
+        );
     }
 }

@@ -47,4 +47,10 @@ pub enum EvalError {
     /// A range or subquery has more steps than the limit.
     #[error("evaluate a range: it has {0} steps, the limit is {max}", max = super::context::STEPS_MAX)]
     Steps(i64),
+    /// Nested subqueries have more steps than the limit.
+    #[error(
+        "evaluate a subquery: it and those within it have more than {0} steps; use a shorter range \
+         or a longer step"
+    )]
+    SubquerySteps(i64),
 }
