@@ -418,6 +418,31 @@ mod tests {
     }
 
     #[test]
+    fn a_window_of_rate_smears_a_short_fault_and_the_counts_do_not() {
+        // Ten seconds of failures, then twenty healthy ones.
+        let ok: Vec<f64> = (0..=40).map(|n| f64::from(n * 10)).collect();
+        let bad: Vec<f64> = (0..=40).map(|n| f64::from((n - 10).clamp(0, 10) * 5)).collect();
+        let data = vec![
+            series("a_total", &[("r", "ok")], &ok),
+            series("a_total", &[("r", "error")], &bad),
+        ];
+        let indicator = Indicator::compile(SHARE).unwrap();
+        let reading = indicator.read(&data, 34_000, 35_000, AT_LEAST);
+        assert_eq!(reading.counts, Some(Counts { total: 10, bad_least: 0, bad_most: 0 }));
+        assert!(reading.value.unwrap() < 0.9, "the range still holds the failures: {reading:?}");
+    }
+
+    #[test]
+    fn names_in_any_script_are_read() {
+        let query = r#"sum(rate({"订单","结果.类"="成功"}[30s])) / sum(rate({"订单"}[30s]))"#;
+        let data = [
+            series("订单", &[("结果.类", "成功")], &[1.0, 2.0, 9.0]),
+            series("订单", &[("结果.类", "失败")], &[0.0, 0.0, 1.0]),
+        ];
+        check(query, AT_LEAST, &data, (1000, 2000), (Some((8, 1, 1)), None));
+    }
+
+    #[test]
     fn a_quantile_is_a_share_above_an_edge_and_a_range_between_two() {
         let bucket = |le: &str, values: &[f64]| series("d_bucket", &[("le", le)], values);
         let data = [
