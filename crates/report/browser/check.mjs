@@ -1,8 +1,11 @@
-// Opens a rendered report at two widths in both color schemes and checks what a person would see.
-// Usage: node check.mjs REPORT.html...   Prints one line a failure, then `N passed, N failed`.
+// Opens rendered reports at two widths in both color schemes and checks what a person would see.
+// Usage: node check.mjs [REPORT.html...]   Without a report it renders sample runs and takes those.
+// Prints one line a failure, then `N passed, N failed, N skipped`.
 
-import { existsSync } from "node:fs";
-import { resolve } from "node:path";
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { chromium } from "playwright-core";
 
@@ -10,16 +13,32 @@ const WIDTHS = [1280, 400];
 const SCHEMES = ["light", "dark"];
 // Luminance of the page's ground, from 0 to 255, that tells the schemes apart.
 const MIDDLE = 128;
+// Runs that between them show every part of a page: see tests/it/builder.rs.
+const SAMPLES = ["refuted", "held", "inconclusive", "not-restored", "interrupted", "hostile"];
+const OUTPUT_MAX = 64 << 20;
 
-const reports = process.argv.slice(2);
-if (reports.length === 0) {
-  console.error("usage: node check.mjs REPORT.html...");
-  process.exit(2);
-}
 const executablePath = process.env.CHROMIUM || "/usr/bin/chromium";
 if (!existsSync(executablePath)) {
-  console.error(`no browser at ${executablePath}; set CHROMIUM to one`);
-  process.exit(2);
+  console.log(`skipped: no browser at ${executablePath}; install chromium or set CHROMIUM to one`);
+  console.log("0 passed, 0 failed, 1 skipped");
+  process.exit(0);
+}
+
+// Renders the sample runs with the two examples of this crate.
+function samples(folder) {
+  const crate = resolve(import.meta.dirname, "..");
+  const example = (name, ...args) =>
+    execFileSync("cargo", ["run", "-q", "-p", "squall-report", "--example", name, "--", ...args], {
+      cwd: crate,
+      maxBuffer: OUTPUT_MAX,
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+  return SAMPLES.map((name) => {
+    const [record, page] = [join(folder, `${name}.jsonl`), join(folder, `${name}.html`)];
+    writeFileSync(record, example("sample", name));
+    writeFileSync(page, example("render", record, "html"));
+    return page;
+  });
 }
 
 let passed = 0;
@@ -122,11 +141,15 @@ function luminance() {
   return 0.2126 * r + 0.7152 * g + 0.0722 * b;
 }
 
-const browser = await chromium.launch({
-  executablePath,
-  args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"],
-});
+const folder = mkdtempSync(join(tmpdir(), "squall-report-"));
+let browser;
 try {
+  const named = process.argv.slice(2);
+  const reports = named.length > 0 ? named : samples(folder);
+  browser = await chromium.launch({
+    executablePath,
+    args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"],
+  });
   for (const report of reports) {
     const url = pathToFileURL(resolve(report)).href;
     for (const width of WIDTHS) {
@@ -134,7 +157,8 @@ try {
     }
   }
 } finally {
-  await browser.close();
+  await browser?.close();
+  rmSync(folder, { recursive: true, force: true });
 }
-console.log(`${passed} passed, ${failed} failed`);
+console.log(`${passed} passed, ${failed} failed, 0 skipped`);
 process.exit(failed === 0 ? 0 : 1);
