@@ -8,7 +8,8 @@
 //!
 //! What is seen of a connection:
 //! - **HTTP/1.1**: heads are read, never written. Bytes are forwarded exactly as
-//!   they came, late where a rule says so. Anything the scanner does not
+//!   they came, late where a rule says so; the one exception is the last response of a
+//!   connection that is drained, see [`Stop::Drain`]. Anything the scanner does not
 //!   understand turns the rest of that connection into plain bytes.
 //! - **HTTP/2 with prior knowledge** (gRPC included): while rules are armed the
 //!   connection is bridged, stream by stream: messages, trailers, resets and

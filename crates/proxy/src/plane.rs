@@ -17,7 +17,7 @@ use crate::{
 pub(crate) enum Stage {
     /// New connections come in.
     Running,
-    /// What is open goes on; HTTP/2 clients are asked to connect anew.
+    /// What is open goes on; clients are asked to connect anew.
     Draining,
     /// What is open ends between two requests.
     Closing,

@@ -22,8 +22,9 @@ use crate::{
 
 /// The most connections proxied at once, two descriptors each; more wait in the backlog.
 pub const MAX_CONNECTIONS: usize = 8_192;
-/// How long open connections go on untouched after [`Stop::Drain`]. Cutting them at once
-/// would fail a request that a client sends at that very moment and may not repeat.
+/// How long open connections go on after [`Stop::Drain`] until their clients have left them.
+/// Closing them at once would fail a request that a client sends at that very moment and may
+/// not repeat.
 pub const DRAIN_MAX: Duration = Duration::from_secs(10);
 /// How long connections then have to reach the end of a request before they are cut.
 pub const DRAIN_GRACE: Duration = Duration::from_secs(5);
@@ -32,6 +33,8 @@ const DRAIN_LISTEN: Duration = Duration::from_millis(200);
 /// How many tasks may run before sockets and the timer are looked at again; the usual 61 would
 /// let a busy proxy be late with a held message.
 const EVENT_INTERVAL: u32 = 8;
+/// The thread's niceness: ahead of ordinary work, behind what the kernel and operators hold dear.
+const NICE: i32 = -10;
 /// How long accepting pauses when the process has no descriptor left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
 
@@ -48,9 +51,11 @@ pub struct Proxy {
 pub enum Stop {
     /// Not yet.
     Run,
-    /// Rules are cleared at once; open connections go on for up to [`DRAIN_MAX`], end between
-    /// two requests after that, and are cut after another [`DRAIN_GRACE`]. Take the redirect
-    /// away first: connections that still arrive later are not accepted.
+    /// Rules are cleared at once, and clients are asked to connect anew without losing a request:
+    /// on HTTP/1 by `Connection: close` in their next response, on HTTP/2 by a GOAWAY frame. What
+    /// is still open after [`DRAIN_MAX`] ends when it is between two requests, and is cut after
+    /// another [`DRAIN_GRACE`]. Take the redirect away first: connections that arrive later are
+    /// not accepted.
     Drain,
     /// Everything is cut at once, as if the process had died.
     Now,
@@ -109,7 +114,8 @@ impl Proxy {
     }
 }
 
-/// Runs a proxy on the calling thread, in whatever network namespace that is in.
+/// Runs a proxy on the calling thread, in whatever network namespace that is in, and asks for a
+/// higher priority of that thread: a busy host would add to every delay. It goes on without.
 ///
 /// # Errors
 /// See [`ServeError`].
@@ -118,6 +124,8 @@ pub fn run(
     upstream: Arc<dyn Upstream>,
     proxy: &Proxy,
 ) -> Result<(), ServeError> {
+    // For Linux no process means the calling thread, alone.
+    let _unprivileged = rustix::process::setpriority_process(None, NICE);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_io()
         .event_interval(EVENT_INTERVAL)

@@ -48,6 +48,8 @@ struct State {
     in_response: bool,
     /// Whether a direction has become plain bytes: no end of a request is known any more.
     plain: bool,
+    /// Whether the client was asked to leave: what it sends after that is not carried.
+    leaving: bool,
 }
 
 impl Exchanges {
@@ -89,6 +91,18 @@ impl Exchanges {
 
     pub(crate) fn became_plain(&self) {
         self.state().plain = true;
+    }
+
+    /// Settles, while a response is at hand, that it is the last one of the connection; `false`
+    /// when the client has begun another request already.
+    pub(crate) fn leave(&self) -> bool {
+        let mut state = self.state();
+        state.leaving |= state.waiting.is_empty() && !state.in_request && !state.plain;
+        state.leaving
+    }
+
+    pub(crate) fn leaving(&self) -> bool {
+        self.state().leaving
     }
 
     /// Waits for the answer to the request that asked for another protocol.

@@ -93,6 +93,8 @@ struct Verdict {
     hold: Option<Hold>,
     body: Option<Body>,
     may_switch: bool,
+    /// Whether the connection could end after this response.
+    last: bool,
 }
 
 impl Direction<'_> {
@@ -133,6 +135,10 @@ impl Direction<'_> {
     /// Carries one request.
     async fn request(&mut self) -> Result<(), Leave> {
         let length = self.head(Kind::Request).await?;
+        if self.exchanges.leaving() {
+            // The client was told that nothing more is carried, and will send this elsewhere.
+            return Err(self.finish().await);
+        }
         let verdict = self.judge_request(length);
         if let Some(hold) = &verdict.hold {
             self.plane.hold(hold, self.arrived).await;
@@ -154,13 +160,33 @@ impl Direction<'_> {
         if let Some(hold) = &verdict.hold {
             self.plane.hold(hold, self.arrived).await;
         }
-        self.pass(length).await?;
+        let draining = *self.plane.stage.borrow() >= Stage::Draining;
+        let last = draining && verdict.last && self.exchanges.leave();
+        if last {
+            self.pass_as_last(length).await?
+        } else {
+            self.pass(length).await?
+        }
         let Some(body) = verdict.body else {
             return Err(Leave::Plain);
         };
         self.body(body).await?;
         self.exchanges.end_response();
-        Ok(())
+        if last { Err(self.finish().await) } else { Ok(()) }
+    }
+
+    /// Forwards a response head with one line more, which asks the client to connect anew. It is
+    /// the only thing ever added to the bytes, and only once the rules have ended: without it,
+    /// closing a connection could cross a request on its way.
+    async fn pass_as_last(&mut self, length: usize) -> Result<(), Leave> {
+        let empty_line = if self.buf[..length].ends_with(b"\r\n") { 2 } else { 1 };
+        let mut head = self.buf.split_to(length);
+        let end = head.split_off(length - empty_line);
+        head.extend_from_slice(b"Connection: close\r\n");
+        head.extend_from_slice(&end);
+        let count = head.len();
+        let counters = &self.plane.counters;
+        Ok(bytes_through::write(&mut self.to, &mut head, count, counters).await?)
     }
 
     /// Reads until a whole head is at hand, and returns its length.
@@ -258,7 +284,7 @@ impl Direction<'_> {
 
     /// Decides on the request head at hand and notes it as unanswered.
     fn judge_request(&self, length: usize) -> Verdict {
-        let doubtful = Verdict { hold: None, body: None, may_switch: false };
+        let doubtful = Verdict { hold: None, body: None, may_switch: false, last: false };
         let Some(head) = RequestHead::read(&self.buf[..length]) else {
             return doubtful;
         };
@@ -279,12 +305,17 @@ impl Direction<'_> {
             may_switch: head.may_switch,
             hold: decision.response,
         });
-        Verdict { hold: decision.request, body: noted.then_some(body), may_switch: head.may_switch }
+        Verdict {
+            hold: decision.request,
+            body: noted.then_some(body),
+            may_switch: head.may_switch,
+            last: false,
+        }
     }
 
     /// Decides on the response head at hand.
     fn judge_response(&self, length: usize) -> Verdict {
-        let mut verdict = Verdict { hold: None, body: None, may_switch: false };
+        let mut verdict = Verdict { hold: None, body: None, may_switch: false, last: false };
         let Some(head) = ResponseHead::read(&self.buf[..length]) else {
             return verdict;
         };
@@ -310,6 +341,7 @@ impl Direction<'_> {
             Length::Chunked => Some(Body::Chunked(Chunk::START)),
             Length::Unsaid | Length::Doubtful => None,
         };
+        verdict.last = verdict.body.is_some();
         verdict
     }
 }

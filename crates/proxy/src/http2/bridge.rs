@@ -84,7 +84,6 @@ pub(crate) async fn bridge(
                 }
             }
             () = &mut draining, if !leaving => {
-                // Unlike HTTP/1, a client can be asked to leave without losing a request.
                 leaving = true;
                 server.graceful_shutdown();
             }

@@ -2,13 +2,14 @@
 
 use std::{
     io::{ErrorKind, Read, Write},
-    net::TcpListener,
+    net::{SocketAddr, TcpListener},
+    sync::atomic::{AtomicBool, Ordering::SeqCst},
     time::{Duration, Instant},
 };
 
 use squall_proxy::{Side, Stop};
 
-use crate::stand::{Stand, get, half_close, mirror, read_all, read_head, service};
+use crate::stand::{Stand, connect, get, half_close, mirror, read_all, read_head, service};
 
 #[test]
 fn a_client_that_finished_sending_still_gets_its_answer() {
@@ -97,27 +98,68 @@ fn a_drain_lets_go_at_once_and_loses_no_request() {
     assert!(stand.join() < squall_proxy::DRAIN_MAX, "nothing is left to wait for");
 }
 
+/// A client that heeds `Connection: close` and never repeats a request, as Go's does with a POST.
+fn ask_until(
+    done: &AtomicBool,
+    via: SocketAddr,
+    direct: SocketAddr,
+    drained: &AtomicBool,
+) -> usize {
+    let request = b"POST / HTTP/1.1\r\nA: b\r\n\r\n";
+    let (mut answered, mut open) = (0, None);
+    while !done.load(SeqCst) {
+        let (mut stream, through) = open.take().unwrap_or_else(|| {
+            let through = !drained.load(SeqCst);
+            (connect(if through { via } else { direct }), through)
+        });
+        stream.write_all(request).unwrap();
+        let head = String::from_utf8(read_head(&mut stream).unwrap()).unwrap();
+        stream.read_exact(&mut vec![0; request.len()]).unwrap();
+        answered += 1;
+        if !head.contains("Connection: close\r\n\r\n") {
+            open = Some((stream, through));
+        } else {
+            assert!(through && drained.load(SeqCst));
+            assert_eq!(read_all(&mut stream), b"");
+        }
+    }
+    answered
+}
+
 #[test]
-fn a_drain_ends_quiet_connections_between_requests() {
+fn busy_clients_leave_a_draining_proxy_without_losing_a_request() {
+    let direct = mirror();
+    let mut stand = Stand::before(direct);
+    stand.delay("*", Side::Request, Duration::from_millis(2));
+    let (done, drained) = (AtomicBool::new(false), AtomicBool::new(false));
+    let via = stand.address;
+    std::thread::scope(|scope| {
+        let clients: Vec<_> =
+            (0..8).map(|_| scope.spawn(|| ask_until(&done, via, direct, &drained))).collect();
+        stand.eventually("busy", |seen| seen.delayed >= 100);
+        // The redirect goes first, as it does when a fault is reverted.
+        drained.store(true, SeqCst);
+        stand.proxy.stop(Stop::Drain);
+        assert!(stand.join() < squall_proxy::DRAIN_MAX / 2, "busy connections end soon");
+        done.store(true, SeqCst);
+        let answered: usize = clients.into_iter().map(|client| client.join().unwrap()).sum();
+        let seen = stand.seen();
+        assert!(answered as u64 >= seen.requests, "{answered} {seen:?}");
+        assert_eq!((seen.open, seen.errors), (0, 0));
+    });
+}
+
+#[test]
+fn a_drain_ends_idle_connections_in_the_end() {
     let mut stand = Stand::before(mirror());
     let mut idle = stand.client();
     get(&mut idle, "/");
     stand.proxy.stop(Stop::Drain);
     let began = Instant::now();
-    let mut requests = 0;
-    loop {
-        // A client that keeps asking is never cut inside a request.
-        if idle.write_all(b"GET / HTTP/1.1\r\n\r\n").is_err() || read_head(&mut idle).is_none() {
-            break;
-        }
-        let mut body = [0; 18];
-        idle.read_exact(&mut body).unwrap();
-        requests += 1;
-    }
+    assert_eq!(read_all(&mut idle), b"");
     assert!(began.elapsed() >= squall_proxy::DRAIN_MAX * 9 / 10, "{:?}", began.elapsed());
-    assert!(requests > 0);
     stand.join();
-    assert_eq!(stand.seen().open, 0);
+    assert_eq!((stand.seen().open, stand.seen().errors), (0, 0));
 }
 
 #[test]
