@@ -6,7 +6,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { pathToFileURL } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { chromium } from "playwright-core";
 
 const WIDTHS = [1280, 400];
@@ -26,7 +26,7 @@ if (!existsSync(executablePath)) {
 
 // Renders the sample runs with the two examples of this crate.
 function samples(folder) {
-  const crate = resolve(import.meta.dirname, "..");
+  const crate = fileURLToPath(new URL("..", import.meta.url));
   const example = (name, ...args) =>
     execFileSync("cargo", ["run", "-q", "-p", "squall-report", "--example", name, "--", ...args], {
       cwd: crate,
