@@ -114,7 +114,7 @@ fn swapped_rules_let_go_of_what_the_old_ones_held() {
 fn an_expiry_that_nobody_renews_ends_the_delay() {
     let stand = Stand::before(mirror());
     let set = RuleSet::new(vec![rule("*", Side::Request, LONG)], 1).unwrap();
-    let lease = Duration::from_millis(80);
+    let lease = Duration::from_millis(800);
     stand.proxy.rules().arm(set, BootTime::now().after(lease));
     let began = Instant::now();
     let took = get(&mut stand.client(), "/").2;
@@ -128,9 +128,9 @@ fn an_expiry_that_nobody_renews_ends_the_delay() {
 #[test]
 fn a_renewal_reaches_a_message_that_is_held_already() {
     let stand = Stand::before(mirror());
-    let asked = Duration::from_millis(300);
+    let asked = Duration::from_millis(1_200);
     let set = RuleSet::new(vec![rule("*", Side::Request, asked)], 1).unwrap();
-    stand.proxy.rules().arm(set, BootTime::now().after(asked / 3));
+    stand.proxy.rules().arm(set, BootTime::now().after(asked * 5 / 6));
     let renewed = BootTime::now().after(LONG);
     let took = while_held(&stand, || stand.proxy.rules().extend(renewed));
     assert!(took >= asked, "{took:?}");
