@@ -71,6 +71,10 @@ fn build_squall() -> Result<PathBuf, String> {
 /// Both runs; the paths of their reports.
 fn acts(shop: &mut Shop, squall: &Path) -> Result<Vec<String>, String> {
     let mut files = Vec::new();
+    shop.order(ACTS[0].env)?;
+    println!("\ndemo: the dry run touches nothing and says whether the traffic can decide");
+    let mut plan = shop.inside(squall);
+    command::run(plan.args(["plan", EXPERIMENT]).current_dir(tree::root()))?;
     for (number, act) in ACTS.iter().enumerate() {
         println!("\ndemo: {} of {}: {}", number + 1, ACTS.len(), act.title);
         shop.order(act.env)?;
