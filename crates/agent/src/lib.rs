@@ -2,7 +2,6 @@
 
 pub mod client;
 pub mod core;
-pub mod fingerprint;
 pub mod inventory;
 pub mod journal;
 pub mod paths;

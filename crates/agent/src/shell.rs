@@ -21,6 +21,7 @@ use exits::Exits;
 use guard::Guard;
 use squall_faults::catalog;
 use squall_faults::sys::clock;
+use squall_faults::sys::fingerprint::fingerprint;
 use squall_wire::protocol::FromAgent;
 use squall_wire::receipt::Receipt;
 use std::collections::BTreeMap;
@@ -341,7 +342,7 @@ impl Shell {
         let events = self.events.clone();
         let read = std::thread::Builder::new().name("fingerprint".into());
         let _ = read.spawn(move || {
-            let fingerprint = crate::fingerprint::read(&pids);
+            let fingerprint = fingerprint(&pids);
             let _ = events.send(Event::Fingerprinted { client, call, fingerprint }.into());
         });
     }

@@ -234,12 +234,14 @@ fn a_warm_agent_arms_within_milliseconds() {
     let mut client = agent.client();
     for fault in ["process.pause", "net.refuse"] {
         let (mut whole, mut unsynced, mut undo) = (Vec::new(), Vec::new(), Vec::new());
+        let mut apply = Vec::new();
         for _ in 0..41 {
             let injection = victim.injection(fault, &[]);
             let start = Instant::now();
             let armed = arm(&mut client, &injection);
             let took = start.elapsed();
             whole.push(took);
+            apply.push(Duration::from_micros(armed.apply_us));
             unsynced.push(took.saturating_sub(Duration::from_micros(armed.receipt_us)));
             let start = Instant::now();
             disarm(&mut client, "run1");
@@ -254,6 +256,7 @@ fn a_warm_agent_arms_within_milliseconds() {
         // Ten times the promise: here a debug build shares two cores with a compiler.
         assert!(line("command to effect", &mut whole) < Duration::from_millis(50));
         assert!(line("without the disk's sync", &mut unsynced) < Duration::from_millis(10));
+        line("receipt to effect", &mut apply);
         line("command to undone", &mut undo);
     }
 }

@@ -206,3 +206,22 @@ fn the_panic_button_does_not_wait_for_a_hung_agent() {
     assert_eq!((report.restored.len(), report.stuck.len()), (1, 0));
     println!("agent hung, panic button: restored after {:?}", start.elapsed());
 }
+
+#[test]
+fn an_agent_that_starts_while_the_watchdog_restores_waits_for_it() {
+    if !met("an_agent_that_starts_while_the_watchdog_restores_waits_for_it", NEEDS) {
+        return;
+    }
+    let _alone = alone();
+    let victim = Victim::new();
+    let mut agent = Agent::start(&victim);
+    for _ in 0..5 {
+        let mut client = agent.client();
+        arm(&mut client, &victim.injection("process.pause", &[]));
+        agent.kill();
+        // Whoever takes the journal first undoes it; nobody gives up.
+        agent = Agent::start(&victim);
+        victim.until_running("one of both restores");
+        until_closed(&agent);
+    }
+}
