@@ -3,6 +3,7 @@
 use std::{io, net::TcpListener as StdListener, sync::Arc, task::Poll, time::Duration};
 
 use bytes::BytesMut;
+use rustix::process::{Resource, getrlimit, setpriority_process, setrlimit};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::watch,
@@ -22,6 +23,8 @@ use crate::{
 
 /// The most connections proxied at once, two descriptors each; more wait in the backlog.
 pub const MAX_CONNECTIONS: usize = 8_192;
+/// Descriptors for all of them, and room for whatever else the process has open.
+const DESCRIPTORS: u64 = 2 * MAX_CONNECTIONS as u64 + 1_024;
 /// How long open connections go on after [`Stop::Drain`] until their clients have left them.
 /// Closing them at once would fail a request that a client sends at that very moment and may
 /// not repeat.
@@ -114,8 +117,9 @@ impl Proxy {
     }
 }
 
-/// Runs a proxy on the calling thread, in whatever network namespace that is in, and asks for a
-/// higher priority of that thread: a busy host would add to every delay. It goes on without.
+/// Runs a proxy on the calling thread, in whatever network namespace that is in. Asks for a
+/// higher priority of that thread, as a busy host would add to every delay, and for as many open
+/// files of the process as its connections need; it goes on without.
 ///
 /// # Errors
 /// See [`ServeError`].
@@ -124,14 +128,26 @@ pub fn run(
     upstream: Arc<dyn Upstream>,
     proxy: &Proxy,
 ) -> Result<(), ServeError> {
+    allow_descriptors();
     // For Linux no process means the calling thread, alone.
-    let _unprivileged = rustix::process::setpriority_process(None, NICE);
+    let _unprivileged = setpriority_process(None, NICE);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_io()
         .event_interval(EVENT_INTERVAL)
         .build()
         .map_err(ServeError::Start)?;
     runtime.block_on(serve(listeners, upstream, proxy))
+}
+
+/// Raises the soft limit on open files, often 1,024, towards what the connections need. Beyond it
+/// clients would wait in the backlog, which is more than the fault they were meant to see.
+fn allow_descriptors() {
+    let mut limit = getrlimit(Resource::Nofile);
+    let needed = limit.maximum.map_or(DESCRIPTORS, |most| most.min(DESCRIPTORS));
+    if limit.current.is_some_and(|now| now < needed) {
+        limit.current = Some(needed);
+        let _refused = setrlimit(Resource::Nofile, limit);
+    }
 }
 
 /// Proxies until told to stop; dropping the future cuts every connection.

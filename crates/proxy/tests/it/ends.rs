@@ -174,3 +174,19 @@ fn stopping_now_cuts_everything() {
     assert!(matches!(client.read(&mut [0]), Ok(0) | Err(_)));
     assert_eq!(stand.seen().open, 0);
 }
+
+#[test]
+fn hundreds_of_messages_are_held_at_once() {
+    let stand = Stand::before(mirror());
+    let asked = Duration::from_secs(2);
+    stand.delay("*", Side::Request, asked);
+    let mut clients: Vec<_> = (0..200).map(|_| stand.client()).collect();
+    for client in &mut clients {
+        client.write_all(b"GET / HTTP/1.1\r\n\r\n").unwrap();
+    }
+    for client in &mut clients {
+        read_head(client).unwrap();
+    }
+    let seen = stand.seen();
+    assert_eq!((seen.connections, seen.delayed, seen.errors), (200, 200, 0));
+}
