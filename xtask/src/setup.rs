@@ -99,6 +99,20 @@ const CHROMIUM: Need = Need {
     from: From::Debian("chromium"),
     why: "a test opens the report",
 };
+const NODE: Need = Need {
+    name: "node",
+    version: &["--version"],
+    least: (18, 0),
+    from: From::Debian("nodejs"),
+    why: "drives the browser",
+};
+const NPM: Need = Need {
+    name: "npm",
+    version: &["--version"],
+    least: (9, 0),
+    from: From::Debian("npm"),
+    why: "fetches the browser's driver by its lock file",
+};
 const RUSTFMT: Need = Need {
     name: "rustfmt",
     version: &["--version"],
@@ -121,8 +135,21 @@ pub(crate) const DEMO: [&Need; 5] = [&GCC, &LIBC, &IP, &NSENTER, &GO];
 /// What benchmarks need.
 pub(crate) const BENCH: [&Need; 6] = [&GCC, &LIBC, &IP, &NSENTER, &GO, &PYTHON];
 /// What every layer of the tests together needs.
-pub(crate) const TEST: [&Need; 11] =
-    [&GIT, &GCC, &LIBC, &IP, &NSENTER, &CURL, &GO, &PROMETHEUS, &CHROMIUM, &RUSTFMT, &CLIPPY];
+pub(crate) const TEST: [&Need; 13] = [
+    &GIT,
+    &GCC,
+    &LIBC,
+    &IP,
+    &NSENTER,
+    &CURL,
+    &GO,
+    &PROMETHEUS,
+    &CHROMIUM,
+    &NODE,
+    &NPM,
+    &RUSTFMT,
+    &CLIPPY,
+];
 
 /// Makes sure of every need, or says what to do.
 pub(crate) fn ensure(needs: &[&Need]) -> Result<(), String> {
