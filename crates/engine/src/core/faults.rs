@@ -118,7 +118,8 @@ impl Core {
         let help = refusal.help.as_ref().map_or(String::new(), |help| format!("; {help}"));
         let fault = &slot.injection.fault;
         let text = format!("{fault} on {name} was refused: {}{help}", refusal.message);
-        let refused = refusal.code != "failed";
+        // These were begun and undone again; every other refusal changed nothing.
+        let refused = !matches!(refusal.code.as_str(), "failed" | "ended");
         self.end_early(Stop { cause: AbortCause::InjectFailed, text, refused }, None);
     }
 
