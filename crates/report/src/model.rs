@@ -309,7 +309,7 @@ fn sentence(
             verdict.sentence.strip_prefix("not restored: ").unwrap_or(&verdict.sentence).into()
         }
         (Standing::NotRestored, _) => fate.residue.join("; "),
-        (_, Some(verdict)) => verdict.sentence.clone(),
+        (_, Some(verdict)) => number::typeset(&verdict.sentence),
         (_, None) => {
             let phase = last_phase(record).map_or("starting", series::phase_text);
             let torn = if record.torn { "; its last line is torn" } else { "" };

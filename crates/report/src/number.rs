@@ -162,6 +162,23 @@ pub fn bound(expect: &str) -> String {
     }
 }
 
+/// A sentence with its comparisons set for reading: `stayed >= 99.95%:` becomes
+/// `stayed ≥ 99.95 %:`.
+pub fn typeset(sentence: &str) -> String {
+    let words: Vec<&str> = sentence.split(' ').collect();
+    let mut out: Vec<String> = Vec::with_capacity(words.len());
+    for word in words {
+        let compares = matches!(out.last().map(String::as_str), Some("≥" | "≤"));
+        out.push(match word {
+            ">=" => "≥".into(),
+            "<=" => "≤".into(),
+            word if compares && word.starts_with(|c: char| c.is_ascii_digit()) => bound(word),
+            word => word.into(),
+        });
+    }
+    out.join(" ")
+}
+
 /// `n thing` or `n things`.
 pub fn plural(n: u64, one: &str, many: &str) -> String {
     format!("{} {}", count(n), if n == 1 { one } else { many })
@@ -249,6 +266,7 @@ mod tests {
         assert_eq!(bound("<= 300ms"), "≤ 300 ms");
         assert_eq!(bound("<=5"), "≤ 5");
         assert_eq!(bound(""), "");
+        assert_eq!(typeset("stayed >= 99.95%: 0 of 3 failed"), "stayed ≥ 99.95 %: 0 of 3 failed");
     }
 
     #[test]

@@ -281,10 +281,14 @@ fn cells(row: &Row, style: Style, digits: usize) -> Cells {
         Some(_) => digits.saturating_sub(width::of(&row.during.value)),
         None => 0,
     };
+    // The word behind a share stands once, in the widest column.
+    let short = |text: &str| {
+        style.plain(text.strip_suffix(row.bad_word.as_str()).unwrap_or(text).trim_end())
+    };
     Cells {
         bound: style.plain(&row.bound),
-        baseline: style.plain(&row.baseline),
-        worst: style.plain(&row.worst),
+        baseline: short(&row.baseline),
+        worst: short(&row.worst),
         during: format!("{}{}", " ".repeat(fill), style.plain(&row.during.text())),
         n: style.plain(&row.n_text()),
         e: style.plain(&row.e_text()),

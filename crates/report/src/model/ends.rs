@@ -279,29 +279,42 @@ pub(super) fn causes(record: &Record, verdict: Option<&Verdict>, names: &Names) 
 
 /// `517 of 517 hit, 498 ms delivered, 500 ms asked`.
 fn effect(bite: &Bite, injection: &Injection) -> String {
-    let mut parts = vec![match (bite.hits, bite.seen) {
-        (0, 0) => "nothing seen to act on".to_string(),
-        (hits, seen) => format!("{} of {} hit", number::count(hits), number::count(seen)),
-    }];
+    let mut parts = Vec::new();
+    match (bite.hits, bite.seen) {
+        // The fault's own words say how many it hit.
+        (hits, _) if bite.detail.contains(&hits.to_string()) => parts.push(bite.detail.clone()),
+        (0, 0) => parts.push("nothing seen to act on".to_string()),
+        (hits, seen) => {
+            parts.push(format!("{} of {} hit", number::count(hits), number::count(seen)));
+        }
+    }
     if let (Some(asked), Some(delivered)) = (bite.asked, bite.delivered) {
         let unit = unit_of(asked, injection);
         let (delivered, asked) = (number::plain(delivered), number::plain(asked));
         parts.push(format!("{delivered}{unit} delivered, {asked}{unit} asked"));
     }
-    if !bite.detail.is_empty() {
+    if !bite.detail.is_empty() && parts.first() != Some(&bite.detail) {
         parts.push(bite.detail.clone());
     }
     parts.join(", ")
 }
 
-/// The dose's unit: that of the parameter which holds the dose asked for, with a space before it.
+/// The dose's unit, with a space before it: that of the parameter which holds the dose asked for,
+/// else the only unit besides percent that parameters have.
 fn unit_of(asked: f64, injection: &Injection) -> String {
-    let unit = injection.params.values().find_map(|value| {
+    let split = |value: &String| {
         let at = value.find(|c: char| !(c.is_ascii_digit() || c == '.'))?;
         let (digits, unit) = value.split_at(at);
-        (digits.parse::<f64>().ok()? == asked).then(|| unit.trim().to_string())
-    });
-    unit.map_or(String::new(), |unit| format!(" {unit}"))
+        Some((digits.parse::<f64>().ok()?, unit.trim().to_string()))
+    };
+    let all: Vec<(f64, String)> = injection.params.values().filter_map(split).collect();
+    let same = all.iter().find(|(number, _)| *number == asked).map(|(_, unit)| unit.clone());
+    let mut units: Vec<String> =
+        all.into_iter().map(|(_, unit)| unit).filter(|unit| unit != "%").collect();
+    units.sort();
+    units.dedup();
+    let only = (units.len() == 1).then(|| units.remove(0));
+    same.or(only).map_or(String::new(), |unit| format!(" {unit}"))
 }
 
 /// What differs, for a person: `bpf links: new: cgroup_inet4_connect /shop`.

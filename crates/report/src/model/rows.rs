@@ -121,16 +121,24 @@ pub(super) fn rows(record: &Record, verdict: Option<&Verdict>, series: &[Series]
     indicators
         .map(|(at, (indicator, series))| {
             let judged = verdict.and_then(|v| v.indicators.get(at)).cloned();
-            row(indicator, series, judged.unwrap_or_else(|| unjudged(series)))
+            let mut judged = judged.unwrap_or_else(|| unjudged(series));
+            if series.share_of.is_some() {
+                let own = unjudged(series);
+                (judged.worst, judged.baseline) = (own.worst, bad_share(series));
+            }
+            row(indicator, series, judged)
         })
         .collect()
 }
 
 fn row(indicator: &Indicator, series: &Series, judged: IndicatorVerdict) -> Row {
-    let show = |v: f64| number::value(v, indicator.unit, Some(indicator.bound));
+    let show = |v: f64| {
+        let word = series.share_of.as_deref().unwrap_or_default();
+        format!("{} {word}", number::value(v, series.unit, Some(series.bound))).trim_end().into()
+    };
     let during: Vec<&Point> = in_phase(series, Phase::Holding).collect();
     let outside = |v: f64| {
-        if indicator.at_least { v < indicator.bound } else { v > indicator.bound }
+        if series.at_least { v < series.bound } else { v > series.bound }
     };
     let worst_n =
         during.iter().find(|p| p.value.is_some() && p.value == judged.worst).and_then(|p| p.n);
@@ -155,6 +163,13 @@ fn row(indicator: &Indicator, series: &Series, judged: IndicatorVerdict) -> Row 
         samples: during.len() as u32,
         text: judged.text,
     }
+}
+
+/// The share of bad events in the baseline.
+fn bad_share(series: &Series) -> Option<f64> {
+    let all = total(in_phase(series, Phase::Baseline)).filter(|n| *n > 0)?;
+    let bad = in_phase(series, Phase::Baseline).filter_map(|p| p.bad_least);
+    Some(bad.fold(0, u64::saturating_add) as f64 / all as f64)
 }
 
 fn in_phase(series: &Series, phase: Phase) -> impl Iterator<Item = &Point> {

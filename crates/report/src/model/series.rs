@@ -3,7 +3,7 @@
 use super::Clock;
 use crate::number;
 use crate::read::Record;
-use squall_wire::record::{Event, Phase, Reading, Unit};
+use squall_wire::record::{Event, Indicator, Phase, Reading, Unit};
 
 /// One indicator over time.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,6 +20,9 @@ pub struct Series {
     pub at_least: bool,
     /// What a counted event is.
     pub bad_word: String,
+    /// Set where the values are the share of counted events of this kind, because the query's own
+    /// value is smoothed by its window and says nothing of one sample.
+    pub share_of: Option<String>,
     /// One entry a sample.
     pub points: Vec<Point>,
 }
@@ -41,6 +44,8 @@ pub struct Point {
     pub interval: Option<(f64, f64)>,
     /// Events since the last sample.
     pub n: Option<u64>,
+    /// Bad events among them, at least.
+    pub bad_least: Option<u64>,
     /// Bad events among them, for reading.
     pub bad: Option<String>,
     /// True where it counted as anomalous.
@@ -87,6 +92,7 @@ pub(super) fn series(record: &Record, clock: &Clock) -> Vec<Series> {
             bound_text: number::bound(&i.expect),
             at_least: i.at_least,
             bad_word: i.bad_word.clone(),
+            share_of: None,
             points: Vec::new(),
         })
         .collect();
@@ -100,7 +106,50 @@ pub(super) fn series(record: &Record, clock: &Clock) -> Vec<Series> {
             one.points.push(point);
         }
     }
+    for (one, indicator) in all.iter_mut().zip(&record.started.indicators) {
+        if let Some(limit) = indicator.bad_share.filter(|_| is_smoothed(record, indicator)) {
+            to_share(one, limit);
+        }
+    }
     all
+}
+
+/// True where every value is the query's own over its window, although events are counted: such a
+/// value of a quantile trails the samples that are judged.
+fn is_smoothed(record: &Record, indicator: &Indicator) -> bool {
+    if indicator.unit == Unit::Share {
+        return false;
+    }
+    let at = record.started.indicators.iter().position(|i| i.name == indicator.name);
+    let readings = record.lines.iter().filter_map(|line| match &line.event {
+        Event::Sample(sample) => sample.readings.get(at?),
+        _ => None,
+    });
+    let mut both = readings.filter(|r| r.total.is_some() && r.value.is_some()).peekable();
+    both.peek().is_some() && both.all(|r| r.value == r.query_value)
+}
+
+/// Shows what was judged instead: the share of bad events in each sample.
+fn to_share(series: &mut Series, limit: f64) {
+    for point in &mut series.points {
+        let share = match (point.bad_least, point.n) {
+            (Some(bad), Some(n)) if n > 0 => Some(bad as f64 / n as f64),
+            _ => None,
+        };
+        point.text = match share {
+            Some(share) => number::value(share, Unit::Share, Some(limit)),
+            None if point.gap => point.text.clone(),
+            None => "no events".into(),
+        };
+        point.gap = share.is_none();
+        point.value = share;
+        point.interval = None;
+    }
+    let limit_text = number::percent(limit, None);
+    let limit_text = limit_text.strip_suffix(".0").unwrap_or(&limit_text);
+    series.bound_text = format!("≤ {limit_text} % {}", series.bad_word).trim_end().to_string();
+    (series.unit, series.bound, series.at_least) = (Unit::Share, limit, false);
+    series.share_of = Some(series.bad_word.clone());
 }
 
 fn point(series: &Series, reading: &Reading, index: u64, t_s: f64, phase: Phase) -> Point {
@@ -118,6 +167,7 @@ fn point(series: &Series, reading: &Reading, index: u64, t_s: f64, phase: Phase)
         text,
         interval: reading.interval.filter(finite).filter(|_| value.is_some()),
         n: reading.total,
+        bad_least: reading.bad_least,
         bad: bad_text(reading.bad_least, reading.bad_most),
         anomalous: reading.anomalous,
         gap: value.is_none(),

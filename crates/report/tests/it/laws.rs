@@ -123,6 +123,7 @@ fn every_scenario_stands_where_it_should() {
         "not restored",
         "refuted",
         "not restored",
+        "refuted",
         "interrupted",
         "refuted",
     ];

@@ -275,3 +275,14 @@ fn a_changed_host_and_a_lost_service_are_said() {
     );
     assert!(!text.contains("✓ restored") && !text.contains("  try "));
 }
+
+#[test]
+fn a_value_smoothed_by_its_window_gives_way_to_what_was_judged() {
+    let text = render(builder::smoothed(), "text", &Options::default());
+    let row = "  ✗ order latency p95   ≤ 300 ms      0.05 %    16.6 %    15.2 % late [13.0, 17.6]   4,461    2.0";
+    assert!(text.contains(row), "{text}");
+    let page = render(builder::smoothed(), "html", &Options::default()).replace('\u{a0}', " ");
+    for part in ["share late, %", "≤ 5 % late</text>", "16.6 % late"] {
+        assert!(page.contains(part), "{part}");
+    }
+}

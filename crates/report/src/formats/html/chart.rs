@@ -119,6 +119,10 @@ fn summary(model: &Model, series: &Series, ends: Option<(&str, &str)>) -> String
 }
 
 fn unit(series: &Series) -> String {
+    if let Some(word) = &series.share_of {
+        let word = escape::text(word);
+        return t(&format!("share {word}, %"), &format!("{word} 占比，%"));
+    }
     match series.unit {
         Unit::Share => t("%", "%"),
         Unit::Seconds => t("seconds", "秒"),
