@@ -103,7 +103,12 @@ impl Made {
 /// The sweeper's whole life.
 pub(crate) fn sweep() -> Result<(), String> {
     let made = Made::read(std::io::stdin().lock().lines().map_while(Result::ok));
-    until(RESTORE_MAX, || made.waits.iter().all(|pid| ended(*pid)));
+    // A run that outlives the demo, since that was killed, is asked to restore now. Only members of
+    // the namespace are asked: another process may have got an old pid.
+    let inside: Vec<u32> = made.netns.iter().flat_map(|name| members(name)).collect();
+    let runs: Vec<u32> = made.waits.iter().copied().filter(|pid| inside.contains(pid)).collect();
+    signal("-TERM", &runs);
+    until(RESTORE_MAX, || runs.iter().all(|pid| ended(*pid)));
     let mut left = Vec::new();
     for name in &made.netns {
         // Everything in this namespace was started by the demo: nobody else knows of it.
