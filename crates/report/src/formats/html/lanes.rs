@@ -96,8 +96,10 @@ fn flag(model: &Model, axis: &Axis) -> String {
         }
         _ => ("g-refuted", ts("not restored", "未还原")),
     });
+    let mut en_width = 0.0;
     let aborted = model.abort_s.map(|t| {
         let en = format!("aborted {t:.2}\u{a0}s");
+        en_width = en.chars().count() as f64 * LETTER;
         (t, "g-aborted", ts(&en, &format!("{t:.2}\u{a0}s 中止")))
     });
     let at = aborted.as_ref().map(|a| a.0).or(model.fault_s.map(|f| f.1));
@@ -116,7 +118,8 @@ fn flag(model: &Model, axis: &Axis) -> String {
             "<use href=\"#{glyph}\" x=\"-8\" y=\"1\" width=\"16\" height=\"16\" class=\"c-aborted-f\"/>\
              <text class=\"lab strong c-aborted-f\" x=\"{offset}\" y=\"13\" text-anchor=\"{anchor}\">{text}</text>"
         );
-        offset += side * 104.0;
+        // Room for the words in bold digits, the same in both languages or less.
+        offset += side * (en_width + 14.0);
     }
     if let Some((glyph, text)) = restored {
         let icon = if left { offset - 13.0 } else { offset };

@@ -71,7 +71,10 @@ fn footer(model: &Model, options: &Options) -> String {
     });
     format!(
         "<footer><span>{} · {}</span>{record}</footer>\n",
-        escape::text(&model.squall),
+        escape::text(&match model.squall.starts_with("squall") {
+            true => model.squall.clone(),
+            false => format!("squall {}", model.squall),
+        }),
         escape::text(&model.exit_text()),
     )
 }
