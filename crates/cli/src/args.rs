@@ -19,7 +19,7 @@ struct Global {
 
 /// The whole command line; help, completions and man pages are made from it.
 pub(crate) fn command() -> Command {
-    let root = Global::augment_args(Global::augment_args(Command::new("squall")))
+    let root = Global::augment_args(Command::new("squall"))
         .version(env!("CARGO_PKG_VERSION"))
         .about("Breaks Go services on purpose, proves whether their SLA survived, restores always")
         .after_help(
