@@ -40,7 +40,7 @@ impl World {
         let core = agent::Core::new(config, self.now_ns);
         self.agent = Some(AgentSide { core, life, hung_until_ns: 0, free_ns: BTreeMap::new() });
         self.tell(format!("agent {life} starts"));
-        for receipt in self.host.open() {
+        for receipt in self.host.open().to_vec() {
             self.agent_event(Event::Found { receipt: Box::new(receipt) });
         }
         let at_ns = self.now_ns + self.rng.random_range(MS..20 * MS);
@@ -88,7 +88,11 @@ impl World {
             self.agent_command(life, command);
         }
         if let Some(at_ns) = self.agent.as_ref().and_then(|side| side.core.next_deadline_ns()) {
-            self.queue.at(at_ns.max(now_ns + 1), Happening::AgentTick);
+            let at_ns = at_ns.max(now_ns + 1);
+            if self.agent_tick_ns <= now_ns || at_ns < self.agent_tick_ns {
+                self.agent_tick_ns = at_ns;
+                self.queue.at(at_ns, Happening::AgentTick);
+            }
         }
     }
 

@@ -42,7 +42,10 @@ impl World {
         if let Some(at_us) = wake_us {
             // A shell wakes up at or after the moment, never before.
             let at_ns = (at_us * 1_000).max(self.now_ns + 1_000);
-            self.queue.at(at_ns, Happening::EngineTick);
+            if self.engine_tick_ns <= self.now_ns || at_ns < self.engine_tick_ns {
+                self.engine_tick_ns = at_ns;
+                self.queue.at(at_ns, Happening::EngineTick);
+            }
         }
     }
 
@@ -114,6 +117,7 @@ impl World {
         self.connections += 1;
         let connection = self.connections;
         self.connection = Some(connection);
+        self.greeted = false;
         self.arrives_at_agent_ns = self.now_ns;
         self.arrives_at_engine_ns = self.now_ns;
         self.agent_event(agent::Event::Joined { client: agent::Client(connection) });
@@ -127,7 +131,10 @@ impl World {
         }
         let event = match message {
             FromAgent::Reply(reply) if reply.id == GREETING => match reply.answer {
-                Answer::Welcome { .. } => Event::AgentUp,
+                Answer::Welcome { .. } => {
+                    self.greeted = true;
+                    Event::AgentUp
+                }
                 _ => return,
             },
             FromAgent::Reply(reply) => {

@@ -23,7 +23,9 @@ pub(crate) struct Effect {
 pub(crate) struct Host {
     /// By receipt.
     pub(crate) effects: BTreeMap<String, Effect>,
-    pub(crate) journal: Vec<u8>,
+    journal: Vec<u8>,
+    /// What the journal's bytes say is open; read anew after every write.
+    open: Vec<Receipt>,
     /// How many undos to come leave a residue.
     pub(crate) stubborn: u32,
     /// True where more undos fail than anybody tries.
@@ -38,10 +40,11 @@ pub(crate) struct Host {
 impl Host {
     pub(crate) fn write(&mut self, entry: &Entry) {
         self.journal.extend(encode(entry).bytes());
+        self.open = replay(&self.journal).open;
     }
 
-    pub(crate) fn open(&self) -> Vec<Receipt> {
-        replay(&self.journal).open
+    pub(crate) fn open(&self) -> &[Receipt] {
+        &self.open
     }
 
     pub(crate) fn apply(&mut self, receipt: &Receipt, deadline_ns: u64) {
@@ -70,7 +73,7 @@ impl Host {
     }
 
     pub(crate) fn watchdog_restores(&mut self) {
-        for receipt in self.open() {
+        for receipt in self.open.clone() {
             while !self.revert(&receipt).residue.is_empty() {
                 if self.hopeless {
                     break;

@@ -50,6 +50,9 @@ pub(crate) fn check_verdict(world: &World) -> Result<(), Broken> {
             return broken("held is never said without data and effect", format!("{verdict:?}"));
         }
     }
+    if exit == 5 && !world.host.hopeless && !world.no_start && left.is_empty() {
+        return broken("no false cry for a person", verdict.sentence.clone());
+    }
     if world.troubles == 0 {
         let expected = u8::from(world.fault_hurts);
         if exit != expected {

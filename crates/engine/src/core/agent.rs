@@ -204,7 +204,9 @@ impl Core {
         if outcome.run != self.script.run || self.slots.iter().find(ours).is_none() {
             return;
         }
-        let early = matches!(self.phase, Phase::Injecting | Phase::Holding) && !self.hold_served();
+        // The cap is a little longer than the hold: it is the only end by itself that is in time.
+        let in_time = why == "cap" && self.hold_served();
+        let early = matches!(self.phase, Phase::Injecting | Phase::Holding) && !in_time;
         let name = outcome.injection.clone();
         self.undone(outcome, "agent");
         if early {

@@ -220,9 +220,7 @@ impl Core {
             let is_stuck = stuck.contains(&known);
             self.found_gone(index, is_stuck, known);
         }
-        if self.hold_served() && !self.all_in_place() {
-            self.close_window();
-        } else if matches!(self.phase, Phase::Injecting | Phase::Holding) && !self.all_in_place() {
+        if matches!(self.phase, Phase::Injecting | Phase::Holding) && !self.all_in_place() {
             let text = "a fault ended before its time, and its notice was lost".to_string();
             let stop = Stop { cause: AbortCause::FaultEnded, text, refused: false };
             self.end_early(stop, None);

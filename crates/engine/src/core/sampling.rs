@@ -91,7 +91,7 @@ impl Core {
             }
             Purpose::Sample => {
                 window.next_us = window.following(under_way.since_us, now_us, every_us);
-                window.over = window.next_us.is_none();
+                window.over |= window.next_us.is_none();
                 self.sample(under_way.since_us, readings);
             }
         }

@@ -3,7 +3,7 @@
 use squall_sim::simulate;
 
 /// Seeds in a usual test; `SQUALL_SIM_RUNS` asks for more.
-const RUNS: u64 = 300;
+const RUNS: u64 = 1_000;
 
 #[test]
 fn no_seed_breaks_a_law() {
