@@ -63,18 +63,29 @@ impl Loaded {
     }
 }
 
-/// Loads the maps of an object that nobody else shares; its programs are still to be loaded.
-///
+/// Pays, ahead of the first BPF fault, what that would pay: some 50 ms once a process. Call it
+/// from a thread of its own.
+pub fn warm() {
+    drop(loader());
+}
+
 /// A loader reads the kernel's type information when it is made, which takes some 50 ms and
 /// which these objects do not need: one loader is made, without it, for the life of the process.
-pub(crate) fn fresh(what: &'static str, bytes: &[u8]) -> Result<Ebpf, EffectError> {
+fn loader() -> MutexGuard<'static, Option<EbpfLoader<'static>>> {
     static LOADER: Mutex<Option<EbpfLoader<'static>>> = Mutex::new(None);
     let mut loader = LOADER.lock().unwrap_or_else(PoisonError::into_inner);
-    let loader = loader.get_or_insert_with(|| {
+    loader.get_or_insert_with(|| {
         let mut loader = EbpfLoader::new();
         loader.btf(None);
         loader
     });
+    loader
+}
+
+/// Loads the maps of an object that nobody else shares; its programs are still to be loaded.
+pub(crate) fn fresh(what: &'static str, bytes: &[u8]) -> Result<Ebpf, EffectError> {
+    let mut loader = loader();
+    let loader = loader.as_mut().expect("invariant: the loader was just made");
     loader.load(bytes).map_err(unavailable(what))
 }
 

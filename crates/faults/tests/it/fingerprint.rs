@@ -27,6 +27,7 @@ fn check(used: &Use, pid: u32, expected: &str) {
     let (during, after) = differences(used, pid);
     assert!(during.iter().any(|line| line.contains(expected)), "{during:?}");
     assert!(!after.iter().any(|line| line.contains(expected)), "{after:?}");
+    println!("{expected}: {during:?} then {after:?}");
 }
 
 #[test]
