@@ -164,7 +164,12 @@ fn recorded(watched: &Watched, reading: Reading) -> record::Reading {
     });
     let finite = |value: f64| Some(value).filter(|v| v.is_finite());
     let query_value = reading.value.and_then(finite);
-    let value = if watched.unit == Unit::Share && counts.is_some() { own } else { query_value };
+    // What is counted is shown as it was since the last sample; a window would smooth it.
+    let value = match counts {
+        Some(_) if watched.unit == Unit::Share => own,
+        Some(_) => reading.estimate,
+        None => query_value,
+    };
     record::Reading {
         value,
         query_value,

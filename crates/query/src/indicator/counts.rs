@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::buckets::{self, Bucket};
 use crate::indicator::health::Watched;
 use crate::indicator::reading::{Counts, Op};
 use crate::indicator::shape::{Quantile, Ratio};
@@ -15,6 +16,8 @@ use crate::series::Series;
 pub(crate) struct Counted {
     pub(crate) counts: Counts,
     pub(crate) reset: bool,
+    /// The quantile of the counted events alone; absent for a share, or where there are none.
+    pub(crate) estimate: Option<f64>,
 }
 
 /// One counter's growth between two times.
@@ -45,6 +48,7 @@ impl Between<'_> {
         Some(Counted {
             counts: Counts { total: events(total), bad_least: bad, bad_most: bad },
             reset: whole.reset || part.reset,
+            estimate: None,
         })
     }
 
@@ -58,6 +62,7 @@ impl Between<'_> {
             histograms.entry(of).or_default().push((edge, growth));
         }
         let mut counted: Option<Counted> = None;
+        let mut merged = BTreeMap::<u64, Bucket>::new();
         for buckets in histograms.values_mut() {
             buckets.sort_by(|a, b| a.0.total_cmp(&b.0));
             let Some((_, all)) = buckets.last().filter(|(edge, _)| *edge == f64::INFINITY) else {
@@ -72,13 +77,24 @@ impl Between<'_> {
             let sum = counted.get_or_insert(Counted {
                 counts: Counts { total: 0, bad_least: 0, bad_most: 0 },
                 reset: false,
+                estimate: None,
             });
             sum.counts.total += events(total);
             sum.counts.bad_least += over(above);
             sum.counts.bad_most += over(below);
             sum.reset |= buckets.iter().any(|(_, growth)| growth.reset);
+            for (upper, growth) in buckets.iter() {
+                let at =
+                    merged.entry(upper.to_bits()).or_insert(Bucket { upper: *upper, count: 0.0 });
+                at.count += growth.events;
+            }
         }
-        counted
+        let mut merged: Vec<Bucket> = merged.into_values().collect();
+        let estimate = buckets::quantile(quantile.tau, &mut merged);
+        counted.map(|counted| Counted {
+            estimate: Some(estimate).filter(|v| v.is_finite()),
+            ..counted
+        })
     }
 
     fn sum(&self, selectors: &[Selector]) -> Option<Growth> {

@@ -119,6 +119,8 @@ pub struct Reading {
     pub value: Option<f64>,
     /// The events since the last reading, for verdicts.
     pub counts: Option<Counts>,
+    /// The quantile of those events alone, which no window smooths; for charts and people.
+    pub estimate: Option<f64>,
     /// What is wrong with the data, the gravest first.
     pub gap: Option<Gap>,
 }
@@ -255,6 +257,7 @@ impl Indicator {
         Reading {
             value: value.ok().flatten().filter(|v| !v.is_nan()),
             counts: counted.map(|counted| counted.counts),
+            estimate: counted.and_then(|counted| counted.estimate),
             gap: of_data.or(of_counts).or(of_value),
         }
     }
@@ -312,6 +315,22 @@ mod tests {
         ];
         check(SHARE, AT_LEAST, &data, (0, 2000), (Some((2, 0, 0)), None));
         check(SHARE, AT_LEAST, &data, (1000, 2000), (Some((1, 0, 0)), None));
+    }
+
+    #[test]
+    fn a_quantile_of_the_last_second_is_not_smoothed_by_the_window() {
+        // A thousand fast events, then ten slow ones: the window's p95 still says fast.
+        let fast = [0.0, 1000.0, 1000.0];
+        let all = [0.0, 1000.0, 1010.0];
+        let data = [
+            series("d_bucket", &[("le", "0.1")], &fast),
+            series("d_bucket", &[("le", "1")], &all),
+            series("d_bucket", &[("le", "+Inf")], &all),
+        ];
+        let bound = Bound { op: Op::AtMost, value: 0.1 };
+        let reading = Indicator::compile(P95).unwrap().read(&data.to_vec(), 1000, 2000, bound);
+        assert!(reading.value.unwrap() < 0.1, "{reading:?}");
+        assert!(reading.estimate.unwrap() > 0.9, "{reading:?}");
     }
 
     #[test]
