@@ -161,9 +161,7 @@ fn take(paths: &Paths) -> Result<(Journal, Vec<Receipt>), ServeError> {
                 }
                 return Ok((journal, found.open));
             }
-            Err(JournalError::Held(_))
-                if std::os::unix::net::UnixStream::connect(&paths.socket).is_ok() =>
-            {
+            Err(JournalError::Held(_)) if listen::somebody_answers(&paths.socket) => {
                 return Err(ServeError::Running(paths.socket.clone()));
             }
             // The watchdog of one that just died is restoring; it is a matter of milliseconds.

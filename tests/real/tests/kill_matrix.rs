@@ -108,8 +108,12 @@ fn play(victim: &Victim, case: &Case, who: Who, phase: Phase, number: u32) -> Du
     let watchdog = agent.client().greeting().watchdog;
     let before = victim.fingerprint();
     let mut run = Run::start(&agent);
-    let injection =
-        Injection { run: format!("run{number}"), ..victim.injection(case.fault, case.with) };
+    let injection = Injection {
+        run: format!("run{number}"),
+        // Long enough that no restore here is the lease's.
+        lease_ms: 30_000,
+        ..victim.injection(case.fault, case.with)
+    };
     run.say(&serde_json::to_string(&injection).unwrap());
     match phase {
         Phase::Arming(us) => spin(us),
@@ -142,7 +146,8 @@ fn play(victim: &Victim, case: &Case, who: Who, phase: Phase, number: u32) -> Du
         Who::Watchdog => {
             // Nothing is restored, because nothing is lost: the run ends in its own time.
             if phase == Phase::Armed {
-                assert!((case.hurts)(victim), "the fault stays");
+                // On a loaded machine one look may see too little of it.
+                until("the fault stays", SOON, || (case.hurts)(victim).then_some(()));
             }
             if !matches!(phase, Phase::Disarming(_)) {
                 start = Instant::now();
