@@ -72,18 +72,23 @@ impl Shop {
         // A state folder of the demo's own: an agent of this host is not involved.
         let state = PathBuf::from(format!("/run/{name}"));
         sweeper.folder(&state)?;
-        let cgroup = cgroup2().map(|mount| mount.join(&name));
-        if let Some(path) = &cgroup {
-            sweeper.cgroup(path)?;
-            fs::create_dir(path).map_err(|e| format!("{}: {e}", path.display()))?;
+        let cgroup = match cgroup2().map(|mount| mount.join(&name)) {
+            Some(path) => {
+                sweeper.cgroup(&path)?;
+                match fs::create_dir(&path) {
+                    Ok(()) => Ok(path),
+                    Err(why) => Err(format!("{}: {why}", path.display())),
+                }
+            }
+            None => Err("no cgroup v2 is mounted".to_owned()),
+        };
+        match &cgroup {
+            Ok(path) => {
+                println!("demo: network namespace {name}, cgroups below {}", path.display())
+            }
+            Err(why) => println!("demo: network namespace {name}, no cgroups of its own: {why}"),
         }
-        println!(
-            "demo: network namespace {name}, {}",
-            cgroup.as_ref().map_or("no cgroup v2 here".to_owned(), |p| format!(
-                "cgroups below {}",
-                p.display()
-            ))
-        );
+        let cgroup = cgroup.ok();
         let mut shop = Shop { name, cgroup, state, running: Vec::new(), sweeper };
         for (service, ..) in SERVICES.iter().filter(|(service, ..)| *service != "order") {
             shop.start(service, &[])?;
