@@ -7,9 +7,9 @@ use squall_wire::receipt::Receipt;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-const DELAY_US: u64 = 50_000;
+const DELAY_US: u64 = 200_000;
 /// Nothing on loopback takes this long by itself, and every delay here is longer.
-const DIRECT_US_MAX: u64 = 40_000;
+const DIRECT_US_MAX: u64 = 150_000;
 
 struct Service {
     part: Part,
@@ -27,7 +27,7 @@ impl Service {
 
     fn delay(&self, with: &[(&str, &str)], filters: &[(&str, &str)]) -> Use {
         let target = target(self.part.pid(), vec![self.v4, self.dual]);
-        let mean = with.iter().all(|(key, _)| *key != "mean").then_some(("mean", "50ms"));
+        let mean = with.iter().all(|(key, _)| *key != "mean").then_some(("mean", "200ms"));
         let all: Vec<_> = mean.into_iter().chain(with.iter().copied()).collect();
         prepare("http.delay", target, &all, filters).unwrap()
     }
@@ -61,8 +61,8 @@ fn requests_are_late_on_every_family_until_it_is_undone() {
     }
     let bite = holder.bite().unwrap();
     assert_eq!((bite.hits, bite.seen), (4, 8));
-    assert_eq!(bite.asked, Some(50.0));
-    assert!((49.9..60.0).contains(&bite.delivered.unwrap()), "{bite:?}");
+    assert_eq!(bite.asked, Some(200.0));
+    assert!((199.9..300.0).contains(&bite.delivered.unwrap()), "{bite:?}");
     assert_eq!(bite.detail, "4 of 4 matching requests delayed, 8 seen");
 
     let started = Instant::now();
@@ -111,13 +111,13 @@ fn two_injections_in_one_namespace_do_not_disturb_each_other() {
     let (v4, dual) = (service.v4, at("::1", service.dual.port()));
     let port = |address: SocketAddr| address.port().to_string();
     let first = service.delay(&[], &[("port", &port(v4))]);
-    let second = service.delay(&[("mean", "120ms")], &[("port", &port(dual))]);
+    let second = service.delay(&[("mean", "400ms")], &[("port", &port(dual))]);
     let (one, two) = (first.apply(), second.apply());
     let took = (service.get(v4, "/"), service.get(dual, "/"));
-    assert!(took.0 >= DELAY_US && took.1 >= 120_000, "{took:?}");
+    assert!(took.0 >= DELAY_US && took.1 >= 400_000, "{took:?}");
     drop(one);
     assert!(service.get(v4, "/") < DIRECT_US_MAX);
-    assert!(service.get(dual, "/") >= 120_000);
+    assert!(service.get(dual, "/") >= 400_000);
     drop(two);
     assert!(service.get(dual, "/") < DIRECT_US_MAX);
 }
@@ -164,7 +164,7 @@ fn the_delay_delivered_is_the_delay_asked() {
     let mut service = Service::start();
     let (v4, count) = (service.v4, 100);
     let direct = service.part.ask(&format!("many {v4} {count}"));
-    let used = service.delay(&[], &[]);
+    let used = service.delay(&[("mean", "50ms")], &[]);
     let mut holder = used.apply();
     let delayed = service.part.ask(&format!("many {v4} {count}"));
     println!("direct {direct} us, delayed {delayed} us (median, p99, max)");
@@ -196,7 +196,7 @@ fn kill_9_of_the_holder_ends_it_and_so_does_the_receipt_alone() {
     let mut service = Service::start();
     let v4 = service.v4;
     let mut holder = Part::start("holder");
-    let arm = format!("http.delay {} mean=50ms - {v4}", service.part.pid());
+    let arm = format!("http.delay {} mean=200ms - {v4}", service.part.pid());
     let receipt: Receipt = serde_json::from_str(&holder.ask(&arm)).unwrap();
     assert!(service.get(v4, "/") >= DELAY_US);
     let effect = find("http.delay").unwrap().effect;

@@ -126,10 +126,12 @@ impl Drop for Held {
 
 impl Holder for Held {
     fn bite(&mut self) -> Result<Bite, EffectError> {
-        let used = clock::process_cpu_ns(self.pid);
-        let used_ns = used.map_err(system("read the burner's CPU time"))?;
-        let elapsed_ns = clock::monotonic_ns().saturating_sub(self.since_ns).max(1);
         let asked = self.load.share * 100.0 * f64::from(self.load.cores);
+        let Ok(used_ns) = clock::process_cpu_ns(self.pid) else {
+            let detail = "the burner is gone: it was killed, or its lease ran out".to_owned();
+            return Ok(Bite { hits: 0, seen: 1, asked: Some(asked), delivered: Some(0.0), detail });
+        };
+        let elapsed_ns = clock::monotonic_ns().saturating_sub(self.since_ns).max(1);
         let delivered = used_ns as f64 / elapsed_ns as f64 * 100.0;
         let cores = self.load.cores;
         Ok(Bite {
@@ -142,8 +144,11 @@ impl Holder for Held {
     }
 
     fn extend(&mut self, lease: LeaseEnd) -> Result<(), EffectError> {
-        let sent = self.input.write_all(&lease.boottime_ns.to_ne_bytes());
-        sent.map_err(system("renew the burner's lease"))
+        match self.input.write_all(&lease.boottime_ns.to_ne_bytes()) {
+            // It still has earlier renewals to read; frozen, it burns nothing either.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
+            sent => sent.map_err(system("renew the burner's lease")),
+        }
     }
 
     fn mechanism(&self) -> String {
@@ -165,6 +170,8 @@ fn spawn(load: &Load) -> io::Result<Started> {
             Err(error) => return drop(started.send(Err(error))),
         };
         let input = child.stdin.take().expect("invariant: the input is piped");
+        // A burner that is frozen with its target reads nothing; a renewal must not wait for it.
+        let _checked_by_the_write = rustix::io::ioctl_fionbio(&input, true);
         if started.send(Ok((child.id(), input))).is_ok() {
             // Nothing is ever sent; the holder drops its end.
             let _dropped = wait_end.recv();
