@@ -99,10 +99,10 @@ impl World {
     fn agent_command(&mut self, life: u64, command: Command) {
         let slot = match &command {
             Command::Reply { client, reply } => {
-                return self.to_engine(*client, FromAgent::Reply((**reply).clone()));
+                return self.send_to_engine(*client, FromAgent::Reply((**reply).clone()));
             }
             Command::Notify { client, notice } => {
-                return self.to_engine(*client, FromAgent::Notice((**notice).clone()));
+                return self.send_to_engine(*client, FromAgent::Notice((**notice).clone()));
             }
             Command::Watch { receipt, deadline_ns } => {
                 self.host.watched.insert(receipt.clone(), *deadline_ns);
@@ -191,7 +191,7 @@ impl World {
         self.queue.at(at_ns, Happening::Heard { life, event: Box::new(event) });
     }
 
-    fn to_engine(&mut self, client: Client, message: FromAgent) {
+    fn send_to_engine(&mut self, client: Client, message: FromAgent) {
         let connection = client.0;
         if self.connection != Some(connection) {
             return;

@@ -51,7 +51,7 @@ impl World {
 
     pub(crate) fn engine_command(&mut self, command: Command) {
         match command {
-            Command::Ask { call, ask } => self.to_agent(Call { id: call, ask: *ask }),
+            Command::Ask { call, ask } => self.send_to_agent(Call { id: call, ask: *ask }),
             Command::Reconnect => {
                 if self.connection.is_some() {
                     self.break_connection();
@@ -122,7 +122,7 @@ impl World {
         self.arrives_at_engine_ns = self.now_ns;
         self.agent_event(agent::Event::Joined { client: agent::Client(connection) });
         let ask = Ask::Hello { v: PROTOCOL_VERSION, by: "run 7k2f9".into() };
-        self.to_agent(Call { id: GREETING, ask });
+        self.send_to_agent(Call { id: GREETING, ask });
     }
 
     pub(crate) fn at_engine(&mut self, connection: u64, message: FromAgent) {
@@ -154,7 +154,7 @@ impl World {
         self.queue.at(b, Happening::AgentHearsCut { connection });
     }
 
-    fn to_agent(&mut self, call: Call) {
+    fn send_to_agent(&mut self, call: Call) {
         let Some(connection) = self.connection else { return };
         let at_ns = self.wire_delay();
         self.arrives_at_agent_ns = self.arrives_at_agent_ns.max(at_ns);

@@ -5,8 +5,13 @@ use super::script::SECOND_LOOK_US;
 use super::state::Core;
 use squall_judge::recovery::Recovery;
 use squall_wire::fingerprint::{Difference, Fingerprint};
-use squall_wire::protocol::Ask;
+use squall_wire::protocol::{ArmedLine, Ask};
 use squall_wire::record::{AbortCause, Event as Recorded, Phase, When};
+
+/// What comes and goes on a host that starts containers or gets a new address, and what no fault
+/// makes or takes. Such a fact is recorded; only with the run's id in it would it be a residue.
+const OF_THE_HOST: [&str; 6] =
+    ["addresses", "cgroups", "mounts", "named namespaces", "qdiscs", "routes"];
 
 /// How far the comparison has come.
 #[derive(Debug, Clone, Default)]
@@ -74,7 +79,8 @@ impl Core {
         let Look::Taken(before) = &self.after.before else { return };
         let differences = before.differences(&fingerprint);
         let (equal, of) = before.equal_categories(&fingerprint);
-        let appeared = differences.iter().any(|difference| difference.appeared);
+        let run = &self.script.run;
+        let appeared = differences.iter().any(|difference| may_be_ours(difference, run));
         let is_second = self.after.again_us.is_none() && !self.after.first.is_empty();
         if appeared && !is_second {
             // Hosts are busy: only what is still there after a moment counts.
@@ -85,9 +91,13 @@ impl Core {
         let first = &self.after.first;
         self.after.remained = differences
             .iter()
-            .filter(|difference| difference.appeared && first.contains(difference))
+            .filter(|difference| may_be_ours(difference, run) && first.contains(difference))
             .cloned()
             .collect();
+        if !self.after.remained.is_empty() {
+            // It may be the fault of another run on this host: the agent knows of them.
+            self.ask(Asked::StatusAfter, Ask::Status);
+        }
         self.after.after = Look::Taken(Box::new(fingerprint.clone()));
         self.record(Recorded::Fingerprint { when: When::After, fingerprint });
         self.record(Recorded::Compared { equal, of, differences });
@@ -127,11 +137,28 @@ impl Core {
             self.ask_fingerprint_after();
         }
         let recovered = self.window.as_ref().is_none_or(|window| window.over);
-        let compared = self.after.is_over() || self.agent == Agent::GivenUp;
+        let asked = self.is_asked(Asked::StatusAfter);
+        let compared = (self.after.is_over() && !asked) || self.agent == Agent::GivenUp;
         if recovered && compared {
             self.record_recovery();
             self.enter(Phase::Judging);
         }
+    }
+
+    /// What remained counts only where no other run had a fault on this host.
+    pub(super) fn status_after(&mut self, armed: &[ArmedLine]) {
+        let run = &self.script.run;
+        let others: Vec<&str> =
+            armed.iter().filter(|line| line.run != *run).map(|line| line.run.as_str()).collect();
+        if others.is_empty() {
+            return;
+        }
+        let text = format!(
+            "the host differs while run {} has faults on it, so the difference proves nothing",
+            others.join(", ")
+        );
+        self.after.remained.clear();
+        self.warn("other-run", text);
     }
 
     #[cfg(test)]
@@ -143,4 +170,9 @@ impl Core {
         let pids = self.script.pids();
         self.ask(Asked::FingerprintAfter, Ask::Fingerprint { pids });
     }
+}
+
+fn may_be_ours(difference: &Difference, run: &str) -> bool {
+    let of_the_host = OF_THE_HOST.contains(&difference.category.as_str());
+    difference.appeared && (!of_the_host || difference.fact.contains(run))
 }

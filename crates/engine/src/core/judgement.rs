@@ -15,7 +15,7 @@ impl Core {
         let consecutive = self.script.consecutive;
         let tallies = self.baseline.tallies();
         let met: Vec<Option<bool>> = tallies.iter().map(|t| t.met(consecutive)).collect();
-        let lines = self.check_lines(&tallies);
+        let lines = self.check_lines(&tallies, true);
         self.before = if met.contains(&Some(false)) {
             Before::Broken
         } else if met.contains(&None) || met.is_empty() {
@@ -137,7 +137,7 @@ impl Core {
         let Some(recovery) = &self.recovery else { return };
         let progress = recovery.progress();
         let tallies = recovery.watch().tallies();
-        let lines = self.check_lines(&tallies);
+        let lines = self.check_lines(&tallies, false);
         let allowed_s = self.script.recovery_us as f64 / 1e6;
         let at = |ms: u64| words::seconds(ms as f64 / 1e3);
         let text = match (after, progress.inside_ms, progress.confirmed_ms) {
@@ -160,9 +160,12 @@ impl Core {
         self.record(Recorded::Check(record::Check { when: When::After, met, lines }));
     }
 
-    fn check_lines(&self, tallies: &[&Tally]) -> Vec<String> {
+    /// One line an indicator: its value over the whole window, or that of the last sample.
+    fn check_lines(&self, tallies: &[&Tally], whole: bool) -> Vec<String> {
         let line = |(indicator, tally): (&record::Indicator, &&Tally)| {
-            let value = if indicator.bad_share.is_some() && indicator.unit == record::Unit::Share {
+            let value = if !whole {
+                tally.last
+            } else if indicator.bad_share.is_some() && indicator.unit == record::Unit::Share {
                 tally.value()
             } else {
                 tally.last

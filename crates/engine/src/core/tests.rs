@@ -20,7 +20,7 @@ fn a_service_that_keeps_its_promise_is_held() {
     check(
         &mut world,
         "Baseline · met · Injecting · inject i1 · Holding · bite 7 · Reverting · bite 7 · \
-         restore i1 by engine · Recovering · compared 1/1 · recover Some(1000) Some(21000) · met · \
+         restore i1 by engine · Recovering · compared 2/2 · recover Some(1000) Some(21000) · met · \
          Judging · Held 0",
     );
     let verdict = world.verdict.unwrap();
@@ -37,7 +37,7 @@ fn two_bad_samples_abort_restore_and_refute() {
     check(
         &mut world,
         "Baseline · met · Injecting · inject i1 · Holding · strike 1/2 · bite 7 · strike 2/2 · \
-         abort Rule · Reverting · bite 7 · restore i1 by engine · Recovering · compared 1/1 · \
+         abort Rule · Reverting · bite 7 · restore i1 by engine · Recovering · compared 2/2 · \
          recover Some(1000) Some(21000) · met · Judging · Refuted 1",
     );
     let verdict = world.verdict.unwrap();
@@ -66,7 +66,7 @@ fn a_fault_without_effect_is_invalid() {
     check(
         &mut world,
         "Baseline · met · Injecting · inject i1 · Holding · Reverting · bite 0 · \
-         restore i1 by engine · Recovering · compared 1/1 · recover Some(1000) Some(21000) · met · \
+         restore i1 by engine · Recovering · compared 2/2 · recover Some(1000) Some(21000) · met · \
          Judging · Invalid 4",
     );
 }
@@ -87,7 +87,7 @@ fn a_refused_fault_changes_nothing_and_says_who_refused() {
     check(
         &mut world,
         "Baseline · met · Injecting · abort InjectFailed · Reverting · Recovering · \
-         compared 1/1 · Judging · Aborted 2",
+         compared 2/2 · Judging · Aborted 2",
     );
     let sentence = world.verdict.unwrap().sentence;
     assert!(sentence.ends_with("was refused: run 8c0d4 holds payment-1"), "{sentence}");
@@ -134,7 +134,7 @@ fn an_agent_that_dies_is_replaced_and_asked_what_it_holds() {
     check(
         &mut world,
         "Baseline · met · Injecting · inject i1 · Holding · abort AgentLost · Reverting · \
-         restore i1 by watchdog · Recovering · compared 1/1 · Judging · Aborted 3",
+         restore i1 by watchdog · Recovering · compared 2/2 · Judging · Aborted 3",
     );
 }
 
@@ -215,6 +215,22 @@ fn a_fact_that_stays_is_a_residue_and_one_that_passes_is_not() {
     world.facts.clear();
     world.run();
     assert_eq!(world.exit, Some(0), "{}", world.story());
+}
+
+#[test]
+fn what_a_busy_host_or_another_run_brings_is_no_residue() {
+    let mut world = held();
+    world.until_phase(Phase::Reverting);
+    world.category = "cgroups";
+    world.facts.insert("/docker/4711".into());
+    world.run();
+    assert_eq!(world.exit, Some(0), "{}", world.story());
+    let mut world = held();
+    world.until_phase(Phase::Reverting);
+    world.facts.insert("4121".into());
+    world.other_run = true;
+    let story = world.run().story();
+    assert!(story.contains("warning other-run") && story.ends_with("Held 0"), "{story}");
 }
 
 #[test]

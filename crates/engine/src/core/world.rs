@@ -87,6 +87,10 @@ pub(super) struct World {
     pub(super) residue: Vec<String>,
     pub(super) stuck: Vec<String>,
     pub(super) facts: BTreeSet<String>,
+    /// Where the facts are.
+    pub(super) category: &'static str,
+    /// True where another run has something armed, too.
+    pub(super) other_run: bool,
     pub(super) reading: fn(Phase, u64) -> Reading,
     pub(super) told: Vec<String>,
     pub(super) exit: Option<u8>,
@@ -111,6 +115,8 @@ impl World {
             residue: Vec::new(),
             stuck: Vec::new(),
             facts: BTreeSet::new(),
+            category: "stopped processes",
+            other_run: false,
             reading: |_, _| counted(500, 0),
             told: Vec::new(),
             exit: None,
@@ -208,12 +214,21 @@ impl World {
             Ask::Bite { .. } => Answer::Bite(Bite { hits: self.hits, seen: 9, ..Bite::default() }),
             Ask::Status => self.status(),
             Ask::Fingerprint { .. } => Answer::Fingerprint(Fingerprint {
-                facts: BTreeMap::from([("stopped".into(), self.facts.clone())]),
+                facts: self.categories(),
                 unread: BTreeMap::new(),
             }),
             other => panic!("the core asked {other:?}"),
         };
         self.events.push_back(Event::Reply { call, answer: Box::new(answer) });
+    }
+
+    fn categories(&self) -> BTreeMap<String, BTreeSet<String>> {
+        let of = |category: &str| {
+            let facts =
+                if category == self.category { self.facts.clone() } else { BTreeSet::new() };
+            (category.to_string(), facts)
+        };
+        BTreeMap::from([of("stopped processes"), of("cgroups")])
     }
 
     fn arm(&mut self, injection: &Injection) -> Answer {
@@ -252,7 +267,11 @@ impl World {
             remaining_ms: 1,
             by: "run".into(),
         };
-        Answer::Status { armed: self.armed.keys().map(line).collect(), stuck: self.stuck.clone() }
+        let mut armed: Vec<ArmedLine> = self.armed.keys().map(line).collect();
+        if self.other_run {
+            armed.push(ArmedLine { run: "8c0d4".into(), ..line(&"i1".to_string()) });
+        }
+        Answer::Status { armed, stuck: self.stuck.clone() }
     }
 
     /// The notice that an injection ended by itself.
