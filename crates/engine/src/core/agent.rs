@@ -210,7 +210,10 @@ impl Core {
         // The cap is a little longer than the hold: it is the only end by itself that is in time.
         let in_time = why == "cap" && self.hold_served();
         let early = matches!(self.phase, Phase::Injecting | Phase::Holding) && !in_time;
-        let name = outcome.injection.clone();
+        let found = self.slots.iter().find(|slot| slot.injection.id == outcome.injection);
+        let name = found.map_or(String::new(), |slot| {
+            format!("{} on {}", slot.injection.fault, slot.injection.target.name)
+        });
         self.undone(outcome, "agent");
         if early {
             let cause = match why.as_str() {

@@ -42,6 +42,9 @@ impl Core {
                 let within = words::seconds(self.script.recovery_us as f64 / 1e6);
                 format!("the service was not back inside its bounds within {within}")
             }
+            Word::Aborted if facts.stop == Some(Stop::Outside) => {
+                format!("{}, before the data could decide", stopped.unwrap_or_default())
+            }
             Word::Refuted | Word::Aborted => stopped.unwrap_or_default(),
             Word::Invalid if facts.bites.contains(&Bitten::No) => self.no_effect(),
             Word::Invalid => stopped.unwrap_or_default(),

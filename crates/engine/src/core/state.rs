@@ -52,6 +52,8 @@ pub struct Core {
 impl Core {
     /// Begins a run. The commands are the first ones to carry out.
     pub fn begin(script: Script, now_us: u64) -> (Core, Vec<Command>) {
+        assert!(!script.steps.is_empty(), "a plan has at least one step");
+        assert!(!script.indicators.is_empty(), "a plan has at least one indicator");
         let judged = script.judged();
         let slots = script.steps.iter().enumerate().flat_map(|(step, s)| {
             s.injections.iter().map(move |injection| Slot::new(step, injection.clone()))
@@ -178,8 +180,14 @@ impl Core {
     }
 
     fn stopped(&mut self, by: &str) {
-        let s = (self.now_us - self.phase_since_us) as f64 / 1e6;
-        let text = format!("stopped by {by} after {s:.2} s of the {:?} phase", self.phase);
+        let at_s = (self.now_us - self.phase_since_us) as f64 / 1e6;
+        let hold_s = self.script.steps[self.step].hold_us as f64 / 1e6;
+        let text = match self.phase {
+            Phase::Baseline => format!("stopped by {by} before any fault"),
+            Phase::Injecting => format!("stopped by {by} while the faults were put in place"),
+            Phase::Holding => format!("stopped by {by} at {at_s:.2} s of {hold_s} s"),
+            _ => format!("stopped by {by} after the faults"),
+        };
         self.end_early(Stop { cause: AbortCause::Stopped, text, refused: false }, None);
         // A person who asks to end does not want to wait for a recovery; the restore is never
         // skipped.
