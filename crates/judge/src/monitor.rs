@@ -94,6 +94,15 @@ impl Watch {
         Watch { rule, monitors, strikes_in_row: 0, missing_in_row: 0, empty_in_row: 0 }
     }
 
+    /// Tells how much bad events of each indicator come in bursts, as an earlier window showed.
+    #[must_use]
+    pub fn with_bursts(mut self, rhos: &[f64]) -> Watch {
+        for (monitor, rho) in self.monitors.iter_mut().zip(rhos) {
+            monitor.rho = *rho;
+        }
+        self
+    }
+
     /// Takes one sample: one reading an indicator. A reading that is not there is a gap.
     pub fn sample(&mut self, readings: &[Reading]) -> Seen {
         let absent = Reading::missing("the sample has no reading of it");
@@ -167,6 +176,7 @@ impl Watch {
 struct Monitor {
     indicator: Indicator,
     evidence: Option<Evidence>,
+    rho: f64,
     tally: Tally,
 }
 
@@ -174,7 +184,7 @@ impl Monitor {
     fn new(indicator: Indicator, rule: &Rule) -> Monitor {
         let evidence = indicator.bad_share.map(|m| Evidence::new(m, rule.samples));
         let tally = Tally::new(indicator.clone());
-        Monitor { indicator, evidence, tally }
+        Monitor { indicator, evidence, rho: rule.rho, tally }
     }
 
     fn sample(&mut self, rule: &Rule, indicators: usize, reading: &Reading) -> Judged {
@@ -214,7 +224,10 @@ impl Monitor {
                 anomalous_value(&self.indicator, value)
             }
             (true, None, Some(allowed)) => counts.bad_least as f64 > allowed * counts.total as f64,
-            (false, _, Some(allowed)) => anomalous_counts(rule, indicators, allowed, counts),
+            (false, _, Some(allowed)) => {
+                let rule = Rule { rho: self.rho, ..*rule };
+                anomalous_counts(&rule, indicators, allowed, counts)
+            }
             // Neither a value nor a share to count against: there is nothing to judge.
             (_, None, None) => return Status::Missing,
         };
@@ -367,6 +380,17 @@ mod tests {
         }
         let both = Rule { evidence_aborts: true, ..rule(false) };
         assert!(simulate(500, 0.005, both, 150).0 <= 0.03, "at the limit, both rules on");
+    }
+
+    #[test]
+    fn what_is_usual_in_bursts_is_no_strike() {
+        let readings = [counted(500, 14), counted(500, 14)];
+        let mut plain = Watch::new(rule(false), &[orders()]);
+        assert_eq!(run(&mut plain, &readings), "1/2, 2/2 Strikes");
+        let mut bursty = Watch::new(rule(false), &[orders()]).with_bursts(&[0.05]);
+        assert_eq!(run(&mut bursty, &readings), "-, -");
+        let readings = [counted(500, 100), counted(500, 100)];
+        assert_eq!(run(&mut bursty, &readings), "1/2, 2/2 Strikes", "a fifth is no burst");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Owns the outcome of one indicator over a window: inside, outside, or not decided.
 
+use crate::bursts::Bursts;
 use crate::monitor::Status;
 use crate::reading::{Counts, Data, Indicator};
 use crate::sequence::interval_between;
@@ -41,6 +42,8 @@ pub struct Tally {
     pub last: Option<f64>,
     /// The highest evidence against the bound.
     pub e: Option<f64>,
+    /// How much its bad events come in bursts.
+    pub bursts: Bursts,
     sum: f64,
     values: u32,
     counted: bool,
@@ -60,6 +63,7 @@ impl Tally {
             worst: None,
             last: None,
             e: None,
+            bursts: Bursts::default(),
             sum: 0.0,
             values: 0,
             counted: false,
@@ -82,6 +86,7 @@ impl Tally {
         let value = match data {
             Data::Counted(counts, value) => {
                 self.counts = self.counts.plus(counts);
+                self.bursts.add(counts);
                 self.counted = true;
                 value
             }

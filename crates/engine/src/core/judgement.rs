@@ -4,7 +4,7 @@ use super::event::Command;
 use super::slot::Stage;
 use super::state::Core;
 use super::words;
-use squall_judge::monitor::{Seen, Status};
+use squall_judge::monitor::{Seen, Status, Watch};
 use squall_judge::outcome::{Outcome, Tally};
 use squall_judge::verdict::{self, After, Before, Bitten, Facts, Word};
 use squall_wire::record::{self, AbortCause, Event as Recorded, Phase, When};
@@ -29,12 +29,29 @@ impl Core {
         let what = match self.before {
             Before::Broken => "the steady state does not hold before any fault",
             Before::NoData => "an indicator has no data before any fault",
-            Before::Met | Before::Unchecked => return,
+            Before::Met | Before::Unchecked => return self.expect_bursts(),
         };
         let cause =
             if self.before == Before::Broken { AbortCause::Baseline } else { AbortCause::NoData };
         let text = format!("{what}: {}", lines.join(", "));
         self.end_early(super::state::Stop { cause, text, refused: false }, None);
+    }
+
+    /// What the baseline showed in bursts is expected in bursts while the faults are on.
+    fn expect_bursts(&mut self) {
+        let rhos: Vec<f64> = self.baseline.tallies().iter().map(|t| t.bursts.rho()).collect();
+        let script = &self.script;
+        self.hold = Watch::new(script.hold_rule(), &script.judged()).with_bursts(&rhos);
+        let bursty = script.indicators.iter().zip(&rhos).filter(|(_, rho)| **rho > 0.0);
+        let names: Vec<String> =
+            bursty.map(|(indicator, rho)| format!("{} (rho {rho:.3})", indicator.name)).collect();
+        if !names.is_empty() {
+            let names = names.join(", ");
+            let text = format!(
+                "bad events come in bursts before any fault: {names}; a strike takes more of them"
+            );
+            self.warn("bursts", text);
+        }
     }
 
     /// What is outside in this sample, in one line.

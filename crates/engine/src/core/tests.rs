@@ -60,6 +60,17 @@ fn a_broken_baseline_injects_nothing() {
 }
 
 #[test]
+fn bursts_of_the_baseline_are_expected_during_the_fault() {
+    let mut script = script();
+    script.baseline_us = 10 * SECOND_US;
+    script.indicators[0].bad_share = Some(0.05);
+    let mut world = World::new(script);
+    world.reading = |_, pull| counted(500, if pull % 4 == 0 { 60 } else { 0 });
+    let story = world.run().story();
+    assert!(story.contains("met · warning bursts") && !story.contains("strike"), "{story}");
+}
+
+#[test]
 fn a_fault_without_effect_is_invalid() {
     let mut world = held();
     world.hits = 0;
