@@ -50,4 +50,6 @@ pub fn chain(lab: &mut Lab) {
     for port in LEAVES.into_iter().chain([MID, FRONT]) {
         lab.wait_http(&format!("http://127.0.0.1:{port}/healthz"));
     }
+    // The first request opens the chain's connections and makes its series.
+    lab.wait_http(&format!("http://127.0.0.1:{FRONT}/echo"));
 }

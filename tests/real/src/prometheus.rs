@@ -1,11 +1,16 @@
 //! Debian's Prometheus, scraping what a test tells it to, once a second.
 
 use crate::lab::Lab;
+use crate::until::until;
 use std::fmt::Write as _;
 use std::path::Path;
+use std::time::Duration;
 
 /// The port it listens on in the lab.
 pub const PORT: u16 = 9090;
+
+/// Three scrapes a second apart, on a busy machine.
+const SCRAPED_WITHIN: Duration = Duration::from_secs(30);
 
 /// Starts it and waits until it is ready.
 pub fn start(lab: &mut Lab, targets: &[u16]) {
@@ -27,4 +32,13 @@ pub fn start(lab: &mut Lab, targets: &[u16]) {
     let listen = format!("--web.listen-address=127.0.0.1:{PORT}");
     lab.start("prometheus", Path::new("/usr/bin/prometheus"), &[&config, &data, &listen]);
     lab.wait_http(&format!("http://127.0.0.1:{PORT}/-/ready"));
+    // Nobody runs an experiment on a Prometheus that has not scraped yet.
+    let scraped =
+        format!("min(count_over_time(up[1m])) >= 3 and count(up == 1) == {}", targets.len());
+    until("every target was scraped three times", SCRAPED_WITHIN, || {
+        let mut curl = lab.command("curl");
+        curl.args(["-fsS", "--max-time", "2", "--data-urlencode", &format!("query={scraped}")]);
+        let answer = curl.arg(format!("http://127.0.0.1:{PORT}/api/v1/query")).output().ok()?;
+        String::from_utf8_lossy(&answer.stdout).contains("\"value\"").then_some(())
+    });
 }

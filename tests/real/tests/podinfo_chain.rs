@@ -24,7 +24,7 @@ spec:
         histogram_quantile(0.90, sum by (le)
         (rate(http_request_duration_seconds_bucket{{instance="127.0.0.1:{front}"}}[10s])))
       expect: "<= 500ms"
-  baseline: 5s
+  baseline: 6s
   abort: {{consecutive: 2, every: 1s}}
   method:
     - fault: http.delay
