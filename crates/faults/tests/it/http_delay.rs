@@ -75,6 +75,31 @@ fn requests_are_late_on_every_family_until_it_is_undone() {
 }
 
 #[test]
+fn addresses_on_a_device_are_redirected_once_and_not_in_a_circle() {
+    if !is_root("http.delay on a device's address") {
+        return;
+    }
+    let mut service = Service::start();
+    let script = "ip link add v0 type veth peer name v1 && ip addr add 10.99.0.1/24 dev v0 && \
+                  ip -6 addr add fd99::1/64 dev v0 nodad && ip link set v1 up && \
+                  ip link set v0 up";
+    let mut command = std::process::Command::new("nsenter");
+    command.args(["-t", &service.part.pid().to_string(), "-n", "sh", "-c", script]);
+    if !command.status().is_ok_and(|status| status.success()) {
+        println!("SKIP http.delay on a device's address: needs nsenter, ip and veth");
+        return;
+    }
+    let port = service.dual.port();
+    let used = service.delay(&[], &[]);
+    let mut holder = used.apply();
+    for address in [at("10.99.0.1", port), at("fd99::1", port)] {
+        let took = service.get(address, "/");
+        assert!((DELAY_US..2 * DELAY_US).contains(&took), "{address} took {took} us");
+    }
+    assert_eq!(holder.bite().unwrap().seen, 2);
+}
+
+#[test]
 fn nothing_that_matches_is_explained_by_what_was_seen() {
     if !is_root("http.delay without a match") {
         return;

@@ -51,6 +51,15 @@ INLINE int is_local_of_target(struct bpf_sk_lookup *ctx, int v4) {
     return bpf_map_lookup_elem(&delay_locals, &local) != 0;
 }
 
+// The proxy dials from this namespace to itself: by the loopback device, or, as IPv6 counts it,
+// by the device the address is on, but then from that very address. Nobody outside can.
+INLINE int comes_from_here(struct bpf_sk_lookup *ctx, int v4) {
+    if (ctx->ingress_ifindex == LOOPBACK) return 1;
+    if (v4) return ctx->remote_ip4 == ctx->local_ip4;
+    return ctx->remote_ip6[0] == ctx->local_ip6[0] && ctx->remote_ip6[1] == ctx->local_ip6[1] &&
+           ctx->remote_ip6[2] == ctx->local_ip6[2] && ctx->remote_ip6[3] == ctx->local_ip6[3];
+}
+
 SEC("sk_lookup")
 int squall_delay(struct bpf_sk_lookup *ctx) {
     __u32 zero = 0;
@@ -59,10 +68,8 @@ int squall_delay(struct bpf_sk_lookup *ctx) {
     if (!cfg || bpf_ktime_get_boot_ns() >= cfg->expires_ns) return PASS;
     int v4 = ctx->family == AF_INET;
     if (!is_local_of_target(ctx, v4)) return PASS;
-    // The proxy dials from this namespace to itself; nobody outside can pass for it.
     __u16 remote = swap16(ctx->remote_port);
-    if (ctx->ingress_ifindex == LOOPBACK && bpf_map_lookup_elem(&delay_exempt, &remote))
-        return PASS;
+    if (bpf_map_lookup_elem(&delay_exempt, &remote) && comes_from_here(ctx, v4)) return PASS;
     __u32 index = v4 ? 0 : 1;
     void *socket = bpf_map_lookup_elem(&delay_socks, &index);
     if (!socket) return PASS;
