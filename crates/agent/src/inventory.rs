@@ -110,7 +110,10 @@ mod tests {
     fn this_test_is_found_with_its_listening_sockets_and_is_its_own() {
         let four = TcpListener::bind("127.0.0.1:0").unwrap();
         let six = TcpListener::bind("[::1]:0");
+        let start = squall_faults::sys::clock::monotonic_ns();
         let inventory = scan();
+        let took_us = (squall_faults::sys::clock::monotonic_ns() - start) / 1_000;
+        println!("{} processes in {took_us} µs", inventory.processes.len());
         let pid = std::process::id();
         let own = inventory.processes.iter().find(|p| p.process.pid == pid).unwrap();
         assert!(own.listening.contains(&four.local_addr().unwrap()));
