@@ -34,16 +34,20 @@ pub fn scan() -> Inventory {
             own.push(pid);
         }
         let name_of = |path: &std::path::Path| path.file_name()?.to_str().map(str::to_owned);
-        let groups = fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap_or_default();
+        // A kernel thread has no more to say, and a host has more of them than of programs.
+        let is_program = executable.is_some();
+        let groups = is_program.then(|| fs::read_to_string(format!("/proc/{pid}/cgroup")).ok());
+        let groups = groups.flatten().unwrap_or_default();
+        let owner = is_program.then(|| fs::metadata(format!("/proc/{pid}")).ok()).flatten();
         let cgroup = group::path(&groups);
         processes.push(Process {
             process: ProcessIdentity { pid, start_ticks: stat.start_ticks },
             parent: stat.parent,
             name: stat.name,
             executable: executable.as_deref().and_then(name_of).unwrap_or_default(),
-            command: command(pid),
-            uid: fs::metadata(format!("/proc/{pid}")).map_or(0, |found| found.uid()),
-            netns: netns(pid).unwrap_or(0),
+            command: if is_program { command(pid) } else { Vec::new() },
+            uid: owner.map_or(0, |found| found.uid()),
+            netns: is_program.then(|| netns(pid)).flatten().unwrap_or(0),
             unit: group::unit(&cgroup),
             container: group::container(&groups),
             cgroup,
