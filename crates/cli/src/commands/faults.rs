@@ -14,6 +14,9 @@ use std::fmt::Write as _;
 pub(crate) static VERB: Verb =
     Verb::new::<Options>("faults", "Lists the faults, or explains one of them", run);
 
+/// No line of a page is longer.
+const COLUMNS_MAX: usize = 100;
+
 #[derive(clap::Args)]
 struct Options {
     /// A fault, for example http.delay
@@ -97,19 +100,36 @@ fn page(d: &Description) -> String {
                 (false, None) => "every one",
             };
             let about = format!("{}{}", range(p).map_or(String::new(), |r| r + "; "), p.help);
-            let line = format!("    {:<10}{:<11}{fallback:<17}{about}", p.name, kind(p.kind));
-            let _ = writeln!(out, "{}", line.trim_end());
+            let head = format!("    {:<10}{:<11}{fallback:<17}", p.name, kind(p.kind));
+            wrap(&mut out, &head, &about);
         }
     }
     out.push('\n');
     for (word, text) in [("acts", d.acts), ("ends", d.ends), ("spares", d.spares)] {
-        let _ = writeln!(out, "  {word:<12}{text}");
+        wrap(&mut out, &format!("  {word:<12}"), text);
     }
     let _ = writeln!(out, "\n  example\n");
     for line in d.example.lines() {
         let _ = writeln!(out, "{}", format!("    {line}").trim_end());
     }
     out
+}
+
+/// Writes a text behind its head; what does not fit goes to the next line with the same indent.
+fn wrap(out: &mut String, head: &str, text: &str) {
+    let indent = head.chars().count();
+    let mut line = head.to_owned();
+    for word in text.split_whitespace() {
+        let begun = line.chars().count() > indent;
+        if begun && line.chars().count() + 1 + word.chars().count() > COLUMNS_MAX {
+            let _ = writeln!(out, "{}", line.trim_end());
+            line = " ".repeat(indent);
+        } else if begun {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    let _ = writeln!(out, "{}", line.trim_end());
 }
 
 fn kind(kind: Kind) -> &'static str {
