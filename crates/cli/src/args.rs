@@ -36,21 +36,34 @@ pub(crate) fn command() -> Command {
 pub(crate) fn run() -> ExitCode {
     let matches = match command().try_get_matches() {
         Ok(matches) => matches,
-        Err(error) => {
-            drop(error.print());
-            // clap's own codes: help and version are fine, everything else is bad input.
-            return if error.use_stderr() {
-                Exit::Bad("bad input").into()
-            } else {
-                ExitCode::SUCCESS
-            };
-        }
+        Err(error) => return misused(&error),
     };
     let global = Global::from_arg_matches(&matches).expect("invariant: clap checked the options");
     let context = Context { output: global.output, color: global.color };
     let (name, sub) = matches.subcommand().expect("invariant: a subcommand is required");
     let verb: &Verb = commands::find(name).expect("invariant: clap knows only listed verbs");
     (verb.run)(&context, sub).into()
+}
+
+/// Says what is wrong with the command line. clap's own codes: help and version are fine,
+/// everything else is bad input.
+fn misused(error: &clap::Error) -> ExitCode {
+    drop(error.print());
+    if !error.use_stderr() {
+        return ExitCode::SUCCESS;
+    }
+    // The options could not be read, so the wish for JSON is looked for in the words.
+    let words: Vec<String> = std::env::args_os().map(|w| w.to_string_lossy().into()).collect();
+    let pair = words.windows(2).any(|two| two == ["--output", "json"]);
+    let wants_json = pair || words.iter().any(|word| word == "--output=json");
+    let output = if wants_json { Output::Json } else { Output::Text };
+    let context = Context { output, color: Color::Auto };
+    if wants_json {
+        let plain = error.to_string();
+        let message = plain.lines().next().unwrap_or_default().trim_start_matches("error: ");
+        context.json(&serde_json::json!({"error": {"message": message, "help": "squall --help"}}));
+    }
+    context.end_document(Exit::Bad("bad input")).into()
 }
 
 #[cfg(test)]

@@ -56,12 +56,11 @@ impl Context {
         }
     }
 
-    /// Prints data. A reader that went away is not an error: it has read enough.
+    /// Prints data. A reader that went away has read enough: that changes no exit code, which
+    /// says how the run ended and not who listened.
     pub(crate) fn data(&self, text: &str) {
         let mut out = std::io::stdout().lock();
-        if out.write_all(text.as_bytes()).and_then(|()| out.flush()).is_err() {
-            std::process::exit(0);
-        }
+        drop(out.write_all(text.as_bytes()).and_then(|()| out.flush()));
     }
 
     /// Prints a JSON document as data.

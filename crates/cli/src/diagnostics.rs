@@ -2,23 +2,28 @@
 
 use crate::context::{Context, Output};
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
-use squall_spec::diagnostic::{Diagnostic, Level as Weight, LineIndex, has_error};
+use anstyle::{AnsiColor, Style};
+use squall_spec::diagnostic::{Diagnostic, Level as Weight, LineIndex};
 use std::fmt::Write as _;
 
 /// The widest line drawn; longer ones are cut by the library.
 const WIDTH: usize = 100;
 
 /// Prints all diagnostics of a file to stderr, and in JSON to stdout where that was asked for.
-/// Returns whether any is an error.
-pub(crate) fn print(context: &Context, path: &str, text: &str, all: &[Diagnostic]) -> bool {
+pub(crate) fn print(context: &Context, path: &str, text: &str, all: &[Diagnostic]) {
     if context.output == Output::Json {
         context.json(&as_json(path, text, all));
     }
+    draw(context, path, text, all);
+}
+
+/// Draws all diagnostics of a file on stderr, and a blank line after them.
+pub(crate) fn draw(context: &Context, path: &str, text: &str, all: &[Diagnostic]) {
     let drawn = render(path, text, all, context.color_stderr());
     if !drawn.is_empty() {
-        context.note(drawn.trim_end());
+        context.note(drawn.trim_end_matches('\n'));
+        context.note("");
     }
-    has_error(all)
 }
 
 /// The counts in words, for example `4 errors, 1 warning`.
@@ -63,11 +68,21 @@ pub(crate) fn render(path: &str, text: &str, all: &[Diagnostic], color: bool) ->
     let mut out = String::new();
     for diagnostic in all {
         // The first line is ours: editors and CI parse `file:line:column: level[code]: message`.
-        let _ = writeln!(out, "{path}:{}", diagnostic.first_line(&lines));
+        let first = diagnostic.first_line(&lines);
+        let tag = format!("{}[{}]", diagnostic.level.word(), diagnostic.code);
+        let style = match diagnostic.level {
+            Weight::Error => AnsiColor::Red.on_default().bold(),
+            Weight::Warning => AnsiColor::Yellow.on_default().bold(),
+        };
+        let _ = writeln!(out, "{path}:{}", first.replacen(&tag, &paint(&tag, style, color), 1));
         out.push_str(&body(text, diagnostic, color));
         out.push('\n');
     }
     out
+}
+
+fn paint(text: &str, style: Style, color: bool) -> String {
+    if color { format!("{style}{text}{style:#}") } else { text.to_owned() }
 }
 
 fn body(text: &str, diagnostic: &Diagnostic, color: bool) -> String {
@@ -96,14 +111,15 @@ fn body(text: &str, diagnostic: &Diagnostic, color: bool) -> String {
         let report = [level.primary_title("").element(snippet)];
         let drawn = renderer.term_width(WIDTH).render(&report).to_string();
         // The library's own title line is dropped: ours stands above it.
-        let picture = drawn.lines().skip_while(|line| !line.trim_end().ends_with('|'));
+        let picture = drawn.lines().skip_while(|line| !line.contains('|'));
         for line in picture {
             let _ = writeln!(out, "{line}");
         }
     }
     for (word, said) in [("help", &diagnostic.help), ("note", &diagnostic.note)] {
         if let Some(said) = said {
-            let _ = writeln!(out, "   = {word}: {said}");
+            let word = paint(&format!("{word}:"), AnsiColor::Cyan.on_default(), color);
+            let _ = writeln!(out, "   = {word} {said}");
         }
     }
     out
@@ -126,6 +142,25 @@ mod tests {
              |\n2 |   instnaces: 1\n  |   ^^^^^^^^^ did you mean \"instances\"?\n   \
              = note: keys here are service, instances\n\n";
         assert_eq!(drawn, expected);
+    }
+
+    #[test]
+    fn colors_repeat_the_words_and_lose_none() {
+        let diagnostic = Diagnostic::new(Code::error("S107"), Span::new(8, 9), "1 has no unit")
+            .label("seconds?")
+            .help("1s");
+        let all = [diagnostic];
+        let plain = render("a.yaml", "  hold: 1\n", &all, false);
+        let colored = render("a.yaml", "  hold: 1\n", &all, true);
+        let mut bare = String::new();
+        let mut pieces = colored.split("\x1b[");
+        bare.push_str(pieces.next().unwrap_or_default());
+        for piece in pieces {
+            bare.push_str(piece.split_once('m').map_or("", |(_, text)| text));
+        }
+        let lines = |text: &str| text.lines().map(|l| l.trim_end().to_owned()).collect::<Vec<_>>();
+        assert_eq!(lines(&bare), lines(&plain));
+        assert!(colored.contains("\x1b[1m\x1b[31merror[S107]"), "{colored:?}");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! From the paths on the command line to a checked experiment, and on to a plan.
 
-use crate::context::Context;
+use crate::context::{Context, Output};
 use crate::diagnostics;
 use crate::files::{self, Text};
 use squall_plan::{Catalogue, Inputs, Plan, plan};
@@ -43,12 +43,16 @@ impl Loaded {
         self.findings.iter().flat_map(|(_, found)| found).any(Diagnostic::is_error)
     }
 
-    /// Prints every diagnostic of every file.
+    /// Prints every diagnostic of every file: drawn on stderr, and in JSON as one document.
     pub(crate) fn print(&self, context: &Context) {
+        if context.output == Output::Json {
+            let files = self.findings.iter();
+            let all =
+                files.map(|(text, found)| diagnostics::as_json(&text.name, &text.text, found));
+            context.json(&serde_json::json!({"files": all.collect::<Vec<_>>()}));
+        }
         for (text, found) in &self.findings {
-            if !found.is_empty() {
-                diagnostics::print(context, &text.name, &text.text, found);
-            }
+            diagnostics::draw(context, &text.name, &text.text, found);
         }
     }
 }

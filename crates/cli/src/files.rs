@@ -21,10 +21,13 @@ pub(crate) fn read(context: &Context, path: &Path) -> Option<Text> {
     match try_read(path) {
         Ok(text) => Some(text),
         Err(why) => {
-            let help = if path.extension().is_none() {
-                "give the path of an experiment file, or `squall init` to make one"
-            } else {
-                "check the path; `-` reads standard input"
+            let help = match &why {
+                ReadError::System(_) if path.extension().is_none() => {
+                    "give the path of an experiment file, or `squall init` to make one"
+                }
+                ReadError::System(_) => "check the path; `-` reads standard input",
+                ReadError::TooLong => "an experiment has some kilobytes; is this the right file?",
+                ReadError::NotText(_) => "save it as UTF-8; is this the right file?",
             };
             context.error(&format!("cannot read {}: {why}", path.display()), Some(help));
             None
@@ -32,20 +35,38 @@ pub(crate) fn read(context: &Context, path: &Path) -> Option<Text> {
     }
 }
 
-fn try_read(path: &Path) -> Result<Text, String> {
+/// Why a file is no text.
+#[derive(Debug)]
+enum ReadError {
+    System(std::io::Error),
+    TooLong,
+    NotText(std::string::FromUtf8Error),
+}
+
+impl std::fmt::Display for ReadError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            ReadError::System(why) => write!(f, "{why}"),
+            ReadError::TooLong => write!(f, "it is longer than {} MiB", FILE_BYTES_MAX >> 20),
+            ReadError::NotText(why) => write!(f, "it is not UTF-8: {why}"),
+        }
+    }
+}
+
+fn try_read(path: &Path) -> Result<Text, ReadError> {
     let name = path.display().to_string();
     let mut bytes = Vec::new();
     let read = if path == Path::new("-") {
         std::io::stdin().lock().take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes)
     } else {
-        let file = std::fs::File::open(path).map_err(|e| e.to_string())?;
+        let file = std::fs::File::open(path).map_err(ReadError::System)?;
         file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes)
     };
-    read.map_err(|e| e.to_string())?;
+    read.map_err(ReadError::System)?;
     if bytes.len() as u64 > FILE_BYTES_MAX {
-        return Err(format!("it is longer than {} MiB", FILE_BYTES_MAX >> 20));
+        return Err(ReadError::TooLong);
     }
-    let text = String::from_utf8(bytes).map_err(|e| format!("it is not UTF-8: {e}"))?;
+    let text = String::from_utf8(bytes).map_err(ReadError::NotText)?;
     Ok(Text { name, text })
 }
 

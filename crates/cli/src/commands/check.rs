@@ -21,15 +21,7 @@ fn run(context: &Context, matches: &ArgMatches) -> Exit {
     let Some(loaded) = load(context, &files) else {
         return context.end(Exit::Bad("bad input"));
     };
-    if context.output == Output::Json {
-        let files = loaded.findings.iter();
-        let all = files.map(|(text, found)| diagnostics::as_json(&text.name, &text.text, found));
-        context.json(&serde_json::json!({"files": all.collect::<Vec<_>>()}));
-    }
-    for (text, found) in loaded.findings.iter().filter(|(_, found)| !found.is_empty()) {
-        let drawn = diagnostics::render(&text.name, &text.text, found, context.color_stderr());
-        context.note(&drawn);
-    }
+    loaded.print(context);
     let (text, found) = &loaded.findings[0];
     if loaded.has_error() {
         let counts = loaded.findings.iter().filter(|(_, found)| !found.is_empty());

@@ -1,7 +1,7 @@
 //! `squall completions`: shell completions from the same definitions as the help.
 
 use super::{Verb, options};
-use crate::context::Context;
+use crate::context::{Context, Output};
 use crate::exit::Exit;
 use clap::ArgMatches;
 
@@ -19,6 +19,12 @@ fn run(context: &Context, matches: &ArgMatches) -> Exit {
     let Options { shell } = options(matches);
     let mut out = Vec::new();
     clap_complete::generate(shell, &mut crate::args::command(), "squall", &mut out);
-    context.data(&String::from_utf8_lossy(&out));
+    let script = String::from_utf8_lossy(&out);
+    match context.output {
+        Output::Text => context.data(&script),
+        Output::Json => {
+            context.json(&serde_json::json!({"shell": shell.to_string(), "script": script}));
+        }
+    }
     Exit::Fine("fine")
 }

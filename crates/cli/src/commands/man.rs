@@ -1,7 +1,7 @@
 //! `squall man`: man pages from the same definitions as the help.
 
 use super::{Verb, options};
-use crate::context::Context;
+use crate::context::{Context, Output};
 use crate::exit::Exit;
 use clap::ArgMatches;
 use std::path::PathBuf;
@@ -19,17 +19,22 @@ struct Options {
 fn run(context: &Context, matches: &ArgMatches) -> Exit {
     let Options { folder } = options(matches);
     let command = crate::args::command();
+    let mut page = Vec::new();
     let result = match &folder {
         Some(folder) => clap_mangen::generate_to(command, folder),
-        None => {
-            let mut out = Vec::new();
-            let rendered = clap_mangen::Man::new(command).render(&mut out);
-            context.data(&String::from_utf8_lossy(&out));
-            rendered
-        }
+        None => clap_mangen::Man::new(command).render(&mut page),
     };
     match result {
-        Ok(()) => Exit::Fine("fine"),
+        Ok(()) => {
+            let page = String::from_utf8_lossy(&page);
+            match context.output {
+                Output::Text => context.data(&page),
+                Output::Json => {
+                    context.json(&serde_json::json!({"folder": folder, "page": page}));
+                }
+            }
+            Exit::Fine("fine")
+        }
         Err(why) => {
             context
                 .error(&format!("cannot write the pages: {why}"), Some("does the folder exist?"));

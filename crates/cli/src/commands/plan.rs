@@ -43,9 +43,6 @@ fn run(context: &Context, matches: &ArgMatches) -> Exit {
         }
         (None, Output::Text) => {}
     }
-    if !found.is_empty() {
-        let color = context.color_stderr();
-        context.note(&diagnostics::render(&text.name, &text.text, &found, color));
-    }
+    diagnostics::draw(context, &text.name, &text.text, &found);
     context.end(if plan.is_some() { Exit::Fine("ready to run") } else { Exit::Bad("refused") })
 }

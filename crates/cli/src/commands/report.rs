@@ -46,7 +46,7 @@ fn run(context: &Context, matches: &ArgMatches) -> Exit {
     };
     let Some(to) = to else {
         context.data(&text);
-        return Exit::Fine("fine");
+        return context.end_document(Exit::Fine("fine"));
     };
     if let Err(why) = std::fs::write(&to, text) {
         context

@@ -56,10 +56,7 @@ fn run(context: &Context, matches: &ArgMatches) -> Exit {
         diagnostics::print(context, &text.name, &text.text, &found);
         return context.end(Exit::Bad("refused"));
     };
-    if !found.is_empty() {
-        let color = context.color_stderr();
-        context.note(&diagnostics::render(&text.name, &text.text, &found, color));
-    }
+    diagnostics::draw(context, &text.name, &text.text, &found);
     let folder = records.join(&plan.run);
     match carry_out(context, experiment, &plan, seed, &text.text, &folder) {
         Ok(outcome) => finish(context, &outcome, &folder),
@@ -175,7 +172,8 @@ fn finish(context: &Context, outcome: &Outcome, folder: &Path) -> Exit {
         // A person must act: the one time that a bell is right.
         context.note("\x07");
     }
-    exit
+    // The text ends with this line by itself.
+    if context.output == Output::Json { context.end_document(exit) } else { exit }
 }
 
 fn render(name: &str, model: &Model, rendering: &Rendering) -> String {
