@@ -7,9 +7,7 @@ use squall_faults::sys::process;
 use squall_wire::identity::ProcessIdentity;
 use squall_wire::target::Inventory;
 pub use squall_wire::target::Process;
-use std::collections::BTreeMap;
 use std::fs;
-use std::net::SocketAddr;
 use std::os::unix::fs::MetadataExt;
 
 /// Processes looked at; a host with more is sampled from the lowest pid.
@@ -86,11 +84,9 @@ pub fn netns(pid: u32) -> Option<u64> {
 
 /// Fills in who listens where, of every namespace once.
 fn add_sockets(processes: &mut [Process]) {
-    let mut spaces: BTreeMap<u64, BTreeMap<u64, SocketAddr>> = BTreeMap::new();
-    for process in processes.iter().filter(|process| !process.executable.is_empty()) {
-        let read = || sockets::listening(process.process.pid);
-        spaces.entry(process.netns).or_insert_with(read);
-    }
+    let programs = processes.iter().filter(|process| !process.executable.is_empty());
+    let seen_through = programs.map(|process| (process.netns, process.process.pid)).collect();
+    let spaces = sockets::listening(&seen_through);
     for process in processes.iter_mut().filter(|process| !process.executable.is_empty()) {
         let Some(sockets) = spaces.get(&process.netns).filter(|sockets| !sockets.is_empty()) else {
             continue;

@@ -1,5 +1,7 @@
-//! Listening TCP sockets of a network namespace, and which process holds them.
+//! Listening TCP sockets of network namespaces, and which process holds them.
 
+use squall_faults::sys::netns::Netns;
+use squall_faults::sys::sock_diag;
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -9,8 +11,40 @@ const LISTEN: &str = "0A";
 /// Sockets read from one namespace; a proxy with more listeners than this is no single target.
 const SOCKETS_MAX: usize = 65_536;
 
-/// The listening sockets of a process's network namespace, by inode.
-pub(super) fn listening(pid: u32) -> BTreeMap<u64, SocketAddr> {
+/// Listening sockets by inode.
+pub(super) type Listening = BTreeMap<u64, SocketAddr>;
+
+/// The listening sockets of every namespace, each seen through one process in it.
+///
+/// The kernel's socket monitor is asked for listeners alone: the tables below `/proc` walk every
+/// bucket of connections, a millisecond each on a host of some memory. Where it cannot be asked
+/// (no privilege to enter a namespace) the tables are read all the same.
+pub(super) fn listening(seen_through: &BTreeMap<u64, u32>) -> BTreeMap<u64, Listening> {
+    // A thread enters a namespace for good, so this one ends with the question.
+    std::thread::scope(|scope| {
+        let thread =
+            scope.spawn(|| seen_through.iter().map(|(ns, pid)| (*ns, one(*pid))).collect());
+        thread.join().unwrap_or_default()
+    })
+}
+
+fn one(pid: u32) -> Listening {
+    let own = Netns::seen(std::process::id()).map(|own| own.inode());
+    let entered = Netns::seen(pid).and_then(|netns| match own {
+        // Even one's own is entered again: this thread may be in another by now.
+        Ok(own) if own == netns.inode() => netns.enter().or(Ok(())),
+        _ => netns.enter(),
+    });
+    match entered.and_then(|()| sock_diag::listening()) {
+        Ok(sockets) => {
+            let sockets = sockets.into_iter().take(SOCKETS_MAX);
+            sockets.map(|socket| (u64::from(socket.inode), socket.local)).collect()
+        }
+        Err(_) => from_tables(pid),
+    }
+}
+
+fn from_tables(pid: u32) -> Listening {
     let mut out = BTreeMap::new();
     for file in ["tcp", "tcp6"] {
         let Ok(text) = fs::read_to_string(format!("/proc/{pid}/net/{file}")) else { continue };
@@ -59,6 +93,18 @@ fn address(text: &str) -> Option<SocketAddr> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn both_ways_find_the_same() {
+        let own = std::process::id();
+        let _four = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback can be bound");
+        let monitor = listening(&BTreeMap::from([(1, own)])).remove(&1).unwrap_or_default();
+        let tables = from_tables(own);
+        // Other tests bind and close meanwhile; what this one holds is in both.
+        let mine: Vec<u64> = held(own).into_iter().filter(|i| tables.contains_key(i)).collect();
+        assert!(!mine.is_empty());
+        assert!(mine.iter().any(|inode| monitor.get(inode) == tables.get(inode)));
+    }
 
     #[test]
     fn a_listening_line_is_read_and_others_are_not() {
