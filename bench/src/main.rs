@@ -42,6 +42,8 @@ fn main() -> ExitCode {
         return rig::serve(&words[1..]);
     }
     if std::env::var_os(INNER).is_none() {
+        // Registries are out of reach from inside.
+        peers::fetch();
         return again_in_a_namespace(&words);
     }
     let wanted: Vec<&Group> = match words.first() {

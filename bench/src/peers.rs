@@ -6,6 +6,15 @@ use std::process::Command;
 const TOXIPROXY: &str = "github.com/Shopify/toxiproxy/v2/cmd/server@v2.12.0";
 const CHAOS_TOOLKIT: &str = "chaostoolkit==1.19.0";
 
+/// Brings all peers into the cache; one that cannot be had is named when its figure is due.
+pub(crate) fn fetch() {
+    for peer in [toxiproxy(), chaos_toolkit()] {
+        if let Err(why) = peer {
+            eprintln!("bench: {why}");
+        }
+    }
+}
+
 /// Toxiproxy's server, or why there is none.
 pub(crate) fn toxiproxy() -> Result<PathBuf, String> {
     let folder = squall_real::cache().join("toxiproxy-2.12.0");

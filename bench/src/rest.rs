@@ -5,12 +5,15 @@ use crate::rig::Rig;
 use std::time::{Duration, Instant};
 
 const WATCH: Duration = Duration::from_secs(5);
+const SETTLE: Duration = Duration::from_secs(2);
 
 pub(crate) fn run(table: &mut Table) {
     let rig = Rig::start(18_008);
     let agent = rig.agent();
     let pid = agent.greeting().pid;
     let watchdog = agent.greeting().watchdog;
+    // What an agent does at its start is not what it does at rest.
+    std::thread::park_timeout(SETTLE);
     let (before, start) = (ticks(pid) + ticks(watchdog), Instant::now());
     while start.elapsed() < WATCH {
         std::thread::park_timeout(WATCH.saturating_sub(start.elapsed()));

@@ -73,9 +73,20 @@ struct Waits {
     /// Who to wake, by the number of the wait.
     wakers: BTreeMap<u64, Waker>,
     last: u64,
-    /// What the kernel timer is set to.
+    /// The deadline the kernel timer is set for.
     set_ns: Option<u64>,
+    /// When it was meant to fire for it.
+    aimed_ns: u64,
+    /// How late this machine's timers are of late, so that they are set that much earlier.
+    lead_ns: u64,
 }
+
+/// The most a timer is set early; what a sleeping processor needs to wake is less.
+const LEAD_NS_MAX: u64 = 250_000;
+/// The last stretch before a deadline that is waited out awake: shorter than any sleep is exact.
+const AWAKE_NS_MAX: u64 = 80_000;
+/// Weight of the newest lateness in the running one: one part in so many.
+const LEAD_PARTS: u64 = 8;
 
 impl Timer {
     /// Makes a timer inside a runtime; someone must run [`Timer::drive`].
@@ -108,8 +119,10 @@ impl Timer {
             }
             ready.clear_ready();
             let mut waits = self.waits();
+            waits.fired(BootTime::now().0);
             waits.set_ns = None;
-            waits.wake_due(BootTime::now().0);
+            let now = waits.awake_until_due();
+            waits.wake_due(now);
             self.set(&mut waits)?;
         }
     }
@@ -132,8 +145,9 @@ impl Timer {
         if waits.set_ns.is_some_and(|set| set <= soonest) {
             return Ok(());
         }
+        waits.aimed_ns = soonest.saturating_sub(waits.lead_ns).max(BootTime::now().0);
         // Zero would disarm the timer instead of firing it.
-        let value = timespec(soonest.max(1));
+        let value = timespec(waits.aimed_ns.max(1));
         let spec = Itimerspec { it_interval: timespec(0), it_value: value };
         timerfd_settime(self.shared.descriptor.as_fd(), TimerfdTimerFlags::ABSTIME, &spec)?;
         waits.set_ns = Some(soonest);
@@ -148,6 +162,23 @@ fn timespec(nanos: u64) -> Timespec {
 }
 
 impl Waits {
+    /// Learns from a timer that fired how late timers are here.
+    fn fired(&mut self, now: u64) {
+        let late = now.saturating_sub(self.aimed_ns).min(LEAD_NS_MAX);
+        self.lead_ns = (self.lead_ns * (LEAD_PARTS - 1) + late) / LEAD_PARTS;
+    }
+
+    /// Waits for a deadline that is nearly there without sleeping; returns the time.
+    fn awake_until_due(&self) -> u64 {
+        let soonest = self.due.peek().map_or(0, |Reverse((deadline, _))| *deadline);
+        let mut now = BootTime::now().0;
+        while now < soonest && soonest - now <= AWAKE_NS_MAX {
+            std::hint::spin_loop();
+            now = BootTime::now().0;
+        }
+        now
+    }
+
     fn wake_due(&mut self, now: u64) {
         while let Some(&Reverse((deadline, number))) = self.due.peek() {
             if deadline > now {
