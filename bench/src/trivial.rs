@@ -79,12 +79,13 @@ fn theirs_once(rig: &Rig, chaos: &Path, file: &Path) -> Duration {
 fn left_behind(table: &mut Table, rig: &Rig, ours: &Path, chaos: &Path, theirs: &Path) {
     let long = rig.folder().join("long.yaml");
     let text = std::fs::read_to_string(ours).expect("the file was written");
-    std::fs::write(&long, text.replace("hold: 2ms", "hold: 20s")).expect("it can be written");
+    std::fs::write(&long, text.replace("hold: 1ms", "hold: 20s")).expect("it can be written");
     let text = std::fs::read_to_string(theirs).expect("the file was written");
     let long_theirs = rig.folder().join("long.json");
     std::fs::write(&long_theirs, text.replace("0.001", "20")).expect("it can be written");
     for signal in ["INT", "TERM", "KILL"] {
         let mut still = |who: &str, mut command: Command| {
+            goes_on(rig);
             let child = command.spawn().expect("it starts");
             let left = stopped_after(rig, child, signal);
             table.numbers(
@@ -97,8 +98,17 @@ fn left_behind(table: &mut Table, rig: &Rig, ours: &Path, chaos: &Path, theirs: 
         };
         still("Squall", ours_command(rig, &long));
         still("Chaos Toolkit", theirs_command(rig, chaos, &long_theirs));
-        drop(Command::new("kill").args(["-CONT", &rig.pid().to_string()]).status());
     }
+    goes_on(rig);
+}
+
+/// Puts the target back by hand after whatever the last tool left.
+fn goes_on(rig: &Rig) {
+    let done = Command::new("kill").args(["-CONT", &rig.pid().to_string()]).status();
+    assert!(done.is_ok_and(|s| s.success()), "the target is there");
+    until("the target goes on", Duration::from_secs(1), || {
+        (state(rig.pid())? != 'T').then_some(())
+    });
 }
 
 fn stopped_after(rig: &Rig, mut child: Child, signal: &str) -> bool {
@@ -127,12 +137,12 @@ spec:
     - name: answers
       query: sum(squall_client_requests_total)
       expect: ">= 0"
-  baseline: 2ms
+  baseline: 1ms
   abort: {every: 2ms}
   method:
     - fault: process.pause
       target: {port: 18005}
-      hold: 2ms
+      hold: 1ms
   recovery: {within: 2s}
 "#;
 
@@ -141,8 +151,11 @@ const THEIRS: &str = r#"{
   "steady-state-hypothesis": {"title": "answers", "probes": [{
     "type": "probe", "name": "answers", "tolerance": 200,
     "provider": {"type": "http", "url": "http://127.0.0.1:18005/", "timeout": 2}}]},
-  "method": [{"type": "action", "name": "stop", "pauses": {"after": 0.001},
-    "provider": {"type": "process", "path": "kill", "arguments": "-STOP PID"}}],
+  "method": [
+    {"type": "action", "name": "stop", "pauses": {"after": 0.001},
+     "provider": {"type": "process", "path": "kill", "arguments": "-STOP PID"}},
+    {"type": "action", "name": "continue",
+     "provider": {"type": "process", "path": "kill", "arguments": "-CONT PID"}}],
   "rollbacks": [{"type": "action", "name": "go on",
     "provider": {"type": "process", "path": "kill", "arguments": "-CONT PID"}}]
 }

@@ -34,6 +34,8 @@ use std::time::Duration;
 pub const CLIENTS_MAX: usize = 32;
 /// How long a starting agent waits for the journal of one that is just dying.
 const TAKE_NS_MAX: u64 = 3 * 1_000_000_000;
+/// When a new agent warms up for BPF: after a short run without it is over, before any baseline.
+const WARM_AFTER: Duration = Duration::from_millis(100);
 
 /// How to run an agent.
 #[derive(Debug, Clone)]
@@ -134,7 +136,11 @@ pub fn serve(options: &Options) -> Result<u8, ServeError> {
     });
     waiter.map_err(start("start a thread"))?;
     // The first BPF fault would pay some 50 ms for what this does while the baseline is measured.
-    let warm = std::thread::Builder::new().name("warm".into()).spawn(bpf::warm);
+    let warm = std::thread::Builder::new().name("warm".into());
+    let warm = warm.spawn(|| {
+        std::thread::park_timeout(WARM_AFTER);
+        bpf::warm();
+    });
     warm.map_err(start("start a thread"))?;
     let now_ns = clock::boottime_ns();
     let core = Core::new(config(options, now_ns)?, now_ns);

@@ -7,7 +7,7 @@ use crate::watchdog::pause;
 use rustix::net::sockopt::socket_peercred;
 use squall_faults::sys::clock;
 use std::io;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::sync::mpsc::Sender;
@@ -33,6 +33,12 @@ pub(super) fn open(path: &Path) -> Result<UnixListener, ServeError> {
     }
     if let Some(dir) = path.parent() {
         private_dir(dir).map_err(error)?;
+    }
+    // Connecting to any other file is refused, too: it would look like a socket left over.
+    let is_other = |found: std::fs::Metadata| !found.file_type().is_socket();
+    if std::fs::symlink_metadata(path).is_ok_and(is_other) {
+        let text = "another file is there and is no socket";
+        return Err(error(io::Error::new(io::ErrorKind::AlreadyExists, text)));
     }
     let give_up_ns = clock::boottime_ns() + REPLACE_NS_MAX;
     loop {
