@@ -26,14 +26,17 @@ pub fn scan() -> Inventory {
         if stat.state == 'Z' {
             continue;
         }
-        let executable = fs::read_link(format!("/proc/{pid}/exe")).ok();
+        let link = fs::read_link(format!("/proc/{pid}/exe"));
+        // Whoever may not look into it still sees its words.
+        let is_hidden = |why: &std::io::Error| why.kind() == std::io::ErrorKind::PermissionDenied;
+        let is_program = link.as_ref().map_or_else(is_hidden, |_| true);
+        let executable = link.ok();
         // The agent, its watchdog and its burners run the same file.
         if executable.is_some() && executable == own_executable && !own.contains(&pid) {
             own.push(pid);
         }
         let name_of = |path: &std::path::Path| path.file_name()?.to_str().map(str::to_owned);
         // A kernel thread has no more to say, and a host has more of them than of programs.
-        let is_program = executable.is_some();
         let groups = is_program.then(|| fs::read_to_string(format!("/proc/{pid}/cgroup")).ok());
         let groups = groups.flatten().unwrap_or_default();
         let owner = is_program.then(|| fs::metadata(format!("/proc/{pid}")).ok()).flatten();

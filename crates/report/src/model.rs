@@ -245,6 +245,7 @@ impl Model {
             return "no exit code: the run was killed before its verdict".into();
         };
         let words = match exit {
+            2 => "refused",
             3 => "aborted and restored",
             5 => "a person must act",
             70 => "a bug in Squall",

@@ -3,6 +3,7 @@
 
 mod agent;
 mod agent_deaths;
+mod bad_days;
 mod conformance;
 mod kill_matrix;
 mod podinfo_chain;

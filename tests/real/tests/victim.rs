@@ -137,7 +137,7 @@ impl Victim {
     }
 
     /// Squall's marks are read on the whole host; this one is not about our target.
-    fn is_elsewhere(&self, found: &Difference) -> bool {
+    pub(crate) fn is_elsewhere(&self, found: &Difference) -> bool {
         let host_wide =
             ["bpf links", "bpf programs", "mounts", "named namespaces", "squall processes"];
         let here = [format!("net:[{}]", self.target.netns), self.target.cgroup.clone()];

@@ -25,7 +25,7 @@ pub enum SpawnError {
         source: io::Error,
     },
     /// It ended instead of answering; what it said is on standard error.
-    #[error("the agent ended with {0} before it answered")]
+    #[error("the agent ended with {0} before it answered; it said why")]
     Ended(std::process::ExitStatus),
     /// It neither answers nor ends.
     #[error("the agent did not answer in time: {0}")]

@@ -12,13 +12,13 @@ use squall_agent::shell::spawn;
 use squall_engine::{About, AgentLink, Outcome, block_on, prepare, run as run_plan};
 use squall_plan::Plan;
 use squall_report::style::Style;
-use squall_report::{Model, Options as Rendering, format, read};
+use squall_report::{Model, Options as Rendering, Record, format};
 use squall_signals::Source;
 use squall_signals::sources::prometheus::Prometheus;
 use squall_signals::sources::scrape::Scrape;
 use squall_signals::sources::traffic::Traffic;
 use squall_spec::{Experiment, SignalSpec};
-use squall_wire::record::Word;
+use squall_wire::record::{Event, Line, Word};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -57,9 +57,16 @@ fn run(context: &Context, matches: &ArgMatches) -> Exit {
         return context.end(Exit::Bad("refused"));
     };
     diagnostics::draw(context, &text.name, &text.text, &found);
+    if !rustix::process::geteuid().is_root() {
+        let why =
+            "a run has to be root: its agent signals, and loads programs for, other processes";
+        let help = format!("sudo squall run {}", text.name);
+        context.error(why, Some(&help));
+        return context.end(Exit::Bad("refused"));
+    }
     let folder = records.join(&plan.run);
     match carry_out(context, experiment, &plan, seed, &text.text, &folder) {
-        Ok(outcome) => finish(context, &outcome, &folder),
+        Ok((outcome, lines)) => finish(context, &outcome, lines, &folder),
         Err((why, help)) => {
             context.error(&why, Some(&help));
             context.end(Exit::Bad("refused"))
@@ -76,7 +83,7 @@ fn carry_out(
     seed: u64,
     text: &str,
     folder: &Path,
-) -> Result<Outcome, Refused> {
+) -> Result<(Outcome, Vec<Line>), Refused> {
     let refuse = |why: &dyn std::fmt::Display, help: &str| (why.to_string(), help.to_owned());
     std::fs::create_dir_all(folder).map_err(|why| {
         let why = format!("cannot make {}: {why}", folder.display());
@@ -95,11 +102,16 @@ fn carry_out(
     let style = Style { color: context.color_stderr(), ascii: !utf8() };
     let live = shell::live::Live::start(style, context.live());
     let link = agent_link(&format!("run {}", plan.run));
-    let mut observer = |line: &squall_wire::record::Line| live.line(line);
+    let mut lines = Vec::new();
+    let mut observer = |line: &Line| {
+        live.line(line);
+        lines.push(line.clone());
+    };
     let help = "nothing was touched; free some memory or files and try again";
-    block_on(run_plan(prepared, sources, link, folder, &mut observer))
+    let outcome = block_on(run_plan(prepared, sources, link, folder, &mut observer))
         .and_then(|result| result)
-        .map_err(|why| refuse(&why, help))
+        .map_err(|why| refuse(&why, help))?;
+    Ok((outcome, lines))
 }
 
 fn agent_link(by: &str) -> AgentLink {
@@ -134,22 +146,20 @@ fn sources(experiment: &Experiment, seed: u64) -> Result<Vec<Box<dyn Source>>, R
         .collect()
 }
 
-/// Renders what was recorded and writes the page beside it.
-fn finish(context: &Context, outcome: &Outcome, folder: &Path) -> Exit {
+/// Renders what was seen and writes the page beside the record. The lines are those of the record,
+/// also where a full disk kept some of them from it.
+fn finish(context: &Context, outcome: &Outcome, lines: Vec<Line>, folder: &Path) -> Exit {
     let invalid = outcome.verdict.as_ref().is_some_and(|v| v.word == Word::Invalid);
     let exit = Exit::of_run(outcome.exit, invalid);
-    let bytes = match std::fs::read(&outcome.record) {
-        Ok(bytes) => bytes,
-        Err(why) => {
-            let help = "the host is restored as the lines above say; only the report is missing";
-            context.error(&format!("cannot read the record back: {why}"), Some(help));
-            return context.end(exit);
-        }
-    };
-    let Ok(record) = read(&bytes) else {
-        context.error("the record cannot be read back; this is a bug", None);
+    let started = lines.iter().find_map(|line| match &line.event {
+        Event::Started(started) => Some((**started).clone()),
+        _ => None,
+    });
+    let Some(started) = started else {
+        context.error("the run said nothing of its start; this is a bug", None);
         return context.end(exit);
     };
+    let record = Record { started, lines, torn: false };
     let model = Model::of(&record);
     let page = folder.join("report.html");
     let mut rendering = Rendering {

@@ -125,7 +125,9 @@ impl Core {
             return;
         }
         if self.acting() == 0 && self.phase < Phase::Reverting {
-            self.end_early(lost(why), None);
+            // Where no agent may start, nothing was ever touched: a refusal like any other.
+            let refused = !self.slots.iter().any(|slot| slot.was_armed);
+            self.end_early(Stop { refused, ..lost(why) }, None);
         } else {
             // The watchdog of the old one may be at work, so the wait goes on.
             self.warn("agent-start", why);

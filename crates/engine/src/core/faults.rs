@@ -115,9 +115,12 @@ impl Core {
         }
         slot.stage = Stage::Refused;
         let name = slot.injection.target.name.clone();
-        let help = refusal.help.as_ref().map_or(String::new(), |help| format!("; {help}"));
+        slot.advice.clone_from(&refusal.help);
         let fault = &slot.injection.fault;
-        let text = format!("{fault} on {name} was refused: {}{help}", refusal.message);
+        // The agent names both as well, for those who talk to it directly.
+        let named = format!("{fault} on {name}: ");
+        let why = refusal.message.strip_prefix(&named).unwrap_or(&refusal.message);
+        let text = format!("{fault} on {name} was refused: {why}");
         // These were begun and undone again; every other refusal changed nothing.
         let refused = !matches!(refusal.code.as_str(), "failed" | "ended");
         self.end_early(Stop { cause: AbortCause::InjectFailed, text, refused }, None);

@@ -104,7 +104,7 @@ impl Core {
         let stop = self.stop.as_ref().map(|stop| match stop.cause {
             AbortCause::Rule => verdict::Stop::Rule,
             AbortCause::NoData => verdict::Stop::NoData,
-            AbortCause::InjectFailed if stop.refused => verdict::Stop::Refused,
+            _ if stop.refused => verdict::Stop::Refused,
             _ => verdict::Stop::Outside,
         });
         let bitten = |slot: &super::slot::Slot| match &slot.bite {

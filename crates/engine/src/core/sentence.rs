@@ -5,7 +5,7 @@ use super::state::Core;
 use super::words;
 use squall_judge::decide::seconds_to_held;
 use squall_judge::outcome::Outcome;
-use squall_judge::verdict::{After, Bitten, Facts, Stop, Word};
+use squall_judge::verdict::{After, Before, Bitten, Facts, Stop, Word};
 use squall_wire::record::{Indicator, IndicatorVerdict, Unit};
 
 /// The evidence for one indicator in one line.
@@ -42,7 +42,10 @@ impl Core {
                 let within = words::seconds(self.script.recovery_us as f64 / 1e6);
                 format!("the service was not back inside its bounds within {within}")
             }
-            Word::Aborted if facts.stop == Some(Stop::Outside) => {
+            // Before the first fault there was nothing to decide yet.
+            Word::Aborted
+                if facts.stop == Some(Stop::Outside) && facts.before != Before::Unchecked =>
+            {
                 format!("{}, before the data could decide", stopped.unwrap_or_default())
             }
             Word::Refuted | Word::Aborted => stopped.unwrap_or_default(),
@@ -76,7 +79,14 @@ impl Core {
                 vec!["mend the service or the bound first: no fault was injected".into()]
             }
             Word::Aborted if facts.stop == Some(Stop::Refused) => {
-                vec!["squall doctor".into()]
+                let refused = self.slots.iter().filter(|slot| slot.stage == Stage::Refused);
+                let mut advice: Vec<String> =
+                    refused.filter_map(|slot| slot.advice.clone()).collect();
+                if advice.is_empty() {
+                    advice.push("squall doctor".into());
+                }
+                advice.dedup();
+                advice
             }
             _ => Vec::new(),
         }

@@ -184,7 +184,7 @@ fn an_agent_that_cannot_be_started_ends_the_baseline_at_once() {
     world.up = false;
     world.give(Event::AgentLost { why: "nobody listens".into() });
     world.give(Event::AgentFailed { why: "not root".into() });
-    assert_eq!((world.exit, world.now_us), (Some(3), 0), "{}", world.story());
+    assert_eq!((world.exit, world.now_us), (Some(2), 0), "{}", world.story());
 }
 
 #[test]

@@ -313,7 +313,7 @@ fn no_agent_and_none_to_start_ends_before_anything_is_touched() {
     let mut observer = |_: &Line| {};
     let run = run(prepared, Vec::new(), link, folder.path(), &mut observer);
     let outcome = block_on(run).unwrap().unwrap();
-    assert_eq!(outcome.exit, 3);
+    assert_eq!(outcome.exit, 2);
     let sentence = outcome.verdict.unwrap().sentence;
-    assert_eq!(sentence, "squall agent needs root, before the data could decide");
+    assert_eq!(sentence, "squall agent needs root");
 }

@@ -11,6 +11,7 @@ mod processes;
 mod programs;
 
 use crate::sys::netns::Netns;
+use crate::sys::process;
 use squall_wire::fingerprint::Fingerprint;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -25,7 +26,8 @@ type Facts = io::Result<Vec<String>>;
 
 /// Reads the host's state around these processes.
 pub fn fingerprint(pids: &[u32]) -> Fingerprint {
-    let pids = &pids[..pids.len().min(PIDS_MAX)];
+    let pids: Vec<u32> = pids.iter().copied().take(PIDS_MAX).filter(|pid| is_alive(*pid)).collect();
+    let pids = pids.as_slice();
     let spaces = namespaces(pids);
     let inodes: BTreeSet<u64> = spaces.keys().copied().collect();
     let groups = groups::of(pids);
@@ -48,6 +50,12 @@ pub fn fingerprint(pids: &[u32]) -> Fingerprint {
         put(&mut out, category, facts);
     }
     out
+}
+
+/// A dead process that nobody has reaped yet is moved to the root of its cgroup trees; what is
+/// there is not its own.
+fn is_alive(pid: u32) -> bool {
+    process::stat(pid).is_some_and(|stat| !matches!(stat.state, 'Z' | 'X'))
 }
 
 /// The first namespace and those of the processes, each once. One that ended meanwhile has

@@ -1,5 +1,5 @@
 //! A small server to hurt: it answers HTTP on one port, dials another without end, and says how
-//! that went under `/stats`.
+//! that went under `/stats` and, for a scraper, `/metrics`.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
@@ -51,6 +51,13 @@ fn answer(stream: &TcpStream, stats: &Stats) -> Option<()> {
         let body = if request.contains(" /stats ") {
             let (dialed, refused) = (&stats.dialed, &stats.refused);
             format!("{} {}", dialed.load(Ordering::Relaxed), refused.load(Ordering::Relaxed))
+        } else if request.contains(" /metrics ") {
+            let (dialed, refused) = (&stats.dialed, &stats.refused);
+            format!(
+                "# TYPE dials_total counter\ndials_total{{result=\"ok\"}} {}\ndials_total{{result=\"refused\"}} {}\n",
+                dialed.load(Ordering::Relaxed),
+                refused.load(Ordering::Relaxed)
+            )
         } else {
             "hello".to_owned()
         };

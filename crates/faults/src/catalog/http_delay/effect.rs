@@ -60,6 +60,8 @@ impl Effect for HttpDelay {
         }
         rules(injection, values)?;
         let token = token(&injection.run, &injection.id);
+        // What could not be shown to be gone afterwards is not begun.
+        redirect::acting(token)?;
         let undo = Undo { netns: netns.inode(), locals, token };
         Ok(serde_json::to_value(undo).expect("invariant: an undo is JSON-safe"))
     }

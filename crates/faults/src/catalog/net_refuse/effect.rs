@@ -83,6 +83,9 @@ impl Effect for Refuse {
                 why: "pids of this pid namespace are not the kernel's".to_owned(),
             });
         };
+        // What cannot be loaded, or could not be shown to be gone afterwards, is not begun.
+        drop(load()?);
+        drop(bpf::hashes_named::<KEY_BYTES, RULE_BYTES>(RULES)?);
         let token = bpf::token(&injection.run, &injection.id);
         let undo = Undo { cgroup: group.folder, path: group.path, scope, token };
         Ok(serde_json::to_value(undo).expect("invariant: an undo is JSON-safe"))
