@@ -164,7 +164,12 @@ impl Core {
             return;
         };
         let rule = self.hold.rule();
-        let evidence = self.hold.evidence().map_or(String::new(), |e| format!(", E {e:.0}"));
+        // Evidence about the run as a whole is the mean of its indicators'; each has its own too.
+        let of = match self.script.indicators.len() {
+            0 | 1 => String::new(),
+            n => format!(" over {n} indicators"),
+        };
+        let evidence = self.hold.evidence().map_or(String::new(), |e| format!(", E {e:.0}{of}"));
         let limit = 1.0 / rule.alpha;
         let consecutive = rule.consecutive;
         let (cause, text) = match end {

@@ -99,12 +99,13 @@ pub fn describe(event: &Event, names: &Names) -> Option<(&'static str, Tone, Str
         Event::Bite { injection, bite } => {
             let (fault, target) = names.fault_and_target(injection);
             let (hits, seen) = (number::count(bite.hits), number::count(bite.seen));
-            let detail = match bite.detail.as_str() {
-                "" => String::new(),
-                detail => format!(", {detail}"),
+            let counted = match bite.detail.as_str() {
+                "" => format!("{hits} of {seen} hit"),
+                // The fault's own words say how many it hit.
+                detail if detail.contains(&bite.hits.to_string()) => detail.to_owned(),
+                detail => format!("{hits} of {seen} hit, {detail}"),
             };
-            let text = format!("{fault} on {target}: {hits} of {seen} hit{detail}");
-            ("bite", Tone::Inject, text)
+            ("bite", Tone::Inject, format!("{fault} on {target}: {counted}"))
         }
         Event::Strike { count, of, text, .. } => {
             ("strike", Tone::Refuted, format!("{count} of {of}: {text}"))
