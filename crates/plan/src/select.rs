@@ -250,6 +250,11 @@ fn nobody(inputs: &Inputs<'_>, target: &Spanned<TargetSpec>) -> Diagnostic {
     let Some(value) = value.filter(|_| matches!(what, "service" | "process")) else {
         return diagnostic.help("squall plan looks at this host only");
     };
+    if what == "service" && inputs.services.is_some_and(|s| s.get(&value).is_some()) {
+        return diagnostic
+            .label("the services file knows it")
+            .help("none of its instances runs: start one, or correct the services file");
+    }
     let names = names(inputs);
     match closest(&value, names.iter().map(String::as_str)) {
         Some(near) => diagnostic.label(format!("did you mean \"{near}\"?")),

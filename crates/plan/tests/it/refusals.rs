@@ -82,6 +82,16 @@ fn a_missing_target_is_named() {
         &Fixture::pause("{service: paymnt}"),
         &["P202[paymnt] no service paymnt runs here ^ did you mean \"payment\"?"],
     );
+    let mut asleep = Fixture::pause("{service: billing}");
+    asleep.services = Some("services: {billing: [{port: 9}]}\n");
+    check(
+        &asleep,
+        &[
+            "P304[] billing-1 of the services file does not run",
+            "P202[billing] no service billing runs here ^ the services file knows it = none of \
+             its instances runs: start one, or correct the services file",
+        ],
+    );
     check(
         &Fixture::pause("{pid: 99}"),
         &["P202[99] no pid 99 runs here = squall plan looks at this host only"],
