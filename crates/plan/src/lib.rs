@@ -14,6 +14,7 @@ mod make;
 mod permit;
 mod protect;
 mod select;
+mod sources;
 mod text;
 mod words;
 mod worst_case;

@@ -8,6 +8,7 @@ use crate::inputs::Inputs;
 use crate::permit::{check_step, check_window};
 use crate::protect::protection;
 use crate::select::{Found, Known, candidates};
+use crate::sources::check_sources;
 use crate::words::count;
 use crate::worst_case::worst_case;
 use squall_faults::fault::{Bound, Fault};
@@ -36,6 +37,7 @@ pub fn plan(inputs: &Inputs<'_>) -> (Option<Plan>, Vec<Diagnostic>) {
     let mut diagnostics = Vec::new();
     let known = Known::of(inputs);
     check_window(inputs, &mut diagnostics);
+    check_sources(&inputs.experiment.spec.signals, &mut diagnostics);
     let spec = &inputs.experiment.spec;
     let mut resolved = Vec::new();
     let mut policy = BTreeSet::new();

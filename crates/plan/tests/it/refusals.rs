@@ -107,6 +107,18 @@ fn a_missing_target_is_named() {
 }
 
 #[test]
+fn events_that_come_twice_are_warned_of() {
+    let mut fixture = Fixture::pause("{service: payment}");
+    let traffic = "    - traffic:";
+    let twice = format!("    - prometheus: http://127.0.0.1:9090\n{traffic}");
+    fixture.experiment = fixture.experiment.replacen(traffic, &twice, 1);
+    let expected = "P305[http://127.0.0.1:9090] both sources may bring the same events, and each \
+                    event counts ^ read here again = keep one of them, or make sure that they \
+                    know different targets";
+    check(&fixture, &[expected]);
+}
+
+#[test]
 fn protected_processes_are_never_taken() {
     for (target, why) in [
         ("{pid: 1}", "P204[1] pid 1 is protected: the first process of the machine"),
