@@ -11,3 +11,4 @@ pub mod undo;
 pub mod watchdog;
 
 mod effector;
+mod say;

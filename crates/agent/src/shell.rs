@@ -166,7 +166,7 @@ fn take(paths: &Paths) -> Result<(Journal, Vec<Receipt>), ServeError> {
         match Journal::take(&paths.state_dir) {
             Ok((journal, found)) => {
                 for (line, damage) in &found.damaged {
-                    eprintln!("squall agent: journal line {line}: {damage}");
+                    crate::say::say(format_args!("squall agent: journal line {line}: {damage}"));
                 }
                 return Ok((journal, found.open));
             }

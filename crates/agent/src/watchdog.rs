@@ -121,7 +121,9 @@ fn listen(link: BorrowedFd<'_>, line: &mut Vec<u8>, watched: &mut BTreeMap<Strin
 
 fn kill(agent: Option<&OwnedFd>) {
     let Some(agent) = agent else { return };
-    eprintln!("squall watchdog: the agent does not answer; ending it and undoing its faults");
+    crate::say::say(format_args!(
+        "squall watchdog: the agent does not answer; ending it and undoing its faults"
+    ));
     let _ = pidfd_send_signal(agent, Signal::KILL);
     let mut ends = [PollFd::new(agent, PollFlags::IN)];
     let _ = poll(&mut ends, Some(&timespec(RESTORE_NS_MAX)));
@@ -138,7 +140,7 @@ fn restore_all(state_dir: &Path) -> u8 {
             Err(JournalError::Held(_)) => return 0,
             Err(error) => {
                 // Undoing matters more than noting that it was done.
-                eprintln!("squall watchdog: {error}");
+                crate::say::say(format_args!("squall watchdog: {error}"));
                 let open = crate::journal::peek(state_dir).map(|found| found.open);
                 let stuck = until_restored(open.unwrap_or_default(), |_| {});
                 return if stuck.is_empty() { 0 } else { 5 };
@@ -149,7 +151,10 @@ fn restore_all(state_dir: &Path) -> u8 {
         let _ = journal.close(&receipt.id, "watchdog", crate::shell::signals::unix_ms());
     });
     for (receipt, advice) in &stuck {
-        eprintln!("squall watchdog: {} is not restored; {advice}", receipt.target);
+        crate::say::say(format_args!(
+            "squall watchdog: {} is not restored; {advice}",
+            receipt.target
+        ));
     }
     if stuck.is_empty() { 0 } else { 5 }
 }

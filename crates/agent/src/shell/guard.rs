@@ -69,7 +69,9 @@ impl Guard {
                 true
             }
             Err(error) => {
-                eprintln!("squall agent: the watchdog cannot be started again: {error}");
+                crate::say::say(format_args!(
+                    "squall agent: the watchdog cannot be started again: {error}"
+                ));
                 let events = events.clone();
                 let again = move || {
                     pause(SLOW_NS);

@@ -3,6 +3,7 @@
 
 use crate::victim::{ROLE, SOON, Victim};
 use rustix::process::{Pid, Signal, kill_process};
+use squall_agent::client::Client;
 use squall_agent::journal::peek;
 use squall_real::squall::{self, Ran};
 use squall_real::until::until;
@@ -115,6 +116,13 @@ impl Day {
         Running::of(child, records)
     }
 
+    /// The pids of the agent and of its watchdog.
+    pub(crate) fn guards(&self) -> (u32, u32) {
+        let socket = self.victim.lab.scratch().join("run/agent.sock");
+        let client = Client::connect(&socket, "test").unwrap();
+        (client.greeting().pid, client.greeting().watchdog)
+    }
+
     /// Asks an address in the lab over HTTP.
     pub(crate) fn get_at(&self, address: &str) -> Option<String> {
         let mut curl = self.victim.lab.command("curl");
@@ -179,11 +187,19 @@ impl Running {
     /// Waits until the record says that a phase began.
     #[track_caller]
     pub(crate) fn until_phase(&mut self, phase: Phase) {
-        until(&format!("{phase:?}"), SOON, || {
-            let is_there =
-                self.lines().iter().any(|line| matches!(line.event, Event::Phase(p) if p == phase));
+        self.until_told(
+            &format!("{phase:?}"),
+            |event| matches!(event, Event::Phase(p) if *p == phase),
+        );
+    }
+
+    /// Waits until the record has such an event.
+    #[track_caller]
+    pub(crate) fn until_told(&mut self, what: &str, find: impl Fn(&Event) -> bool) {
+        until(what, SOON, || {
+            let is_there = self.lines().iter().any(|line| find(&line.event));
             if !is_there && self.child.try_wait().unwrap().is_some() {
-                panic!("it ended before {phase:?}: {}{}", self.text("out"), self.text("err"));
+                panic!("it ended before {what}: {}{}", self.text("out"), self.text("err"));
             }
             is_there.then_some(())
         });

@@ -71,9 +71,10 @@ fn kill_9_of_a_run_leaves_nothing_in_any_phase() {
     }
     let _alone = alone();
     let mut day = Day::new();
-    for phase in [Phase::Baseline, Phase::Injecting, Phase::Holding, Phase::Recovering] {
+    let all = [Phase::Baseline, Phase::Injecting, Phase::Holding, Phase::Reverting];
+    for phase in all.into_iter().chain([Phase::Recovering]) {
         let mut says = day.says("process.pause");
-        if phase == Phase::Recovering {
+        if phase >= Phase::Reverting {
             says.hold = "500ms";
         }
         let mut run = day.start(&says);

@@ -84,11 +84,14 @@ fn without_bpf_its_faults_are_refused_and_the_others_work() {
     let mut agent = less(&["agent"]).stdout(Stdio::null()).spawn().unwrap();
     let socket = day.victim.lab.scratch().join("run/agent.sock");
     until("the agent listens", SOON, || socket.exists().then_some(()));
-    let says = day.says("net.refuse");
-    let over = day.start(&says).end();
-    println!("{}", over.ran.out);
-    let phrases = ["net.refuse on", "was refused", "exit 2, refused"];
-    over.expect("net.refuse without BPF", 2, &phrases).touched_nothing();
+    for (fault, with) in [("net.refuse", ""), ("http.delay", "\n      with: {mean: 50ms}")] {
+        let mut says = day.says(fault);
+        says.target += with;
+        let over = day.start(&says).end();
+        let phrases = ["was refused", "not available here", "`squall doctor`", "exit 2, refused"];
+        over.expect(&format!("{fault} without BPF"), 2, &phrases).touched_nothing();
+        day.assert_restored();
+    }
     let (_, refused) = day.victim.dials();
     assert_eq!(refused, 0, "its connections were never refused");
     let says = day.says("process.pause");
