@@ -3,6 +3,7 @@
 use crate::context::{Context, Output};
 use crate::diagnostics;
 use crate::files::{self, Text};
+use crate::history;
 use squall_plan::{Catalogue, Inputs, Plan, plan};
 use squall_spec::{
     Diagnostic, Experiment, Policy, Services, check_experiment, parse_policy, parse_services,
@@ -12,6 +13,8 @@ use std::path::{Path, PathBuf};
 /// Names of the files looked for beside an experiment.
 const SERVICES_FILE: &str = "squall.services.yaml";
 const POLICY_FILE: &str = "squall.policy.yaml";
+/// The period that an error budget is counted over where the file names none: 30 days.
+const PERIOD_MS: u64 = 30 * 24 * 3_600_000;
 
 /// Options of every verb that reads an experiment.
 #[derive(Debug, Clone, clap::Args)]
@@ -24,6 +27,9 @@ pub(crate) struct ExperimentOptions {
     /// What is allowed [default: squall.policy.yaml beside FILE or here]
     #[arg(long)]
     policy: Option<PathBuf>,
+    /// Where the folders of runs are
+    #[arg(long, default_value = ".squall")]
+    pub(crate) records: PathBuf,
 }
 
 /// An experiment file that was read and checked, and the files beside it.
@@ -88,9 +94,14 @@ pub(crate) fn load(context: &Context, options: &ExperimentOptions) -> Option<Loa
 pub(crate) fn make_plan(
     loaded: &Loaded,
     experiment: &Experiment,
+    records: &Path,
     seed: u64,
 ) -> (Option<Plan>, Vec<Diagnostic>) {
     let who = std::env::var("SUDO_USER").or_else(|_| std::env::var("USER"));
+    let now_unix_ms = crate::shell::now_unix_ms();
+    let period_ms = experiment.spec.budget.map_or(PERIOD_MS, |b| b.over.as_millis());
+    let since_unix_ms = now_unix_ms.saturating_sub_unsigned(period_ms);
+    let history = history::of(records, &experiment.metadata.name, since_unix_ms);
     let inputs = Inputs {
         experiment,
         inventory: &squall_agent::inventory::scan(),
@@ -98,10 +109,10 @@ pub(crate) fn make_plan(
         catalogue: &Catalogue::all(),
         policy: loaded.policy.as_ref(),
         who: &who.unwrap_or_default(),
-        now_unix_ms: crate::shell::now_unix_ms(),
+        now_unix_ms,
         run: &crate::shell::run_id(seed),
         seed,
-        history: None,
+        history: history.as_ref(),
     };
     plan(&inputs)
 }

@@ -8,6 +8,7 @@ mod diagnostics;
 mod exit;
 mod experiment;
 mod files;
+mod history;
 mod host;
 mod shell;
 

@@ -30,7 +30,7 @@ fn run(context: &Context, matches: &ArgMatches) -> Exit {
         return context.end(Exit::Bad("bad input"));
     };
     let seed = seed.unwrap_or_else(crate::shell::fresh_seed);
-    let (plan, found) = make_plan(&loaded, experiment, seed);
+    let (plan, found) = make_plan(&loaded, experiment, &files.records, seed);
     let text = &loaded.text;
     match (&plan, context.output) {
         (_, Output::Json) => context.json(&serde_json::json!({

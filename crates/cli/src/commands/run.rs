@@ -19,7 +19,7 @@ use squall_signals::sources::scrape::Scrape;
 use squall_signals::sources::traffic::Traffic;
 use squall_spec::{Experiment, SignalSpec};
 use squall_wire::record::{Event, Line, Word};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 pub(crate) static VERB: Verb =
@@ -35,13 +35,10 @@ struct Options {
     /// The seed of every random choice, to repeat a run
     #[arg(long)]
     seed: Option<u64>,
-    /// Where the folder of the run is made
-    #[arg(long, default_value = ".squall")]
-    records: PathBuf,
 }
 
 fn run(context: &Context, matches: &ArgMatches) -> Exit {
-    let Options { files, seed, records } = options(matches);
+    let Options { files, seed } = options(matches);
     let Some(loaded) = load(context, &files) else {
         return context.end(Exit::Bad("bad input"));
     };
@@ -50,7 +47,7 @@ fn run(context: &Context, matches: &ArgMatches) -> Exit {
         return context.end(Exit::Bad("bad input"));
     };
     let seed = seed.unwrap_or_else(shell::fresh_seed);
-    let (plan, found) = make_plan(&loaded, experiment, seed);
+    let (plan, found) = make_plan(&loaded, experiment, &files.records, seed);
     let text = &loaded.text;
     let Some(plan) = plan else {
         diagnostics::print(context, &text.name, &text.text, &found);
@@ -64,7 +61,7 @@ fn run(context: &Context, matches: &ArgMatches) -> Exit {
         context.error(why, Some(&help));
         return context.end(Exit::Bad("refused"));
     }
-    let folder = records.join(&plan.run);
+    let folder = files.records.join(&plan.run);
     match carry_out(context, experiment, &plan, seed, &text.text, &folder) {
         Ok((outcome, lines)) => finish(context, &outcome, lines, &folder),
         Err((why, help)) => {
