@@ -15,6 +15,7 @@ use crate::core::{Client, Command, Config, Core, Event, Slot};
 use crate::effector::{Effector, Job};
 use crate::journal::{Journal, JournalError};
 use crate::paths::Paths;
+use crate::say;
 use connection::Connection;
 use disk::{Disk, Write};
 use exits::Exits;
@@ -125,8 +126,12 @@ pub fn serve(options: &Options) -> Result<u8, ServeError> {
     let (journal, open) = take(&options.paths)?;
     let (events, queue) = channel();
     let start = |step| move |source| ServeError::Start { step, source };
-    let guard = Guard::start(options, &events).map_err(start("start the watchdog"))?;
     let listener = listen::open(&options.paths.socket)?;
+    if options.idle_exit.is_some() {
+        // A full disk is no reason not to guard; then words stay where they went before.
+        let _ = say::to_log(&options.paths.state_dir);
+    }
+    let guard = Guard::start(options, &events).map_err(start("start the watchdog"))?;
     listen::start(listener, events.clone()).map_err(start("start a thread"))?;
     let ends = events.clone();
     let waiter = std::thread::Builder::new().name("signals".into());

@@ -3,6 +3,10 @@
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
+/// Ends a fact about a process that was asked for, or one that descends from it: on a busy host
+/// people stop their own processes, and those are nobody's residue.
+pub const OF_TARGET: &str = " (target)";
+
 /// Facts by category, for example `bpf links` → `["cgroup_inet4_connect /shop"]`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

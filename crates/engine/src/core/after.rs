@@ -4,14 +4,23 @@ use super::agent::{Agent, Asked};
 use super::script::SECOND_LOOK_US;
 use super::state::Core;
 use squall_judge::recovery::Recovery;
-use squall_wire::fingerprint::{Difference, Fingerprint};
+use squall_wire::fingerprint::{Difference, Fingerprint, OF_TARGET};
 use squall_wire::protocol::{ArmedLine, Ask};
 use squall_wire::record::{AbortCause, Event as Recorded, Phase, When};
 
 /// What comes and goes on a host that starts containers or gets a new address, and what no fault
-/// makes or takes. Such a fact is recorded; only with the run's id in it would it be a residue.
-const OF_THE_HOST: [&str; 6] =
-    ["addresses", "cgroups", "mounts", "named namespaces", "qdiscs", "routes"];
+/// makes or takes. Such a fact is recorded; only with the run's id or a target's mark in it would
+/// it be a residue.
+const OF_THE_HOST: [&str; 7] = [
+    "addresses",
+    "cgroups",
+    "mounts",
+    "named namespaces",
+    "qdiscs",
+    "routes",
+    // People stop their own processes; only a target's can be a residue.
+    "stopped processes",
+];
 
 /// How far the comparison has come.
 #[derive(Debug, Clone, Default)]
@@ -174,5 +183,6 @@ impl Core {
 
 fn may_be_ours(difference: &Difference, run: &str) -> bool {
     let of_the_host = OF_THE_HOST.contains(&difference.category.as_str());
-    difference.appeared && (!of_the_host || difference.fact.contains(run))
+    let is_marked = difference.fact.contains(run) || difference.fact.ends_with(OF_TARGET);
+    difference.appeared && (!of_the_host || is_marked)
 }

@@ -215,15 +215,24 @@ fn residue_is_exit_five_whatever_the_data_says() {
 fn a_fact_that_stays_is_a_residue_and_one_that_passes_is_not() {
     let mut world = held();
     world.until_phase(Phase::Reverting);
-    world.facts.insert("4121".into());
+    world.facts.insert("shop: shop (target)".into());
     world.run_until(|w| w.core.phase() == Phase::Recovering);
     world.run();
     assert_eq!(world.exit, Some(5), "{}", world.story());
     let mut world = held();
     world.until_phase(Phase::Reverting);
-    world.facts.insert("4121".into());
+    world.facts.insert("shop: shop (target)".into());
     world.run_until(|w| w.core.after_looks_again());
     world.facts.clear();
+    world.run();
+    assert_eq!(world.exit, Some(0), "{}", world.story());
+}
+
+#[test]
+fn a_process_that_somebody_else_stopped_is_no_residue() {
+    let mut world = held();
+    world.until_phase(Phase::Reverting);
+    world.facts.insert("vim: vim notes".into());
     world.run();
     assert_eq!(world.exit, Some(0), "{}", world.story());
 }
@@ -238,7 +247,7 @@ fn what_a_busy_host_or_another_run_brings_is_no_residue() {
     assert_eq!(world.exit, Some(0), "{}", world.story());
     let mut world = held();
     world.until_phase(Phase::Reverting);
-    world.facts.insert("4121".into());
+    world.facts.insert("shop: shop (target)".into());
     world.other_run = true;
     let story = world.run().story();
     assert!(story.contains("warning other-run") && story.ends_with("Held 0"), "{story}");

@@ -38,7 +38,7 @@ pub fn fingerprint(pids: &[u32]) -> Fingerprint {
     put(&mut out, "cgroup limits", groups::limits(&groups));
     put(&mut out, "cgroups", groups::children(&groups));
     put(&mut out, "frozen cgroups", groups::frozen(&groups));
-    let (stopped, own) = processes::stopped_and_own();
+    let (stopped, own) = processes::stopped_and_own(pids);
     put(&mut out, "stopped processes", Ok(stopped));
     put(&mut out, "squall processes", Ok(own));
     put(&mut out, "traced processes", Ok(processes::traced(pids)));

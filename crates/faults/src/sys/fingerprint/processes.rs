@@ -2,17 +2,22 @@
 
 use crate::sys::burner::BURN_ARGUMENT;
 use crate::sys::process;
+use squall_wire::fingerprint::OF_TARGET;
 
 /// The part of a command line that names a process; the rest may hold secrets.
 const WORDS_SHOWN: usize = 2;
 
-/// Stopped processes by name, because pids change by themselves; and Squall's own children.
-pub(super) fn stopped_and_own() -> (Vec<String>, Vec<String>) {
+/// Stopped processes by name, because pids change by themselves, the given ones and what descends
+/// from them marked; and Squall's own children.
+pub(super) fn stopped_and_own(pids: &[u32]) -> (Vec<String>, Vec<String>) {
     let (mut stopped, mut own) = (Vec::new(), Vec::new());
+    let below = |root: &u32| process::descendants(*root).into_iter().map(|found| found.pid);
     for (pid, stat) in process::all() {
         // The state a tracer's stop shows is `t`.
         if stat.state == 'T' {
-            stopped.push(named(&stat.name, pid));
+            let of_target = pids.contains(&pid) || pids.iter().flat_map(below).any(|p| p == pid);
+            let mark = if of_target { OF_TARGET } else { "" };
+            stopped.push(named(&stat.name, pid) + mark);
         }
         // Any process may call itself so; the argument is what starts a burner.
         let may_burn = stat.name.starts_with("squall") && stat.state != 'Z';
