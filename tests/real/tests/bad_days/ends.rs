@@ -206,3 +206,21 @@ fn readers_that_go_away_end_nothing() {
     over.expect("stdout and stderr closed while it holds", code, &[]).was_undone(&day);
     day.assert_restored();
 }
+
+/// Who pipes a run into another program waits for every holder of the pipe.
+#[test]
+fn a_pipe_ends_with_the_run_and_not_with_the_idle_agent() {
+    if !met("a_pipe_ends_with_the_run_and_not_with_the_idle_agent", NEEDS) {
+        return;
+    }
+    let _alone = alone();
+    let mut day = Day::new();
+    let mut says = day.says("process.pause");
+    says.hold = "500ms";
+    let (words, _) = day.words(&says);
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let output = day.squall(&words).stderr(Stdio::piped()).output().unwrap();
+    assert!(output.status.code().is_some());
+    let socket = day.victim.lab.scratch().join("run/agent.sock");
+    assert!(socket.exists(), "the agent was still there when the pipe ended");
+}
