@@ -41,7 +41,7 @@ pub(crate) fn run(table: &mut Table) {
         }
         direct.sort();
         let base = direct.get(direct.len() / 2).copied().unwrap_or_default();
-        let what = format!("|measured − asked|, {asked_ms} ms over HTTP/1.1");
+        let what = format!("measured − asked, {asked_ms} ms over HTTP/1.1");
         let error = |times: &[Duration]| -> Vec<Duration> {
             let asked = base + Duration::from_millis(asked_ms);
             times.iter().map(|t| t.abs_diff(asked)).collect()

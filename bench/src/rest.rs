@@ -14,11 +14,11 @@ pub(crate) fn run(table: &mut Table) {
     let watchdog = agent.greeting().watchdog;
     // What an agent does at its start is not what it does at rest.
     std::thread::park_timeout(SETTLE);
-    let (before, start) = (ticks(pid) + ticks(watchdog), Instant::now());
+    let (before, start) = (cpu_ns(pid) + cpu_ns(watchdog), Instant::now());
     while start.elapsed() < WATCH {
         std::thread::park_timeout(WATCH.saturating_sub(start.elapsed()));
     }
-    let used = (ticks(pid) + ticks(watchdog) - before) as f64 * 10.0;
+    let used = (cpu_ns(pid) + cpu_ns(watchdog)).saturating_sub(before) as f64 / 1e6;
     table.numbers("agent at rest, RSS", "Squall", "≤ 15 MB", "MB", &[rss_mb(pid)]);
     table.numbers("watchdog at rest, RSS", "Squall", "–", "MB", &[rss_mb(watchdog)]);
     table.numbers("agent and watchdog, CPU in 5 s", "Squall", "0", "ms", &[used]);
@@ -31,9 +31,12 @@ fn rss_mb(pid: u32) -> f64 {
     kb.unwrap_or(f64::NAN) / 1024.0
 }
 
-/// Processor time in ticks of 10 ms.
-fn ticks(pid: u32) -> u64 {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
-    fields.skip(11).take(2).filter_map(|f| f.parse::<u64>().ok()).sum()
+/// Processor time of all threads in nanoseconds. Ticks of 10 ms would round a microsecond up.
+fn cpu_ns(pid: u32) -> u64 {
+    let Ok(threads) = std::fs::read_dir(format!("/proc/{pid}/task")) else { return 0 };
+    let one = |thread: std::fs::DirEntry| {
+        let text = std::fs::read_to_string(thread.path().join("schedstat")).ok()?;
+        text.split(' ').next()?.parse::<u64>().ok()
+    };
+    threads.flatten().filter_map(one).sum()
 }
