@@ -12,7 +12,6 @@ use crate::sources::check_sources;
 use crate::words::count;
 use crate::worst_case::worst_case;
 use squall_faults::fault::{Bound, Fault};
-use squall_faults::values::Checked;
 use squall_spec::diagnostic::{has_error, in_file_order};
 use squall_spec::{Code, Diagnostic, FaultUse, Selector, SpannedMap, Step};
 use squall_wire::injection::Injection;
@@ -27,7 +26,6 @@ const MEASURED_WITH: Code = Code::warning("P302");
 /// One step with its targets.
 struct Resolved<'i> {
     fault: &'static dyn Fault,
-    checked: Checked,
     bound: Bound,
     choice: Choice<'i>,
 }
@@ -117,7 +115,7 @@ fn resolve<'i>(
         }
         diagnostics.extend(serves_measurement(inputs, found, step));
     }
-    Some(Resolved { fault, checked, bound, choice })
+    Some(Resolved { fault, bound, choice })
 }
 
 /// Warns where a target answers for the numbers its own fault is judged by.
@@ -171,8 +169,9 @@ fn lay_out(inputs: &Inputs<'_>, resolved: &[Resolved<'_>]) -> (Vec<PlannedStep>,
                 id: format!("i{id}"),
                 run: inputs.run.to_owned(),
                 fault: described.name.to_owned(),
-                params: resolved.checked.print(described.params),
-                filters: resolved.checked.print(described.filters),
+                // As written: defaults are the fault's own, and the agent fills them in.
+                params: values(&step.with),
+                filters: values(&step.where_),
                 target: target(found),
                 lease_ms: step.lease.as_millis(),
                 // An engine that renews for ever still ends here.
