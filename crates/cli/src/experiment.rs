@@ -2,6 +2,7 @@
 
 use crate::context::{Context, Output};
 use crate::diagnostics;
+use crate::exit::Exit;
 use crate::files::{self, Text};
 use crate::history;
 use squall_plan::{Catalogue, Inputs, Plan, plan};
@@ -88,6 +89,23 @@ pub(crate) fn load(context: &Context, options: &ExperimentOptions) -> Option<Loa
         policy
     });
     Some(Loaded { text, experiment, services, policy, findings })
+}
+
+/// Reads the experiment and its companions, and takes them only without an error. Says otherwise
+/// what is wrong, and how the verb ends.
+pub(crate) fn load_sound(
+    context: &Context,
+    options: &ExperimentOptions,
+) -> Result<(Loaded, Experiment), Exit> {
+    let bad = || context.end(Exit::Bad("bad input"));
+    let mut loaded = load(context, options).ok_or_else(bad)?;
+    match loaded.experiment.take().filter(|_| !loaded.has_error()) {
+        Some(experiment) => Ok((loaded, experiment)),
+        None => {
+            loaded.print(context);
+            Err(bad())
+        }
+    }
 }
 
 /// Makes the plan of a loaded experiment against this host. `None` where it is refused.

@@ -4,7 +4,7 @@ use super::{Verb, options};
 use crate::context::{Context, Output};
 use crate::diagnostics;
 use crate::exit::Exit;
-use crate::experiment::{ExperimentOptions, load, make_plan};
+use crate::experiment::{ExperimentOptions, load_sound, make_plan};
 use clap::ArgMatches;
 
 pub(crate) static VERB: Verb =
@@ -21,16 +21,12 @@ struct Options {
 
 fn run(context: &Context, matches: &ArgMatches) -> Exit {
     let Options { files, seed } = options(matches);
-    let Some(loaded) = load(context, &files) else {
-        return context.end(Exit::Bad("bad input"));
-    };
-    let experiment = loaded.experiment.as_ref().filter(|_| !loaded.has_error());
-    let Some(experiment) = experiment else {
-        loaded.print(context);
-        return context.end(Exit::Bad("bad input"));
+    let (loaded, experiment) = match load_sound(context, &files) {
+        Ok(sound) => sound,
+        Err(exit) => return exit,
     };
     let seed = seed.unwrap_or_else(crate::shell::fresh_seed);
-    let (plan, found) = make_plan(&loaded, experiment, &files.records, seed);
+    let (plan, found) = make_plan(&loaded, &experiment, &files.records, seed);
     let text = &loaded.text;
     match (&plan, context.output) {
         (_, Output::Json) => context.json(&serde_json::json!({

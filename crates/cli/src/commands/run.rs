@@ -4,7 +4,7 @@ use super::{Verb, options};
 use crate::context::{Context, Output};
 use crate::diagnostics;
 use crate::exit::Exit;
-use crate::experiment::{ExperimentOptions, load, make_plan};
+use crate::experiment::{ExperimentOptions, load_sound, make_plan};
 use crate::shell;
 use clap::ArgMatches;
 use squall_agent::paths::Paths;
@@ -39,15 +39,12 @@ struct Options {
 
 fn run(context: &Context, matches: &ArgMatches) -> Exit {
     let Options { files, seed } = options(matches);
-    let Some(loaded) = load(context, &files) else {
-        return context.end(Exit::Bad("bad input"));
-    };
-    let Some(experiment) = loaded.experiment.as_ref().filter(|_| !loaded.has_error()) else {
-        loaded.print(context);
-        return context.end(Exit::Bad("bad input"));
+    let (loaded, experiment) = match load_sound(context, &files) {
+        Ok(sound) => sound,
+        Err(exit) => return exit,
     };
     let seed = seed.unwrap_or_else(shell::fresh_seed);
-    let (plan, found) = make_plan(&loaded, experiment, &files.records, seed);
+    let (plan, found) = make_plan(&loaded, &experiment, &files.records, seed);
     let text = &loaded.text;
     let Some(plan) = plan else {
         diagnostics::print(context, &text.name, &text.text, &found);
@@ -62,7 +59,7 @@ fn run(context: &Context, matches: &ArgMatches) -> Exit {
         return context.end(Exit::Bad("refused"));
     }
     let folder = files.records.join(&plan.run);
-    match carry_out(context, experiment, &plan, seed, &text.text, &folder) {
+    match carry_out(context, &experiment, &plan, seed, &text.text, &folder) {
         Ok((outcome, lines)) => finish(context, &outcome, lines, &folder),
         Err((why, help)) => {
             context.error(&why, Some(&help));
