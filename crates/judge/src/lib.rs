@@ -4,6 +4,7 @@
 //! cannot decide is said to be undecided, and missing data is never a pass.
 #![forbid(unsafe_code)]
 
+pub mod attribution;
 pub mod bursts;
 pub mod calibrated;
 pub mod decide;

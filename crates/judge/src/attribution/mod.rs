@@ -1,0 +1,17 @@
+//! Owns the answer to "which of the declared faults broke this rule": rungs A to E, and F, which
+//! is to abstain.
+//!
+//! A tag says how far the data goes and no further: being there at the same time is
+//! "coincident", and only a fault that was switched on and off at random, with the rule following
+//! it, is said to have "caused" anything. Pure: series, times and the schedule come in, tags go
+//! out; where they come from and how they are shown is for others.
+
+pub mod case;
+pub mod climb;
+pub mod map;
+pub mod tag;
+
+pub use case::{Case, Episode, Injection, Measure, Point, Service, Signal, Toggling};
+pub use climb::attribute;
+pub use map::ServiceMap;
+pub use tag::{Attribution, Check, Conclusion, Effect, Rung, Settings, Step, Tag, Word};
