@@ -59,12 +59,12 @@ fn climb(case: &Case, episode: &Episode, injection: &Injection, settings: &Setti
     }
 }
 
-/// Rung A: the fault was on while the rule was broken, with its lag and tail, and began before
-/// the rule broke.
+/// Rung A: the fault was on while the rule was broken, with its lag, and began before the
+/// rule was met again.
 fn overlap(case: &Case, episode: &Episode, injection: &Injection, settings: &Settings) -> Step {
     // A sample stands for the interval before it, so a fault may begin one sample "late".
     let begins = injection.from_ms - case.every_ms;
-    let over = injection.to_ms.saturating_add(settings.tail_max_ms.max(2 * case.every_ms));
+    let over = injection.to_ms.saturating_add(settings.lag_max_ms.max(2 * case.every_ms));
     let (check, text) = if begins > episode.from_ms && begins > episode.to_ms {
         (Check::Failed, "began after the rule was met again")
     } else if episode.from_ms > over {
