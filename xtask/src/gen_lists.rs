@@ -15,20 +15,54 @@ pub(crate) enum Mode {
     Check,
 }
 
-/// One list: where it is and what its region says for the names found beside it.
+/// One list: where it is and what its region says for the names found in a folder.
 struct List {
     kind: &'static str,
+    /// Where the names come from.
     folder: &'static str,
+    /// The file with the region.
+    file: &'static str,
     region: fn(&[String]) -> String,
 }
 
 /// Every generated list. A new one is a line here and a pair of markers in its `mod.rs`.
 const LISTS: &[List] = &[
-    List { kind: "catalog", folder: "crates/faults/src/catalog", region: catalog },
-    List { kind: "sources", folder: "crates/signals/src/sources", region: sources },
-    List { kind: "functions", folder: "crates/query/src/functions", region: functions },
-    List { kind: "formats", folder: "crates/report/src/formats", region: formats },
-    List { kind: "commands", folder: "crates/cli/src/commands", region: commands },
+    List {
+        kind: "catalog",
+        folder: "crates/faults/src/catalog",
+        file: "crates/faults/src/catalog/mod.rs",
+        region: catalog,
+    },
+    List {
+        kind: "cases",
+        folder: "crates/faults/src/catalog",
+        file: "tests/real/tests/seen.rs",
+        region: cases,
+    },
+    List {
+        kind: "sources",
+        folder: "crates/signals/src/sources",
+        file: "crates/signals/src/sources/mod.rs",
+        region: sources,
+    },
+    List {
+        kind: "functions",
+        folder: "crates/query/src/functions",
+        file: "crates/query/src/functions/mod.rs",
+        region: functions,
+    },
+    List {
+        kind: "formats",
+        folder: "crates/report/src/formats",
+        file: "crates/report/src/formats/mod.rs",
+        region: formats,
+    },
+    List {
+        kind: "commands",
+        folder: "crates/cli/src/commands",
+        file: "crates/cli/src/commands/mod.rs",
+        region: commands,
+    },
 ];
 
 fn catalog(names: &[String]) -> String {
@@ -42,6 +76,18 @@ fn catalog(names: &[String]) -> String {
         "{}\n/// Every fault, by name.\npub static ALL: &[Entry] = &[\n{}];\n",
         modules("pub mod", names),
         entries.collect::<String>()
+    )
+}
+
+/// The cases lie in the folders of the faults but are compiled into the tests alone.
+fn cases(names: &[String]) -> String {
+    let modules = names.iter().map(|n| {
+        format!("#[path = \"../../../crates/faults/src/catalog/{n}/seen.rs\"]\nmod {n};\n")
+    });
+    let all = names.iter().map(|n| format!("{n}::CASE,")).collect::<String>();
+    format!(
+        "{}\n/// Every case, by the fault's name.\npub(crate) const CASES: &[Case] = &[{all}];\n",
+        modules.collect::<String>()
     )
 }
 
@@ -105,7 +151,7 @@ pub(crate) fn run(mode: Mode, kind: Option<&str>) -> Result<(), String> {
 pub(crate) fn stale(root: &Path, kind: Option<&str>) -> Result<Vec<(PathBuf, String)>, String> {
     let mut found = Vec::new();
     for list in LISTS.iter().filter(|list| kind.is_none_or(|kind| kind == list.kind)) {
-        let path = root.join(list.folder).join("mod.rs");
+        let path = root.join(list.file);
         let old = std::fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?;
         let names = names_in(&root.join(list.folder))?;
         let new = format(

@@ -113,6 +113,13 @@ const NPM: Need = Need {
     from: From::Debian("npm"),
     why: "fetches the browser's driver by its lock file",
 };
+const CLANG: Need = Need {
+    name: "clang",
+    version: &["--version"],
+    least: (14, 0),
+    from: From::Debian("clang"),
+    why: "a test compiles the BPF programs and compares them with the objects checked in",
+};
 const RUSTFMT: Need = Need {
     name: "rustfmt",
     version: &["--version"],
@@ -135,7 +142,7 @@ pub(crate) const DEMO: [&Need; 5] = [&GCC, &LIBC, &IP, &NSENTER, &GO];
 /// What benchmarks need.
 pub(crate) const BENCH: [&Need; 6] = [&GCC, &LIBC, &IP, &NSENTER, &GO, &PYTHON];
 /// What every layer of the tests together needs.
-pub(crate) const TEST: [&Need; 13] = [
+pub(crate) const TEST: [&Need; 14] = [
     &GIT,
     &GCC,
     &LIBC,
@@ -147,6 +154,7 @@ pub(crate) const TEST: [&Need; 13] = [
     &CHROMIUM,
     &NODE,
     &NPM,
+    &CLANG,
     &RUSTFMT,
     &CLIPPY,
 ];

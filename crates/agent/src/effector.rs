@@ -185,16 +185,19 @@ impl Hand {
     }
 
     fn bite(&mut self) -> Result<Bite, Refusal> {
-        let (Some(holder), Some((injection, ..))) = (self.holder.as_mut(), self.prepared.as_ref())
+        let (Some(holder), Some((injection, _, entry))) =
+            (self.holder.as_mut(), self.prepared.as_ref())
         else {
             let message = "the injection is not in place".to_owned();
             return Err(Refusal { code: "gone".into(), message, help: None });
         };
-        holder.bite().map_err(|error| refused(injection, &error))
+        let bite = holder.bite().map_err(|error| refused(injection, &error))?;
+        let tolerance = entry.fault.describe().tolerance.allowed(&bite);
+        Ok(Bite { tolerance, ..bite })
     }
 
     fn revert(&mut self, receipt: &Receipt) -> Reverted {
-        let bite = self.holder.as_mut().and_then(|holder| holder.bite().ok());
+        let bite = self.bite().ok();
         // The holder goes first: what the kernel ties to it ends here.
         let holder = self.holder.take();
         let dropped = guarded(|| drop(holder));

@@ -21,6 +21,7 @@ use disk::{Disk, Write};
 use exits::Exits;
 use guard::Guard;
 use squall_faults::catalog;
+use squall_faults::fault::Death;
 use squall_faults::sys::fingerprint::fingerprint;
 use squall_faults::sys::{bpf, clock};
 use squall_wire::protocol::FromAgent;
@@ -313,7 +314,11 @@ impl Shell {
     fn carry_out(&mut self, command: Command) {
         match command {
             Command::Prepare { slot, injection } => {
-                self.exits.watch(slot, injection.target.process);
+                // What acts once holds nothing that the target's end would end, and may be its cause.
+                let entry = catalog::find(&injection.fault);
+                if entry.is_none_or(|entry| entry.fault.describe().death != Death::OneShot) {
+                    self.exits.watch(slot, injection.target.process);
+                }
                 self.effector.give(slot, Job::Prepare(injection));
             }
             Command::WriteReceipt { slot, receipt } if self.guard.is_ready() => {

@@ -1,5 +1,6 @@
 //! What a fault says of itself. Pure; every view (help, schema, docs, checks) derives from it.
 
+use crate::dose::Tolerance;
 use crate::values::Checked;
 use squall_wire::target::Target;
 
@@ -46,6 +47,8 @@ pub struct Description {
     pub spares: &'static str,
     /// What one hit is, for example `request delayed`.
     pub hit_word: &'static str,
+    /// How far the dose delivered may be from the dose asked for before the run is invalid.
+    pub tolerance: Tolerance,
     /// Faults that cannot be on the same target at the same time.
     pub conflicts: &'static [&'static str],
     /// What the host must offer.
@@ -147,6 +150,35 @@ pub enum Kind {
     Cidr,
     /// A name such as a method: letters, digits, `-`, `_`.
     Name,
+    /// An amount of memory or data such as `64MiB`, both ends included.
+    Bytes {
+        /// The least.
+        min: &'static str,
+        /// The most.
+        max: &'static str,
+    },
+    /// Data over time such as `10MiB/s` or `1Mbit/s`, both ends included.
+    ByteRate {
+        /// The least.
+        min: &'static str,
+        /// The most.
+        max: &'static str,
+    },
+    /// Any text, for example a body.
+    Text {
+        /// The most bytes of UTF-8.
+        bytes_max: usize,
+    },
+    /// A dotted or slashed name with `*` for any text: a host, a gRPC service.
+    Glob,
+    /// A file or folder, from the root.
+    Path,
+    /// Ports, joined by commas.
+    Ports,
+    /// Address ranges, joined by commas.
+    Cidrs,
+    /// Names, joined by commas.
+    Names,
 }
 
 /// The worst a fault can do.

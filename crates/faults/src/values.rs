@@ -1,9 +1,11 @@
 //! Checks the values of a `with` or `where` block against a fault's description.
 
+mod kind;
 mod nearest;
 pub(crate) mod parse;
 
-use crate::fault::{Fault, Kind, Param, ValueIssue};
+use crate::fault::{Fault, Param, ValueIssue};
+use squall_spec::units::ByteRate;
 use squall_wire::injection::Values;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -31,6 +33,12 @@ pub enum Typed {
     Share(f64),
     /// A whole number, a port included.
     Integer(i64),
+    /// A number of bytes.
+    Bytes(u64),
+    /// Data over time.
+    ByteRate(ByteRate),
+    /// Several texts, as a list has them.
+    List(Vec<String>),
     /// Everything else.
     Text(String),
 }
@@ -170,6 +178,38 @@ impl Checked {
         }
     }
 
+    /// Returns a number of bytes, where one was given.
+    pub fn bytes(&self, key: &str) -> Option<u64> {
+        match self.typed(key) {
+            None => None,
+            Some(Typed::Bytes(bytes)) => Some(*bytes),
+            other => no_such(key, "number of bytes", other),
+        }
+    }
+
+    /// Returns data over time, where it was given.
+    pub fn byte_rate(&self, key: &str) -> Option<ByteRate> {
+        match self.typed(key) {
+            None => None,
+            Some(Typed::ByteRate(rate)) => Some(*rate),
+            other => no_such(key, "rate of data", other),
+        }
+    }
+
+    /// Returns the names, ports or ranges of a list; none where it was not given.
+    pub fn list(&self, key: &str) -> &[String] {
+        match self.typed(key) {
+            None => &[],
+            Some(Typed::List(items)) => items,
+            other => no_such(key, "list", other),
+        }
+    }
+
+    /// Returns the ports of a list; none where it was not given.
+    pub fn ports(&self, key: &str) -> Vec<u16> {
+        self.list(key).iter().filter_map(|port| port.parse().ok()).collect()
+    }
+
     /// Returns a path pattern, where one was given.
     pub fn pattern(&self, key: &str) -> Option<&str> {
         self.text(key)
@@ -195,61 +235,12 @@ fn no_such(key: &str, kind: &str, found: Option<&Typed>) -> ! {
     panic!("invariant: the fault describes {key:?} as a {kind}, found {found:?}")
 }
 
-impl Kind {
-    /// The word in tables of help.
-    pub fn word(self) -> &'static str {
-        match self {
-            Kind::Duration { .. } => "duration",
-            Kind::Share { .. } => "percent",
-            Kind::Integer { .. } => "number",
-            Kind::Word(_) => "word",
-            Kind::Pattern => "pattern",
-            Kind::Pair => "name=text",
-            Kind::Port => "port",
-            Kind::Cidr => "range",
-            Kind::Name => "name",
-        }
-    }
-
-    /// What it may be, for tables of help.
-    pub fn range(self) -> String {
-        match self {
-            Kind::Duration { min, max } => format!("{min} to {max}"),
-            Kind::Share { min_percent, max_percent } => format!("{min_percent} to {max_percent}%"),
-            Kind::Integer { min, max } => format!("{min} to {max}"),
-            Kind::Word(words) => words.join(" | "),
-            Kind::Pattern => "/api/payment, /api/*".to_owned(),
-            Kind::Pair => "x-tenant=blue".to_owned(),
-            Kind::Port => "1 to 65535".to_owned(),
-            Kind::Cidr => "10.0.0.0/8, ::1".to_owned(),
-            Kind::Name => "POST".to_owned(),
-        }
-    }
-
-    /// A value that is allowed, to show in advice.
-    pub fn sample(self) -> String {
-        match self {
-            Kind::Duration { min, max } => {
-                let fits = parse::duration_within("250ms", min, max);
-                if fits { "250ms" } else { max }.to_owned()
-            }
-            Kind::Share { max_percent, .. } => format!("{max_percent}%"),
-            Kind::Integer { min, .. } => min.to_string(),
-            Kind::Word(words) => words.first().copied().unwrap_or_default().to_owned(),
-            Kind::Pattern => "/api/*".to_owned(),
-            Kind::Pair => "x-tenant=blue".to_owned(),
-            Kind::Port => "8080".to_owned(),
-            Kind::Cidr => "10.0.0.0/8".to_owned(),
-            Kind::Name => "POST".to_owned(),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
     use super::*;
-    use crate::fault::{Bound, Death, Description};
+    use crate::dose::Tolerance;
+    use crate::fault::{Bound, Death, Description, Kind};
 
     struct Sample;
 
@@ -289,6 +280,14 @@ mod tests {
         filter("port", Kind::Port),
         filter("to", Kind::Cidr),
         filter("method", Kind::Name),
+        filter("size", Kind::Bytes { min: "1KiB", max: "1GiB" }),
+        filter("speed", Kind::ByteRate { min: "1kbit/s", max: "1GiB/s" }),
+        filter("body", Kind::Text { bytes_max: 8 }),
+        filter("host", Kind::Glob),
+        filter("folder", Kind::Path),
+        filter("ports", Kind::Ports),
+        filter("ranges", Kind::Cidrs),
+        filter("names", Kind::Names),
     ];
 
     const fn filter(name: &'static str, kind: Kind) -> Param {
@@ -306,6 +305,7 @@ mod tests {
         ends: "",
         spares: "",
         hit_word: "hit",
+        tolerance: Tolerance::Own,
         conflicts: &[],
         needs: &[],
         example: "",
@@ -359,11 +359,69 @@ mod tests {
             ("header", "X-A=b c"),
             ("to", "10.1.2.3/8"),
             ("method", "GET"),
+            ("size", "1.5 MiB"),
+            ("speed", "2.5Mbit/s"),
+            ("body", "{\"a\":1}"),
+            ("host", "*.shop.example"),
+            ("folder", "/var/tmp"),
+            ("ports", "80, 443"),
+            ("ranges", "10.0.0.0/8,::1"),
+            ("names", "GET,POST"),
         ]);
         let first = super::check(&Sample, &with, &filters).unwrap();
         let again = super::check(&Sample, &first.print(PARAMS), &first.print(FILTERS)).unwrap();
         assert_eq!(first, again);
         assert_eq!(first.printed("mean"), Some("1.5s"));
+    }
+
+    #[test]
+    fn sizes_rates_and_lists_are_typed() {
+        let filters = values(&[("size", "64MiB"), ("speed", "1Mbit/s"), ("ports", "80, 443")]);
+        let checked = super::check(&Sample, &values(&[("mean", "1s")]), &filters).unwrap();
+        assert_eq!(checked.bytes("size"), Some(64 << 20));
+        assert_eq!(checked.byte_rate("speed").unwrap().bytes_per_second(), 125_000.0);
+        assert_eq!(checked.ports("ports"), [80, 443]);
+        assert_eq!(checked.printed("ports"), Some("80,443"));
+        assert!(checked.list("names").is_empty() && checked.bytes("none").is_none());
+    }
+
+    #[test]
+    fn sizes_rates_texts_and_lists_of_the_wrong_kind_are_named() {
+        let lists = [("ports", "80,,443"), ("ranges", "10.0.0.0/8, x"), ("names", "a b")];
+        let others = [
+            ("size", "64"),
+            ("speed", "10MiB"),
+            ("body", "123456789"),
+            ("host", "a b"),
+            ("folder", "/var/../etc"),
+        ];
+        assert_eq!(
+            issues(&[("mean", "1s")], &[&others[..], &lists[..]].concat()),
+            [
+                "F003 size: 64 has no unit | not a size | size: 64MiB",
+                "F003 speed: 10MiB is not a rate of data such as 10MiB/s or 1Mbit/s | not a rate \
+                 of data | speed: 10MiB/s",
+                "F004 body: 9 bytes are too long | at most 8 bytes are allowed | body: text",
+                "F003 host: a b is not a name with * for any text | not a name pattern | host: \
+                 *.example.com",
+                "F003 folder: /var/../etc is not a path from the root without .. | not a path | \
+                 folder: /var/tmp",
+                "F003 ports: \"\" is not a port from 1 to 65535 | not a list of ports | ports: \
+                 80,443",
+                "F003 ranges: \"x\" is not an address or a range of addresses | not a list of \
+                 ranges | ranges: 10.0.0.0/8,::1",
+                "F003 names: \"a b\" is not a name: letters, digits, - and _ | not a list of \
+                 names | names: GET,POST",
+            ]
+        );
+        assert_eq!(
+            issues(&[("mean", "1s")], &[("size", "2GiB"), ("speed", "1bit/s")]),
+            [
+                "F004 size: 2GiB is out of range | 1KiB to 1GiB is allowed | size: 64MiB",
+                "F004 speed: 1bit/s is out of range | 1kbit/s to 1GiB/s is allowed | speed: \
+                 10MiB/s",
+            ]
+        );
     }
 
     #[test]
@@ -374,7 +432,8 @@ mod tests {
                 "F001 mena: unknown key \"mena\" | did you mean \"mean\"? | keys of \"with\" here \
                  are mean, share, cores, side",
                 "F001 zebra: unknown key \"zebra\" | not a key of this fault | keys of \"where\" \
-                 here are path, header, port, to, method",
+                 here are path, header, port, to, method, size, speed, body, host, folder, \
+                 ports, ranges, names",
             ]
         );
     }

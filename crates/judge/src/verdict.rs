@@ -13,7 +13,8 @@ pub enum Word {
     Aborted,
     /// Too little data.
     Inconclusive,
-    /// The fault had no effect, or the baseline broke the steady state already.
+    /// The fault had no effect or another dose than asked, or the baseline broke the steady state
+    /// already.
     Invalid,
 }
 
@@ -37,6 +38,8 @@ pub enum Bitten {
     Yes,
     /// It was in place and touched nothing.
     No,
+    /// It hurt, but not with the dose that was asked for.
+    Off,
     /// Nobody could say.
     Unknown,
 }
@@ -104,16 +107,17 @@ pub fn word(facts: &Facts) -> Word {
         Before::Met => {}
     }
     let in_place = !facts.bites.is_empty();
-    let bit_nothing = facts.bites.contains(&Bitten::No);
+    // Neither says anything about the fault that was asked for.
+    let missed = facts.bites.iter().any(|b| matches!(b, Bitten::No | Bitten::Off));
     let failed = facts.stop == Some(Stop::Rule)
         || facts.outcomes.contains(&Outcome::Fail)
         || (facts.stop.is_none() && facts.after == After::NotRecovered);
     match facts.stop {
-        // What broke while the fault touched nothing says nothing about the hypothesis.
-        _ if in_place && failed && bit_nothing => Word::Invalid,
+        // What broke while the fault did something else says nothing about the hypothesis.
+        _ if in_place && failed && missed => Word::Invalid,
         _ if in_place && failed => Word::Refuted,
         Some(Stop::Outside | Stop::Refused) => Word::Aborted,
-        _ if bit_nothing => Word::Invalid,
+        _ if missed => Word::Invalid,
         Some(Stop::NoData | Stop::Rule) => Word::Inconclusive,
         None => whole(facts),
     }
@@ -172,6 +176,7 @@ mod tests {
         check(|f| f.stop = Some(Stop::NoData), (Inconclusive, 4));
         check(|f| f.bites = vec![Bitten::Unknown], (Inconclusive, 4));
         check(|f| f.bites = vec![Bitten::Yes, Bitten::No], (Invalid, 4));
+        check(|f| f.bites = vec![Bitten::Yes, Bitten::Off], (Invalid, 4));
         check(|f| f.before = Before::Broken, (Invalid, 4));
         check(|f| f.before = Before::NoData, (Inconclusive, 4));
         check(|f| f.before = Before::Unchecked, (Aborted, 3));
@@ -193,6 +198,15 @@ mod tests {
         let change = |f: &mut Facts| {
             f.stop = Some(Stop::Rule);
             f.bites = vec![Bitten::No];
+        };
+        check(change, (Word::Invalid, 4));
+    }
+
+    #[test]
+    fn a_failure_under_another_dose_is_not_the_doses() {
+        let change = |f: &mut Facts| {
+            f.outcomes[0] = Outcome::Fail;
+            f.bites = vec![Bitten::Off];
         };
         check(change, (Word::Invalid, 4));
     }

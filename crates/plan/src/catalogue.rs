@@ -3,7 +3,6 @@
 use squall_faults::fault::{Fault, Kind, Param, ValueIssue};
 use squall_faults::values::{Checked, check};
 use squall_query::indicator::Indicator;
-use squall_spec::schema::{DURATION_PATTERN, SHARE_PATTERN};
 use squall_spec::{
     Checks, Code, Diagnostic, FaultShape, FaultUse, KeyShape, Span, Spanned, SpannedMap, closest,
 };
@@ -109,11 +108,6 @@ impl Checks for Catalogue {
 }
 
 fn key_shape(param: &Param) -> KeyShape {
-    let pattern = match param.kind {
-        Kind::Duration { .. } => Some(DURATION_PATTERN),
-        Kind::Share { .. } => Some(SHARE_PATTERN),
-        _ => None,
-    };
     let words = match param.kind {
         Kind::Word(words) => words.iter().map(|&word| word.to_owned()).collect(),
         _ => Vec::new(),
@@ -123,7 +117,7 @@ fn key_shape(param: &Param) -> KeyShape {
         help: param.help.to_owned(),
         required: param.required,
         words,
-        pattern: pattern.map(str::to_owned),
+        pattern: param.kind.schema_pattern().map(str::to_owned),
     }
 }
 

@@ -26,5 +26,7 @@ pub use read::{check_experiment, closest, parse_experiment, parse_policy, parse_
 pub use schema::{FaultShape, KeyShape, schema};
 pub use services::{Instance, Services};
 pub use spanned::{Entry, Spanned, SpannedMap};
-pub use units::{Bytes, Duration, Expect, Number, Op, Port, Quantity, Rate, Share, UnitError};
+pub use units::{
+    ByteRate, Bytes, Duration, Expect, Number, Op, Port, Quantity, Rate, Share, UnitError,
+};
 pub use window::Window;

@@ -36,6 +36,10 @@ pub struct KeyShape {
 pub const DURATION_PATTERN: &str = r"^(0|([0-9]+(\.[0-9]+)?(h|m|s|ms|us|µs|μs|ns))+)$";
 /// Shares in percent.
 pub const SHARE_PATTERN: &str = r"^[0-9]+(\.[0-9]+)? *%$";
+/// Amounts of memory and data.
+pub const BYTES_PATTERN: &str = r"^[0-9]+(\.[0-9]+)? *([KMGT]iB|[kMGT]?B)$";
+/// Data over time.
+pub const BYTE_RATE_PATTERN: &str = r"^[0-9]+(\.[0-9]+)? *([KMGT]iB|[kMGT]?B|[kMG]?bit) */ *s$";
 const RATE_PATTERN: &str = r"^[0-9]+(\.[0-9]+)? */ *(s|m|min|h)$";
 const EXPECT_PATTERN: &str = r"^ *(>=|<=|>|<) *-?[0-9].*$";
 const NAME_PATTERN: &str = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$";

@@ -43,6 +43,19 @@ pub struct Bite {
     pub asked: Option<f64>,
     /// The dose delivered, in the same unit.
     pub delivered: Option<f64>,
+    /// The most by which the two may differ before the dose is not what was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tolerance: Option<f64>,
     /// One line for a person, for example what was seen instead.
     pub detail: String,
+}
+
+impl Bite {
+    /// True where the dose delivered is not the dose asked for.
+    pub fn is_off(&self) -> bool {
+        let (Some(asked), Some(delivered)) = (self.asked, self.delivered) else { return false };
+        let off = (delivered - asked).abs();
+        // A dose that is no number is off, too.
+        self.tolerance.is_some_and(|most| off.is_nan() || off > most)
+    }
 }

@@ -2,7 +2,7 @@
 //!
 //! `SQUALL_KILLS` sets how many runs there are, `SQUALL_SEED` which ones. The seed is printed.
 
-use crate::conformance::{CASES, Case};
+use crate::seen::{CASES, Case};
 use crate::victim::{Agent, RESTORED_WITHIN, ROLE, SOON, Victim, alone};
 use rustix::process::{Pid, Signal, kill_process};
 use squall_agent::journal::peek;
@@ -106,20 +106,22 @@ fn spin(us: u64) {
 fn play(victim: &Victim, case: &Case, who: Who, phase: Phase, number: u32) -> Duration {
     let mut agent = Agent::start(victim);
     let watchdog = agent.client().greeting().watchdog;
-    let before = victim.fingerprint();
+    let (before, count) = (victim.fingerprint(), case.count(victim));
     let mut run = Run::start(&agent);
     let injection = Injection {
         run: format!("run{number}"),
         // Long enough that no restore here is the lease's.
         lease_ms: 30_000,
-        ..victim.injection(case.fault, case.with)
+        ..case.injection(victim)
     };
     run.say(&serde_json::to_string(&injection).unwrap());
     match phase {
         Phase::Arming(us) => spin(us),
         Phase::Armed => {
             assert_eq!(run.hear(), "armed");
-            until(&format!("{} hurts", case.fault), SOON, || (case.hurts)(victim).then_some(()));
+            until(&format!("{} shows", case.fault), SOON, || {
+                case.shows(victim, count).then_some(())
+            });
         }
         Phase::Disarming(us) => {
             assert_eq!(run.hear(), "armed");
@@ -147,7 +149,7 @@ fn play(victim: &Victim, case: &Case, who: Who, phase: Phase, number: u32) -> Du
             // Nothing is restored, because nothing is lost: the run ends in its own time.
             if phase == Phase::Armed {
                 // On a loaded machine one look may see too little of it.
-                until("the fault stays", SOON, || (case.hurts)(victim).then_some(()));
+                until("the fault stays", SOON, || case.shows(victim, count).then_some(()));
             }
             if !matches!(phase, Phase::Disarming(_)) {
                 start = Instant::now();
@@ -170,8 +172,12 @@ fn play(victim: &Victim, case: &Case, who: Who, phase: Phase, number: u32) -> Du
             victim.cgroup_members().is_empty().then_some(())
         });
     } else {
-        until("it does not hurt any more", SOON, || (!(case.hurts)(victim)).then_some(()));
-        victim.assert_unchanged(&before);
+        until("it does not hurt any more", SOON, || case.is_over(victim).then_some(()));
+        if case.ends_target() {
+            victim.assert_nothing_new(&before);
+        } else {
+            victim.assert_unchanged(&before);
+        }
     }
     took
 }
@@ -202,9 +208,9 @@ fn whoever_is_killed_in_whichever_phase_the_host_is_restored() {
     let cases: Vec<&Case> = CASES.iter().filter(|c| catalog::find(c.fault).is_some()).collect();
     let whos = [Who::Agent, Who::Watchdog, Who::AgentAndWatchdog, Who::Target, Who::Client];
     let mut took: BTreeMap<Who, Vec<Duration>> = BTreeMap::new();
-    let mut victim = Victim::new();
     for number in 0..kills {
         let case = cases[dice.below(cases.len() as u64) as usize];
+        let victim = (case.victim)();
         // Everybody in turn, so that a short matrix has them all.
         let who = whos[number as usize % whos.len()];
         let phase = match dice.below(3) {
@@ -218,9 +224,6 @@ fn whoever_is_killed_in_whichever_phase_the_host_is_restored() {
         let late = play(&victim, case, who, phase, number);
         assert!(late < RESTORED_WITHIN, "{number}: restored only after {late:?}");
         took.entry(who).or_default().push(late);
-        if who == Who::Target {
-            victim = Victim::new();
-        }
     }
     for (who, mut took) in took {
         took.sort_unstable();

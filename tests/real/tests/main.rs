@@ -7,4 +7,5 @@ mod bad_days;
 mod conformance;
 mod kill_matrix;
 mod podinfo_chain;
+mod seen;
 mod victim;

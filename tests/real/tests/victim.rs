@@ -120,6 +120,16 @@ impl Victim {
         }
     }
 
+    /// Fails where something of Squall is there that was not before; for a target that ended, of
+    /// which much is not there any more.
+    #[track_caller]
+    pub(crate) fn assert_nothing_new(&self, before: &Fingerprint) {
+        let differences = self.differences(before);
+        let new = |found: &&Difference| found.appeared && !self.is_elsewhere(found);
+        let new: Vec<_> = differences.iter().filter(new).collect();
+        assert!(new.is_empty(), "nothing is left around the dead target: {new:?}");
+    }
+
     /// True where another agent on this host may hold faults of its own at this moment.
     fn others_are_at_work(&self) -> bool {
         let ours = self.lab.scratch().join("state");
@@ -133,7 +143,13 @@ impl Victim {
     fn differences(&self, before: &Fingerprint) -> Vec<Difference> {
         let after = self.fingerprint();
         assert!(before.equal_categories(&after).1 >= 12, "unread: {:?}", after.unread);
-        before.differences(&after)
+        let differences = before.differences(&after);
+        // `NAME ×2` that became `NAME` is another agent's second one that went.
+        let fewer = |new: &Difference| {
+            let more = format!("{} ×", new.fact);
+            differences.iter().any(|old| !old.appeared && old.fact.starts_with(&more))
+        };
+        differences.iter().filter(|found| !(found.appeared && fewer(found))).cloned().collect()
     }
 
     /// Squall's marks are read on the whole host; this one is not about our target.

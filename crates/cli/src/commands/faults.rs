@@ -6,7 +6,7 @@ use crate::exit::Exit;
 use crate::host;
 use clap::ArgMatches;
 use squall_faults::catalog::{self, Entry};
-use squall_faults::fault::{Description, Kind, Param};
+use squall_faults::fault::{Description, Param};
 use squall_faults::sys::doctor;
 use squall_wire::protocol::ArmedLine;
 use std::fmt::Write as _;
@@ -99,8 +99,9 @@ fn page(d: &Description) -> String {
                 (false, Some(default)) => default,
                 (false, None) => "every one",
             };
-            let about = format!("{}{}", range(p).map_or(String::new(), |r| r + "; "), p.help);
-            let head = format!("    {:<10}{:<11}{fallback:<17}", p.name, kind(p.kind));
+            let about =
+                format!("{}{}", p.kind.limits().map_or(String::new(), |r| r + "; "), p.help);
+            let head = format!("    {:<10}{:<15}{fallback:<17}", p.name, p.kind.word());
             wrap(&mut out, &head, &about);
         }
     }
@@ -132,32 +133,6 @@ fn wrap(out: &mut String, head: &str, text: &str) {
     let _ = writeln!(out, "{}", line.trim_end());
 }
 
-fn kind(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Duration { .. } => "duration",
-        Kind::Share { .. } => "share",
-        Kind::Integer { .. } => "number",
-        Kind::Word(_) => "word",
-        Kind::Pattern => "pattern",
-        Kind::Pair => "name=text",
-        Kind::Port => "port",
-        Kind::Cidr => "addresses",
-        Kind::Name => "word",
-    }
-}
-
-fn range(param: &Param) -> Option<String> {
-    match param.kind {
-        Kind::Duration { min, max } => Some(format!("{min} to {max}")),
-        Kind::Share { min_percent, max_percent } => {
-            Some(format!("{min_percent} to {max_percent} %"))
-        }
-        Kind::Integer { min, max } => Some(format!("{min} to {max}")),
-        Kind::Word(words) => Some(words.join(" | ")),
-        _ => None,
-    }
-}
-
 fn as_json(entry: &Entry) -> serde_json::Value {
     let d = entry.fault.describe();
     let params = |params: &[Param]| -> serde_json::Value {
@@ -165,7 +140,7 @@ fn as_json(entry: &Entry) -> serde_json::Value {
             .iter()
             .map(|p| {
                 serde_json::json!({
-                    "name": p.name, "kind": kind(p.kind), "range": range(p),
+                    "name": p.name, "kind": p.kind.word(), "range": p.kind.limits(),
                     "default": p.default, "required": p.required, "help": p.help,
                 })
             })

@@ -108,8 +108,9 @@ impl Core {
             _ => verdict::Stop::Outside,
         });
         let bitten = |slot: &super::slot::Slot| match &slot.bite {
-            Some(bite) if bite.hits > 0 => Bitten::Yes,
-            Some(_) => Bitten::No,
+            Some(bite) if bite.hits == 0 => Bitten::No,
+            Some(bite) if bite.is_off() => Bitten::Off,
+            Some(_) => Bitten::Yes,
             None => Bitten::Unknown,
         };
         Facts {

@@ -50,6 +50,7 @@ impl Core {
             }
             Word::Refuted | Word::Aborted => stopped.unwrap_or_default(),
             Word::Invalid if facts.bites.contains(&Bitten::No) => self.no_effect(),
+            Word::Invalid if facts.bites.contains(&Bitten::Off) => self.other_dose(),
             Word::Invalid => stopped.unwrap_or_default(),
             Word::Inconclusive => match stopped {
                 Some(text) => text,
@@ -74,6 +75,9 @@ impl Core {
             }
             Word::Invalid if facts.bites.contains(&Bitten::No) => {
                 vec!["check that traffic reaches the target, and the `where` of the fault".into()]
+            }
+            Word::Invalid if facts.bites.contains(&Bitten::Off) => {
+                vec!["ask for a dose that this host can give, or free what it lacks".into()]
             }
             Word::Invalid => {
                 vec!["mend the service or the bound first: no fault was injected".into()]
@@ -129,6 +133,16 @@ impl Core {
             })
             .collect();
         lines.join("; ")
+    }
+
+    fn other_dose(&self) -> String {
+        let off = self.slots.iter().filter(|slot| slot.was_armed);
+        let lines = off.filter_map(|slot| {
+            let bite = slot.bite.as_ref().filter(|bite| bite.is_off())?;
+            let (fault, target) = (&slot.injection.fault, &slot.injection.target.name);
+            Some(format!("{fault} on {target} missed its dose: {}", bite.detail))
+        });
+        lines.collect::<Vec<_>>().join("; ")
     }
 
     fn undecided(&self, facts: &Facts) -> String {

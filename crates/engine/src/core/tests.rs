@@ -83,6 +83,22 @@ fn a_fault_without_effect_is_invalid() {
 }
 
 #[test]
+fn another_dose_than_asked_is_invalid_and_says_both() {
+    let mut world = held();
+    world.dose = Some(52.0);
+    let story = world.run().story();
+    assert!(story.ends_with("Invalid 4"), "{story}");
+    let verdict = world.verdict.expect("a run ends with a verdict");
+    let expected = "http.delay on payment-1 missed its dose: asked 80%, got 52%";
+    assert_eq!(verdict.sentence, expected);
+    assert!(verdict.advice[0].contains("a dose that this host can give"), "{verdict:?}");
+    let mut close = held();
+    close.dose = Some(76.0);
+    let story = close.run().story();
+    assert!(story.ends_with("Held 0"), "{story}");
+}
+
+#[test]
 fn silence_during_the_fault_ends_it() {
     let mut world = held();
     world.reading = |phase, _| if phase == Phase::Holding { gap("stale") } else { counted(500, 0) };

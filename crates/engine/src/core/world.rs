@@ -83,6 +83,8 @@ pub(super) struct World {
     pub(super) armed: BTreeMap<String, String>,
     pub(super) up: bool,
     pub(super) hits: u64,
+    /// What the fault delivers of the 80 that its dose is; `None` where it has none.
+    pub(super) dose: Option<f64>,
     pub(super) refuses: bool,
     pub(super) residue: Vec<String>,
     pub(super) stuck: Vec<String>,
@@ -111,6 +113,7 @@ impl World {
             armed: BTreeMap::new(),
             up: true,
             hits: 7,
+            dose: None,
             refuses: false,
             residue: Vec::new(),
             stuck: Vec::new(),
@@ -211,7 +214,7 @@ impl World {
             Ask::Arm { injection, .. } => self.arm(&injection),
             Ask::Renew { .. } => Answer::Renewed { remaining_ms: 5_000 },
             Ask::Disarm { .. } => self.disarm(),
-            Ask::Bite { .. } => Answer::Bite(Bite { hits: self.hits, seen: 9, ..Bite::default() }),
+            Ask::Bite { .. } => Answer::Bite(self.bite()),
             Ask::Status => self.status(),
             Ask::Fingerprint { .. } => Answer::Fingerprint(Fingerprint {
                 facts: self.categories(),
@@ -248,8 +251,14 @@ impl World {
         Answer::Disarmed { outcomes: outcomes.collect::<Vec<_>>() }
     }
 
+    fn bite(&self) -> Bite {
+        let (asked, tolerance) = (self.dose.map(|_| 80.0), Some(5.0));
+        let detail = "asked 80%, got 52%".to_string();
+        Bite { hits: self.hits, seen: 9, asked, delivered: self.dose, tolerance, detail }
+    }
+
     fn outcome(&self, id: &str) -> Undone {
-        let bite = Some(Bite { hits: self.hits, seen: 9, ..Bite::default() });
+        let bite = Some(self.bite());
         let (run, injection) = ("7k2f9".into(), id.into());
         let advice = (!self.residue.is_empty()).then(|| "kill -CONT 1".into());
         let residue = self.residue.clone();

@@ -3,17 +3,22 @@
 use super::Typed;
 use super::nearest::nearest;
 use crate::fault::{Kind, Param, ValueIssue};
-use squall_spec::units::{Duration, Port, Share};
+use squall_spec::units::{ByteRate, Bytes, Duration, Port, Share};
 use std::net::IpAddr;
 
 /// The longest text accepted; longer is a paste by mistake, and it goes into receipts.
 const TEXT_BYTES_MAX: usize = 1024;
 
+/// A list longer than this is no list that a person wrote.
+const ITEMS_MAX: usize = 64;
+const NAME: &str = "a name: letters, digits, - and _";
+
 type Read = Result<(Typed, String), Box<ValueIssue>>;
 
 /// Returns the typed value and the text that reads back to it.
 pub(super) fn value(param: &Param, text: &str) -> Read {
-    if text.len() > TEXT_BYTES_MAX {
+    let is_text = matches!(param.kind, Kind::Text { .. });
+    if text.len() > TEXT_BYTES_MAX && !is_text {
         return Err(not_this(param, format!("{} bytes are too long", text.len())));
     }
     match param.kind {
@@ -33,13 +38,37 @@ pub(super) fn value(param: &Param, text: &str) -> Read {
         Kind::Cidr => {
             plain(param, text, cidr(text).is_some(), "an address or a range of addresses")
         }
-        Kind::Name => plain(param, text, is_name(text), "a name: letters, digits, - and _"),
+        Kind::Name => plain(param, text, is_name(text), NAME),
+        Kind::Bytes { min, max } => bytes(param, text, min, max),
+        Kind::ByteRate { min, max } => byte_rate(param, text, min, max),
+        Kind::Text { bytes_max } => free(param, text, bytes_max),
+        Kind::Glob => plain(param, text, is_glob(text), "a name with * for any text"),
+        Kind::Path => plain(param, text, is_path(text), "a path from the root without .."),
+        Kind::Ports => list(param, text, "a port from 1 to 65535", |item| {
+            item.parse::<Port>().ok().map(|port| port.to_string())
+        }),
+        Kind::Cidrs => list(param, text, "an address or a range of addresses", |item| {
+            cidr(item).map(|_| item.to_owned())
+        }),
+        Kind::Names => list(param, text, NAME, |item| is_name(item).then(|| item.to_owned())),
     }
 }
 
 /// Returns whether a duration lies in a range of the catalogue.
 pub(super) fn duration_within(text: &str, min: &str, max: &str) -> bool {
     let read = |text: &str| text.parse::<Duration>().ok();
+    read(min) <= read(text) && read(text) <= read(max)
+}
+
+/// Returns whether a size lies in a range of the catalogue.
+pub(super) fn bytes_within(text: &str, min: &str, max: &str) -> bool {
+    let read = |text: &str| text.parse::<Bytes>().ok();
+    read(min) <= read(text) && read(text) <= read(max)
+}
+
+/// Returns whether a rate of data lies in a range of the catalogue.
+pub(super) fn byte_rate_within(text: &str, min: &str, max: &str) -> bool {
+    let read = |text: &str| text.parse::<ByteRate>().ok().map(ByteRate::bytes_per_second);
     read(min) <= read(text) && read(text) <= read(max)
 }
 
@@ -64,6 +93,47 @@ fn duration(param: &Param, text: &str, min: &str, max: &str) -> Read {
         return Err(out_of_range(param, text));
     }
     Ok((Typed::Duration(duration.as_std()), duration.to_string()))
+}
+
+fn bytes(param: &Param, text: &str, min: &str, max: &str) -> Read {
+    let bytes: Bytes = text.parse().map_err(|error| not_this(param, format!("{error}")))?;
+    if !bytes_within(text, min, max) {
+        return Err(out_of_range(param, text));
+    }
+    Ok((Typed::Bytes(bytes.get()), bytes.to_string()))
+}
+
+fn byte_rate(param: &Param, text: &str, min: &str, max: &str) -> Read {
+    let rate: ByteRate = text.parse().map_err(|error| not_this(param, format!("{error}")))?;
+    if !byte_rate_within(text, min, max) {
+        return Err(out_of_range(param, text));
+    }
+    Ok((Typed::ByteRate(rate), rate.to_string()))
+}
+
+fn free(param: &Param, text: &str, bytes_max: usize) -> Read {
+    if text.len() > bytes_max {
+        let message = format!("{} bytes are too long", text.len());
+        let label = format!("at most {bytes_max} bytes are allowed");
+        return Err(Box::new(ValueIssue { message, label, ..*out_of_range(param, "") }));
+    }
+    plain(param, text, !text.contains('\0'), "text: it holds a zero byte")
+}
+
+/// Items are joined by commas; blanks around them are no part of them.
+fn list(param: &Param, text: &str, kind: &str, read: impl Fn(&str) -> Option<String>) -> Read {
+    let mut items = Vec::new();
+    for item in text.split(',').map(str::trim) {
+        let Some(item) = read(item) else {
+            return Err(not_this(param, format!("{item:?} is not {kind}")));
+        };
+        items.push(item);
+    }
+    if items.len() > ITEMS_MAX {
+        return Err(not_this(param, format!("{} items are more than {ITEMS_MAX}", items.len())));
+    }
+    let text = items.join(",");
+    Ok((Typed::List(items), text))
 }
 
 fn share(param: &Param, text: &str, min_percent: f64, max_percent: f64) -> Read {
@@ -108,6 +178,15 @@ fn plain(param: &Param, text: &str, fits: bool, kind: &str) -> Read {
 fn is_name(text: &str) -> bool {
     let fits = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     !text.is_empty() && text.chars().all(fits)
+}
+
+fn is_glob(text: &str) -> bool {
+    let fits = |c: char| c.is_ascii_alphanumeric() || "-_.*/:".contains(c);
+    !text.is_empty() && text.chars().all(fits)
+}
+
+fn is_path(text: &str) -> bool {
+    text.starts_with('/') && !text.contains('\0') && text.split('/').all(|part| part != "..")
 }
 
 /// `name=value` exactly or `name:prefix`, as the proxy reads them.
@@ -157,7 +236,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_text_panics_and_what_is_read_reads_back(text in ".{0,40}") {
+        fn no_text_panics_and_what_is_read_reads_back(
+            text in ".{0,40}|[0-9]{1,4}(\\.[0-9]{1,3})?(B|KiB|MiB|kB)(/s)?|[0-9]{1,4}[kM]?bit/s|\
+                     ([0-9]{1,4},? ?){1,4}|/[a-z./]{0,20}|[a-z*.,]{1,20}"
+        ) {
             let kinds = [
                 Kind::Duration { min: "0", max: "60s" },
                 Kind::Share { min_percent: 0.0, max_percent: 100.0 },
@@ -168,6 +250,14 @@ mod tests {
                 Kind::Port,
                 Kind::Cidr,
                 Kind::Name,
+                Kind::Bytes { min: "0B", max: "1TiB" },
+                Kind::ByteRate { min: "0B/s", max: "1TiB/s" },
+                Kind::Text { bytes_max: 30 },
+                Kind::Glob,
+                Kind::Path,
+                Kind::Ports,
+                Kind::Cidrs,
+                Kind::Names,
             ];
             for kind in kinds {
                 let param = Param { name: "p", kind, default: None, required: false, help: "" };

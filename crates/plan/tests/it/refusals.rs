@@ -279,6 +279,7 @@ static LISTENING: Description = Description {
     ends: "",
     spares: "",
     hit_word: "",
+    tolerance: squall_faults::dose::Tolerance::Own,
     conflicts: &[],
     needs: &[],
     example: "",

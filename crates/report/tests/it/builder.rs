@@ -292,7 +292,7 @@ fn bite(hits: u64, seen: u64) -> Event {
         seen,
         asked: (hits > 0).then_some(500.0),
         delivered: (hits > 0).then_some(498.0),
-        detail: String::new(),
+        ..Bite::default()
     };
     Event::Bite { injection: "i1".into(), bite }
 }

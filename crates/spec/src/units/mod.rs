@@ -1,5 +1,6 @@
 //! Units as newtypes: what a person writes is read exactly and printed so that it reads back.
 
+mod byte_rate;
 mod bytes;
 mod decimal;
 mod duration;
@@ -9,6 +10,7 @@ mod rate;
 mod share;
 mod unit_error;
 
+pub use byte_rate::ByteRate;
 pub use bytes::Bytes;
 pub use decimal::Number;
 pub use duration::Duration;

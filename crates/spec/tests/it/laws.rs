@@ -3,8 +3,8 @@
 
 use proptest::prelude::*;
 use squall_spec::{
-    Bytes, Checks, Code, Diagnostic, Duration, Expect, FaultUse, Number, Port, Rate, Share,
-    Spanned, UnitError, check_experiment, parse_experiment, parse_policy, parse_services,
+    ByteRate, Bytes, Checks, Code, Diagnostic, Duration, Expect, FaultUse, Number, Port, Rate,
+    Share, Spanned, UnitError, check_experiment, parse_experiment, parse_policy, parse_services,
 };
 use std::fmt::{Debug, Display};
 use std::str::FromStr;
@@ -27,6 +27,7 @@ fn all(text: &str) -> Result<(), TestCaseError> {
     round::<Share>(text)?;
     round::<Rate>(text)?;
     round::<Bytes>(text)?;
+    round::<ByteRate>(text)?;
     round::<Port>(text)?;
     round::<Number>(text)?;
     round::<Expect>(text)
@@ -37,7 +38,7 @@ proptest! {
     fn what_prints_reads_back(
         whole in 0_u64..2_000_000,
         fraction in "(\\.[0-9]{1,10})?",
-        unit in "ns|us|ms|s|m|h|%|/s|/m|/h|B|KiB|MiB|GiB|TiB|kB|MB|GB|TB|",
+        unit in "ns|us|ms|s|m|h|%|/s|/m|/h|B|KiB|MiB|GiB|TiB|kB|MB|GB|TB|KiB/s|MB/s|bit/s|kbit/s|Mbit/s|Gbit/s|",
         second in "([0-9]{1,3}(ns|us|ms|s|m|h))?",
         op in ">= |> |<= |< |",
     ) {
@@ -45,7 +46,7 @@ proptest! {
     }
 
     #[test]
-    fn any_text_is_a_unit_or_an_error(text in "[-<>=0-9.%/a-zµB ]{0,24}") {
+    fn any_text_is_a_unit_or_an_error(text in "[-<>=0-9.%/a-zµBMGK ]{0,24}") {
         all(&text)?;
     }
 

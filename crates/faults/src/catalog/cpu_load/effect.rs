@@ -22,6 +22,8 @@ pub static EFFECT: &dyn Effect = &CpuLoad;
 
 /// How long a revert waits for a killed burner to be gone.
 const GONE_NS_MAX: u64 = 1_000_000_000;
+/// What is not made up for by the next rounds, in points of a core.
+const CLOSE: f64 = 1.0;
 /// Between two looks.
 const LOOK_AGAIN: Duration = Duration::from_micros(200);
 
@@ -129,17 +131,22 @@ impl Holder for Held {
         let asked = self.load.share * 100.0 * f64::from(self.load.cores);
         let Ok(used_ns) = clock::process_cpu_ns(self.pid) else {
             let detail = "the burner is gone: it was killed, or its lease ran out".to_owned();
-            return Ok(Bite { hits: 0, seen: 1, asked: Some(asked), delivered: Some(0.0), detail });
+            let delivered = Some(0.0);
+            return Ok(Bite { seen: 1, asked: Some(asked), delivered, detail, ..Bite::default() });
         };
         let elapsed_ns = clock::monotonic_ns().saturating_sub(self.since_ns).max(1);
         let delivered = used_ns as f64 / elapsed_ns as f64 * 100.0;
-        let cores = self.load.cores;
+        let mut detail = format!("asked {asked:.1}%, got {delivered:.1}%");
+        if asked - delivered > CLOSE {
+            detail += ": the host or the target's quota had no more CPU to give";
+        }
         Ok(Bite {
             hits: u64::from(used_ns > 0),
             seen: 1,
             asked: Some(asked),
             delivered: Some(delivered),
-            detail: format!("{delivered:.1}% delivered of {asked:.1}% asked, on {cores} cores"),
+            detail,
+            ..Bite::default()
         })
     }
 

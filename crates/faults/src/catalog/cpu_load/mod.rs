@@ -3,6 +3,7 @@
 #[cfg(feature = "effects")]
 pub mod effect;
 
+use crate::dose::Tolerance;
 use crate::fault::{Bound, Death, Description, Fault, Kind, Need, Param};
 use crate::values::Checked;
 
@@ -37,6 +38,7 @@ static DESCRIPTION: Description = Description {
     ends: "the burner dies with the agent, with its lease, or when it is told to",
     spares: "the target's own process; limits of its cgroups hold for the burner too",
     hit_word: "core loaded",
+    tolerance: Tolerance::Absolute(5.0),
     conflicts: &["cpu.load"],
     needs: &[Need::Root],
     example: include_str!("example.yaml"),

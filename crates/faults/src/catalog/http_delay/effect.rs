@@ -137,6 +137,7 @@ impl Holder for Held {
             asked: held_ms(counted.asked_ns_total),
             delivered: held_ms(counted.delivered_ns_total),
             detail: detail(&counted, self.redirect.redirected()),
+            ..Bite::default()
         })
     }
 

@@ -7,6 +7,7 @@ mod plane;
 #[cfg(feature = "effects")]
 mod redirect;
 
+use crate::dose::Tolerance;
 use crate::fault::{Bound, Death, Description, Fault, Kind, Need, Param, ValueIssue};
 use crate::values::Checked;
 use squall_wire::target::Target;
@@ -99,6 +100,7 @@ static DESCRIPTION: Description = Description {
     ends: "when its holder ends: kill -9 included; then new connections go straight",
     spares: "the agent, ssh; open connections unless existing: reset",
     hit_word: "request delayed",
+    tolerance: Tolerance::Own,
     conflicts: &["http.delay"],
     needs: &[Need::Root, Need::BpfSkLookup, Need::SockDestroy],
     example: include_str!("example.yaml"),

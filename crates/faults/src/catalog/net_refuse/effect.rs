@@ -173,7 +173,7 @@ impl Holder for Held {
             (_, 0) => format!("{seen} connections seen, none of them matches"),
             _ => format!("{refused} of {matched} matching connections refused, {seen} seen"),
         };
-        Ok(Bite { hits: refused, seen, asked: None, delivered: None, detail })
+        Ok(Bite { hits: refused, seen, detail, ..Bite::default() })
     }
 
     fn extend(&mut self, lease: LeaseEnd) -> Result<(), EffectError> {

@@ -3,6 +3,7 @@
 #[cfg(feature = "effects")]
 pub mod effect;
 
+use crate::dose::Tolerance;
 use crate::fault::{Bound, Death, Description, Fault, Kind, Need, Param, ValueIssue};
 use crate::values::Checked;
 
@@ -53,6 +54,7 @@ static DESCRIPTION: Description = Description {
     ends: "with its kernel link: kill -9 of the agent included; a lease that ran out ends it too",
     spares: "open connections; every process that is not the target; Squall itself",
     hit_word: "connection refused",
+    tolerance: Tolerance::Own,
     conflicts: &["net.refuse"],
     needs: &[Need::Root, Need::Cgroup2, Need::BpfCgroupConnect],
     example: include_str!("example.yaml"),

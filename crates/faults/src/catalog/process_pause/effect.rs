@@ -120,9 +120,8 @@ impl Holder for Held {
         Ok(Bite {
             hits: u64::from(all),
             seen: 1,
-            asked: None,
-            delivered: None,
             detail: format!("{stopped} of {} threads stopped", states.len()),
+            ..Bite::default()
         })
     }
 

@@ -3,6 +3,7 @@
 #[cfg(feature = "effects")]
 pub mod effect;
 
+use crate::dose::Tolerance;
 use crate::fault::{Bound, Death, Description, Fault, Kind, Need, Param};
 use crate::values::Checked;
 use squall_wire::target::Target;
@@ -29,6 +30,7 @@ static DESCRIPTION: Description = Description {
     ends: "SIGCONT by the agent; by the watchdog, or the next start, where the agent is gone",
     spares: "processes that were stopped before; any process that got the same pid later",
     hit_word: "process stopped",
+    tolerance: Tolerance::Own,
     conflicts: &["process.pause"],
     needs: &[Need::Root],
     example: include_str!("example.yaml"),

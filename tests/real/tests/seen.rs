@@ -1,0 +1,108 @@
+//! How each fault is used on the test's target and how its effect is seen from outside. The cases
+//! live in the folders of the faults (`seen.rs`); `cargo xtask gen` lists them below.
+
+use crate::victim::Victim;
+use squall_wire::injection::Injection;
+
+/// Values of a `with` or `where` block.
+pub(crate) type Pairs = &'static [(&'static str, &'static str)];
+
+/// One use of a fault that every host can show.
+pub(crate) struct Case {
+    /// The name in the catalogue.
+    pub(crate) fault: &'static str,
+    /// The `with` block.
+    pub(crate) with: Pairs,
+    /// The `where` block.
+    pub(crate) filters: Pairs,
+    /// Makes what it acts on.
+    pub(crate) victim: fn() -> Victim,
+    /// How it shows, and what is left to undo.
+    pub(crate) seen: Seen,
+}
+
+/// How an effect shows from outside, which also says what its life is like.
+#[derive(Clone, Copy)]
+pub(crate) enum Seen {
+    /// True while it is on, and only then.
+    While(fn(&Victim) -> bool),
+    /// It acts once and leaves nothing to undo: the count has grown afterwards.
+    Once(fn(&Victim) -> u64),
+    /// It ends the target's process: this becomes true and stays true.
+    Ends(fn(&Victim) -> bool),
+}
+
+impl Case {
+    /// A case on the usual target without any values; `seen` says the rest.
+    pub(crate) const fn of(fault: &'static str, seen: Seen) -> Case {
+        Case { fault, with: &[], filters: &[], victim: Victim::new, seen }
+    }
+
+    /// The injection on this victim.
+    pub(crate) fn injection(&self, victim: &Victim) -> Injection {
+        let pairs = |pairs: Pairs| {
+            pairs.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect()
+        };
+        Injection {
+            params: pairs(self.with),
+            filters: pairs(self.filters),
+            ..victim.injection(self.fault, &[])
+        }
+    }
+
+    /// What the count of a fault that acts once is now; 0 for the others.
+    pub(crate) fn count(&self, victim: &Victim) -> u64 {
+        match self.seen {
+            Seen::Once(count) => count(victim),
+            Seen::While(_) | Seen::Ends(_) => 0,
+        }
+    }
+
+    /// True where its effect shows; `count` is what the count was before it was applied.
+    pub(crate) fn shows(&self, victim: &Victim, count: u64) -> bool {
+        match self.seen {
+            Seen::While(shows) | Seen::Ends(shows) => shows(victim),
+            Seen::Once(now) => now(victim) > count,
+        }
+    }
+
+    /// True where the effect is over as far as it can be: only what holds on can still be there.
+    pub(crate) fn is_over(&self, victim: &Victim) -> bool {
+        match self.seen {
+            Seen::While(shows) => !shows(victim),
+            Seen::Once(_) | Seen::Ends(_) => true,
+        }
+    }
+
+    /// True where the target's process is not there any more afterwards.
+    pub(crate) fn ends_target(&self) -> bool {
+        matches!(self.seen, Seen::Ends(_))
+    }
+}
+
+// gen:begin cases
+#[path = "../../../crates/faults/src/catalog/cpu_load/seen.rs"]
+mod cpu_load;
+#[path = "../../../crates/faults/src/catalog/http_delay/seen.rs"]
+mod http_delay;
+#[path = "../../../crates/faults/src/catalog/net_refuse/seen.rs"]
+mod net_refuse;
+#[path = "../../../crates/faults/src/catalog/process_pause/seen.rs"]
+mod process_pause;
+
+/// Every case, by the fault's name.
+pub(crate) const CASES: &[Case] =
+    &[cpu_load::CASE, http_delay::CASE, net_refuse::CASE, process_pause::CASE];
+// gen:end
+
+#[test]
+fn only_a_fault_that_ends_its_target_leaves_none_behind() {
+    let lives: [(Seen, bool); 3] = [
+        (Seen::While(Victim::is_stopped), false),
+        (Seen::Once(|victim| victim.dials().1), false),
+        (Seen::Ends(|victim| victim.state() == 'Z'), true),
+    ];
+    for (seen, ends) in lives {
+        assert_eq!(Case::of("sample.fault", seen).ends_target(), ends);
+    }
+}
