@@ -95,6 +95,7 @@ fn reachable(case: &Case, episode: &Episode, injection: &Injection, _: &Settings
 fn bitten(_: &Case, _: &Episode, injection: &Injection, _: &Settings) -> Step {
     let (check, text) = match injection.bitten {
         Bitten::Yes => (Check::Passed, "measured to act on its target"),
+        Bitten::Off => (Check::Passed, "measured to act, with another dose than asked"),
         Bitten::No => (Check::Failed, "touched nothing"),
         Bitten::Unknown => (Check::NoData, "nobody measured whether it acted"),
     };
