@@ -29,6 +29,8 @@ mod counters;
 mod delay;
 mod http1;
 mod http2;
+mod layers;
+mod place;
 mod plane;
 mod rules;
 mod serve;
@@ -37,6 +39,8 @@ mod upstream;
 
 pub use counters::{Counters, ERROR_BOUNDS_US, MAX_PATHS, Snapshot};
 pub use delay::{BootTime, Sleep, Timer};
+pub use layers::{Connection, Layer, Served, Stream};
+pub use place::{Door, Place, Remote, Scope, Way};
 pub use rules::{
     Effect, HeaderMatch, HeaderText, MAX_DELAY, MAX_RULES, Matcher, PathPattern, Rule, RuleError,
     RuleSet, Rules, Side,

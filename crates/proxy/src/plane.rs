@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use crate::{
     counters::Counters,
     delay::{BootTime, Timer},
-    rules::{Hold, Rules},
+    layers::{Held, Layers},
     upstream::Upstream,
 };
 
@@ -25,27 +25,36 @@ pub(crate) enum Stage {
 
 pub(crate) struct Plane {
     pub(crate) upstream: Arc<dyn Upstream>,
-    pub(crate) rules: Rules,
+    pub(crate) layers: Layers,
     pub(crate) counters: Arc<Counters>,
     pub(crate) timer: Timer,
     pub(crate) stage: watch::Receiver<Stage>,
 }
 
 impl Plane {
+    /// Holds a message that arrived at a moment for all its delays, one after the other.
+    pub(crate) async fn hold_all(&self, holds: &[Held], mut arrived: BootTime) {
+        for held in holds {
+            self.hold(held, arrived).await;
+            arrived = BootTime::now();
+        }
+    }
+
     /// Holds a message that arrived at a moment until its delay is over, or until the
     /// rules that asked for it expire, are replaced or cleared.
-    pub(crate) async fn hold(&self, hold: &Hold, arrived: BootTime) {
+    async fn hold(&self, held: &Held, arrived: BootTime) {
+        let hold = &held.hold;
         let deadline = arrived.after(hold.asked);
-        let mut changes = self.rules.changes();
+        let mut changes = held.rules().changes();
         loop {
             let now = BootTime::now();
             if now >= deadline {
-                return self.counters.held(hold.asked, now.since(arrived));
+                return held.counters().held(hold.asked, now.since(arrived));
             }
             // The expiry is read again on each round: a renewal moves it while we wait.
-            let expires = self.rules.expires();
+            let expires = held.rules().expires();
             if now >= expires || !changes.stands(hold) {
-                return self.counters.let_go();
+                return held.counters().let_go();
             }
             tokio::select! {
                 () = self.timer.until(deadline.min(expires)) => {}

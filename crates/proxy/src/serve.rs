@@ -1,6 +1,6 @@
 //! Accepts redirected connections, gives each its task, and ends them in order.
 
-use std::{io, net::TcpListener as StdListener, sync::Arc, task::Poll, time::Duration};
+use std::{io, sync::Arc, task::Poll, time::Duration};
 
 use bytes::BytesMut;
 use rustix::process::{Resource, getrlimit, setpriority_process, setrlimit};
@@ -12,11 +12,12 @@ use tokio::{
 
 use crate::{
     bytes_through,
-    counters::Counters,
+    counters::Snapshot,
     delay::{BootTime, Timer},
     http1, http2,
+    layers::{Connection, Layer, Layers, Served, Stream},
+    place::{Door, Place, Scope, Way},
     plane::{Plane, Stage},
-    rules::Rules,
     sniff::{self, Spoken},
     upstream::{self, Upstream},
 };
@@ -44,8 +45,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
 /// The handle of a proxy, kept by its owner on any thread.
 #[derive(Debug, Clone)]
 pub struct Proxy {
-    rules: Rules,
-    counters: Arc<Counters>,
+    layers: Layers,
     stop: Arc<watch::Sender<Stop>>,
 }
 
@@ -85,33 +85,35 @@ impl Default for Proxy {
 }
 
 impl Proxy {
-    /// Returns a handle whose rules are idle.
+    /// Returns a handle without a layer.
     #[must_use]
     pub fn new() -> Proxy {
-        Proxy {
-            rules: Rules::idle(),
-            counters: Arc::default(),
-            stop: Arc::new(watch::Sender::new(Stop::Run)),
-        }
+        Proxy { layers: Layers::default(), stop: Arc::new(watch::Sender::new(Stop::Run)) }
     }
 
-    /// Returns the rules in force.
+    /// Adds a layer, whose rules are idle until they are armed.
     #[must_use]
-    pub fn rules(&self) -> &Rules {
-        &self.rules
+    pub fn layer(&self, scope: Scope) -> Layer {
+        self.layers.add(scope, None)
     }
 
-    /// Returns the counters.
+    /// Adds a layer that takes whole connections; those it gives back go on to the rules.
     #[must_use]
-    pub fn counters(&self) -> &Counters {
-        &self.counters
+    pub fn stream_layer(&self, scope: Scope, stream: Box<dyn Stream>) -> Layer {
+        self.layers.add(scope, Some(stream))
+    }
+
+    /// Reads the counters that all layers share.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        self.layers.shared.snapshot()
     }
 
     /// Tells the proxy to end; returns at once, `serve` returns when it has.
     pub fn stop(&self, stop: Stop) {
         // A cut must not let go first what it is about to cut.
         if stop == Stop::Drain {
-            self.rules.clear();
+            self.layers.clear();
         }
         self.stop.send_replace(stop);
     }
@@ -123,11 +125,7 @@ impl Proxy {
 ///
 /// # Errors
 /// See [`ServeError`].
-pub fn run(
-    listeners: Vec<StdListener>,
-    upstream: Arc<dyn Upstream>,
-    proxy: &Proxy,
-) -> Result<(), ServeError> {
+pub fn run(doors: Vec<Door>, upstream: Arc<dyn Upstream>, proxy: &Proxy) -> Result<(), ServeError> {
     allow_descriptors();
     // For Linux no process means the calling thread, alone.
     let _unprivileged = setpriority_process(None, NICE);
@@ -136,7 +134,7 @@ pub fn run(
         .event_interval(EVENT_INTERVAL)
         .build()
         .map_err(ServeError::Start)?;
-    runtime.block_on(serve(listeners, upstream, proxy))
+    runtime.block_on(serve(doors, upstream, proxy))
 }
 
 /// Raises the soft limit on open files, often 1,024, towards what the connections need. Beyond it
@@ -155,17 +153,17 @@ fn allow_descriptors() {
 /// # Errors
 /// See [`ServeError`].
 pub async fn serve(
-    listeners: Vec<StdListener>,
+    doors: Vec<Door>,
     upstream: Arc<dyn Upstream>,
     proxy: &Proxy,
 ) -> Result<(), ServeError> {
-    let mut listeners = adopt(listeners).map_err(ServeError::Listen)?;
+    let mut listeners = adopt(doors).map_err(ServeError::Listen)?;
     let timer = Timer::new().map_err(ServeError::Start)?;
     let (stage_sender, stage) = watch::channel(Stage::Running);
     let plane = Arc::new(Plane {
         upstream,
-        rules: proxy.rules.clone(),
-        counters: Arc::clone(&proxy.counters),
+        layers: proxy.layers.clone(),
+        counters: Arc::clone(&proxy.layers.shared),
         timer: timer.clone(),
         stage,
     });
@@ -197,8 +195,8 @@ pub async fn serve(
             failed = &mut driver => return failed.map_err(ServeError::Timer),
             _changed = stop.changed() => {}
             accepted = accept(&listeners), if open => match accepted {
-                Ok(client) => {
-                    connections.spawn(connection(Arc::clone(&plane), client));
+                Ok((client, way)) => {
+                    connections.spawn(connection(Arc::clone(&plane), client, way));
                 }
                 Err(_error) => {
                     plane.counters.failed();
@@ -248,20 +246,20 @@ impl Ends {
     }
 }
 
-fn adopt(listeners: Vec<StdListener>) -> io::Result<Vec<TcpListener>> {
-    let adopt = |listener: StdListener| {
-        listener.set_nonblocking(true)?;
-        TcpListener::from_std(listener)
+fn adopt(doors: Vec<Door>) -> io::Result<Vec<(TcpListener, Way)>> {
+    let adopt = |door: Door| {
+        door.listener.set_nonblocking(true)?;
+        Ok((TcpListener::from_std(door.listener)?, door.way))
     };
-    listeners.into_iter().map(adopt).collect()
+    doors.into_iter().map(adopt).collect()
 }
 
 /// Waits for a connection on any listener.
-async fn accept(listeners: &[TcpListener]) -> io::Result<TcpStream> {
+async fn accept(listeners: &[(TcpListener, Way)]) -> io::Result<(TcpStream, Way)> {
     std::future::poll_fn(|context| {
-        for listener in listeners {
+        for (listener, way) in listeners {
             if let Poll::Ready(accepted) = listener.poll_accept(context) {
-                return Poll::Ready(accepted.map(|(client, _peer)| client));
+                return Poll::Ready(accepted.map(|(client, _peer)| (client, *way)));
             }
         }
         Poll::Pending
@@ -278,18 +276,23 @@ impl Drop for Open {
     }
 }
 
-async fn connection(plane: Arc<Plane>, mut client: TcpStream) {
+async fn connection(plane: Arc<Plane>, client: TcpStream, way: Way) {
     plane.counters.opened();
     let _open = Open(Arc::clone(&plane));
-    let dialed = async {
-        client.set_nodelay(true)?;
-        upstream::dial(&plane.upstream, client.local_addr()?).await
-    };
-    let Ok(mut dialed) = dialed.await else {
+    let placed = client.set_nodelay(true);
+    let Ok(place) = placed.and_then(|()| upstream::place(&plane.upstream, way, &client)) else {
         plane.counters.failed();
         return upstream::reset_on_close(&client);
     };
-    let ended = speak(&plane, &mut client, &mut dialed.stream).await;
+    let timer = plane.timer.clone();
+    let connection = Connection { client, early: BytesMut::new(), place, timer };
+    let Served::On(connection) = plane.layers.stream(connection).await else { return };
+    let Connection { mut client, early, place, timer: _ } = connection;
+    let Ok(mut dialed) = upstream::dial(&plane.upstream, &place).await else {
+        plane.counters.failed();
+        return upstream::reset_on_close(&client);
+    };
+    let ended = speak(&plane, &mut client, &mut dialed.stream, place, early).await;
     if !matches!(ended, Ok(true)) {
         // A half that broke is passed on as what it was: a reset, not an end.
         plane.counters.failed();
@@ -306,13 +309,14 @@ async fn speak(
     plane: &Arc<Plane>,
     client: &mut TcpStream,
     upstream: &mut TcpStream,
+    place: Place,
+    mut early: BytesMut,
 ) -> io::Result<bool> {
-    let mut early = BytesMut::new();
     match sniff::sniff(plane, client, upstream, &mut early).await? {
-        Spoken::Http2 if plane.rules.armed(BootTime::now()) => {
-            http2::bridge(plane, client, upstream, early).await
+        Spoken::Http2 if plane.layers.armed(&place, BootTime::now()) => {
+            http2::bridge(plane, client, upstream, place, early).await
         }
         Spoken::Http2 => bytes_through::both_ways(client, upstream, early, &plane.counters).await,
-        Spoken::Other => http1::relay(plane, client, upstream, early).await,
+        Spoken::Other => http1::relay(plane, client, upstream, place, early).await,
     }
 }

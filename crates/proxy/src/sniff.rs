@@ -34,16 +34,21 @@ pub(crate) async fn sniff(
     let mut server_spoke = false;
     let mut patience = BootTime::NEVER;
     loop {
+        if early.starts_with(PREFACE) {
+            return Ok(Spoken::Http2);
+        }
+        if !PREFACE.starts_with(early) {
+            return Ok(Spoken::Other);
+        }
+        if !early.is_empty() {
+            patience = BootTime::now().after(HEAD_PATIENCE);
+        }
         early.reserve(READ_CHUNK);
         tokio::select! {
             read = client.read_buf(early) => {
-                if early.starts_with(PREFACE) {
-                    return Ok(Spoken::Http2);
-                }
-                if read? == 0 || !PREFACE.starts_with(early) {
+                if read? == 0 {
                     return Ok(Spoken::Other);
                 }
-                patience = BootTime::now().after(HEAD_PATIENCE);
             }
             settings = begins_with_settings(upstream), if !server_spoke => {
                 // A gRPC server may send its settings before the client has said a word.

@@ -14,6 +14,8 @@ use std::{
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::net::{TcpSocket, TcpStream};
 
+use crate::place::{Place, Way};
+
 /// Source addresses tried: about 28,000 ports each, enough for 7,000 new connections a second.
 const SOURCES: u8 = 16;
 /// The one that had a free port last; it stays the choice, because finding none takes long.
@@ -26,17 +28,25 @@ static SOURCE: AtomicU8 = AtomicU8::new(0);
 /// once for every `bound` that returned `Ok`, also when the connect fails and when
 /// the proxy is dropped. Both run on the proxy's thread and must not block.
 pub trait Upstream: Send + Sync + 'static {
-    /// Returns where to connect for a client that dialed `original`: the same address,
-    /// unless the redirect hid it.
-    fn address(&self, original: SocketAddr) -> SocketAddr {
-        original
+    /// Tells where an accepted connection was meant to go, by the ends of its socket. Where the
+    /// redirect kept the address that was dialed, it is the local one.
+    ///
+    /// # Errors
+    /// Refuses the connection; the client sees a reset.
+    fn place(&self, way: Way, client: SocketAddr, local: SocketAddr) -> io::Result<Place> {
+        Ok(Place { way, client, original: local })
+    }
+
+    /// Returns where to connect for a client.
+    fn address(&self, place: &Place) -> SocketAddr {
+        place.original
     }
 
     /// Exempts a source address before the first packet leaves it.
     ///
     /// # Errors
     /// Refuses the connection; the client sees a reset.
-    fn bound(&self, local: SocketAddr, original: SocketAddr) -> io::Result<()>;
+    fn bound(&self, local: SocketAddr, place: &Place) -> io::Result<()>;
 
     /// Withdraws the exemption: the port may now be used by somebody else.
     fn closed(&self, local: SocketAddr);
@@ -47,7 +57,7 @@ pub trait Upstream: Send + Sync + 'static {
 pub struct Direct;
 
 impl Upstream for Direct {
-    fn bound(&self, _local: SocketAddr, _original: SocketAddr) -> io::Result<()> {
+    fn bound(&self, _local: SocketAddr, _place: &Place) -> io::Result<()> {
         Ok(())
     }
 
@@ -72,11 +82,20 @@ pub(crate) struct Dialed {
     pub(crate) exemption: Exemption,
 }
 
-/// Connects to the address the client dialed.
-pub(crate) async fn dial(upstream: &Arc<dyn Upstream>, original: SocketAddr) -> io::Result<Dialed> {
+/// Finds out where an accepted connection was meant to go.
+pub(crate) fn place(
+    upstream: &Arc<dyn Upstream>,
+    way: Way,
+    client: &TcpStream,
+) -> io::Result<Place> {
     // A dual-stack listener reports IPv4 clients in IPv6 clothes.
-    let original = SocketAddr::new(original.ip().to_canonical(), original.port());
-    let original = upstream.address(original);
+    let plain = |at: SocketAddr| SocketAddr::new(at.ip().to_canonical(), at.port());
+    upstream.place(way, plain(client.peer_addr()?), plain(client.local_addr()?))
+}
+
+/// Connects to the address the client dialed.
+pub(crate) async fn dial(upstream: &Arc<dyn Upstream>, place: &Place) -> io::Result<Dialed> {
+    let original = upstream.address(place);
     let socket = Socket::new(Domain::for_address(original), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_nonblocking(true)?;
     socket.set_tcp_nodelay(true)?;
@@ -84,7 +103,7 @@ pub(crate) async fn dial(upstream: &Arc<dyn Upstream>, original: SocketAddr) -> 
     bind(&socket, original)?;
     let socket = TcpSocket::from_std_stream(socket.into());
     let local = socket.local_addr()?;
-    upstream.bound(local, original)?;
+    upstream.bound(local, place)?;
     let exemption = Exemption { upstream: Arc::clone(upstream), local };
     // Declared after the exemption, so a connect that is given up closes the socket first.
     let connecting = socket.connect(original);

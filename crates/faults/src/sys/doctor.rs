@@ -5,7 +5,7 @@ use crate::catalog;
 use crate::effect::EffectError;
 use crate::fault::{Fault, Need};
 use crate::sys::netns::Netns;
-use crate::sys::{cgroup, sock_diag};
+use crate::sys::{cgroup, redirect, sock_diag};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::PathBuf;
@@ -39,7 +39,7 @@ fn attempt(need: Need) -> Result<String, String> {
         }
         Need::BpfCgroupConnect => connect_programs(),
         Need::BpfSkLookup => in_new_namespace(|netns| {
-            catalog::http_delay::trial(netns).map_err(said)?;
+            redirect::trial(netns).map_err(said)?;
             Ok("loaded and attached to a new network namespace".to_owned())
         }),
         Need::SockDestroy => in_new_namespace(|_| {

@@ -9,4 +9,5 @@ pub mod fingerprint;
 mod netlink;
 pub mod netns;
 pub mod process;
+pub mod redirect;
 pub mod sock_diag;

@@ -157,6 +157,14 @@ pub(crate) fn prepare(
 }
 
 impl Use {
+    /// Makes it another injection of the same run.
+    pub(crate) fn rename(&mut self, id: &str) {
+        self.injection.id = id.into();
+        let effect = find(&self.injection.fault).unwrap().effect;
+        self.receipt.undo = effect.prepare(&self.injection, &self.checked).unwrap();
+        self.receipt.injection = id.into();
+    }
+
     pub(crate) fn apply(&self) -> Box<dyn Holder> {
         self.apply_for(Duration::from_secs(30))
     }

@@ -148,6 +148,31 @@ fn two_injections_in_one_namespace_do_not_disturb_each_other() {
 }
 
 #[test]
+fn two_injections_on_one_address_share_the_proxy_and_add_up() {
+    if !is_root("http.delay twice on one address") {
+        return;
+    }
+    let mut service = Service::start();
+    let v4 = service.v4;
+    let slow = service.delay(&[], &[("path", "/api/*")]);
+    let mut slower = service.delay(&[("mean", "300ms"), ("side", "response")], &[]);
+    slower.rename("i2");
+    let (one, mut two) = (slow.apply(), slower.apply());
+    assert!(service.get(v4, "/api/a") >= DELAY_US + 300_000);
+    assert!((300_000..500_000).contains(&service.get(v4, "/")));
+    // Each has its own counters, and its own end.
+    drop(one);
+    let bite = two.bite().unwrap();
+    assert_eq!((bite.hits, bite.seen), (2, 2));
+    assert_eq!(slow.residue(), [""; 0]);
+    assert_eq!(slower.residue().len(), 1);
+    assert!((300_000..500_000).contains(&service.get(v4, "/api/a")));
+    drop(two);
+    assert!(service.get(v4, "/api/a") < DIRECT_US_MAX);
+    assert_eq!(slower.residue(), [""; 0]);
+}
+
+#[test]
 fn open_connections_are_kept_or_reset_as_asked() {
     if !is_root("http.delay and open connections") {
         return;

@@ -17,14 +17,20 @@ fn objects_are_fresh_where_the_compiler_is_at_hand() {
     let status = Command::new(root.join("bpf-build.sh")).arg(built.path()).status().unwrap();
     assert!(status.success());
     let mut compared = 0;
-    for entry in std::fs::read_dir(built.path()).unwrap() {
-        let entry = entry.unwrap();
-        let name = entry.file_name().into_string().unwrap();
-        let (folder, file) = name.split_once('.').unwrap();
-        let committed = root.join("src/catalog").join(folder).join(file);
-        let same = std::fs::read(&committed).unwrap() == std::fs::read(entry.path()).unwrap();
-        assert!(same, "{} is stale: run crates/faults/bpf-build.sh", committed.display());
-        compared += 1;
+    let mut folders = vec![root.join("src")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let committed = entry.unwrap().path();
+            if committed.is_dir() {
+                folders.push(committed);
+            } else if committed.to_string_lossy().ends_with(".bpf.o") {
+                let below = committed.strip_prefix(root.join("src")).unwrap();
+                let fresh = built.path().join(below.to_string_lossy().replace('/', "."));
+                let same = std::fs::read(&committed).unwrap() == std::fs::read(fresh).unwrap();
+                assert!(same, "{} is stale: run crates/faults/bpf-build.sh", committed.display());
+                compared += 1;
+            }
+        }
     }
-    assert!(compared > 0);
+    assert_eq!(compared, std::fs::read_dir(built.path()).unwrap().count());
 }

@@ -8,7 +8,7 @@ use std::{
 
 use tokio::sync::Notify;
 
-use crate::rules::Hold;
+use crate::layers::Held;
 
 /// The most unanswered requests followed on a connection; a client that sends more ahead
 /// is passed as plain bytes from there on.
@@ -21,7 +21,7 @@ pub(crate) struct Exchange {
     pub(crate) head_only: bool,
     pub(crate) connect: bool,
     pub(crate) may_switch: bool,
-    pub(crate) hold: Option<Hold>,
+    pub(crate) holds: Vec<Held>,
 }
 
 /// The answer to a request that asked for another protocol.

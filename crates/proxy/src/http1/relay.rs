@@ -17,8 +17,10 @@ use super::{
 use crate::{
     bytes_through::{self, End},
     delay::BootTime,
+    layers::Held,
+    place::Place,
     plane::{Plane, Stage},
-    rules::{Hold, Request},
+    rules::Request,
     sniff::HEAD_PATIENCE,
 };
 
@@ -28,6 +30,7 @@ pub(crate) async fn relay(
     plane: &Plane,
     client: &mut TcpStream,
     upstream: &mut TcpStream,
+    place: Place,
     early: BytesMut,
 ) -> io::Result<bool> {
     let (client_reads, client_writes) = client.split();
@@ -35,6 +38,7 @@ pub(crate) async fn relay(
     let exchanges = Exchanges::default();
     let requests = Direction {
         plane,
+        place,
         exchanges: &exchanges,
         from: client_reads,
         to: upstream_writes,
@@ -43,6 +47,7 @@ pub(crate) async fn relay(
     };
     let responses = Direction {
         plane,
+        place,
         exchanges: &exchanges,
         from: upstream_reads,
         to: client_writes,
@@ -65,6 +70,7 @@ pub(crate) async fn relay(
 /// One direction of a connection, with the bytes read but not yet forwarded.
 struct Direction<'a> {
     plane: &'a Plane,
+    place: Place,
     exchanges: &'a Exchanges,
     from: ReadHalf<'a>,
     to: WriteHalf<'a>,
@@ -90,7 +96,7 @@ impl From<End> for Leave {
 
 /// What to do with a head.
 struct Verdict {
-    hold: Option<Hold>,
+    holds: Vec<Held>,
     body: Option<Body>,
     may_switch: bool,
     /// Whether the connection could end after this response.
@@ -140,9 +146,7 @@ impl Direction<'_> {
             return Err(self.finish().await);
         }
         let verdict = self.judge_request(length);
-        if let Some(hold) = &verdict.hold {
-            self.plane.hold(hold, self.arrived).await;
-        }
+        self.plane.hold_all(&verdict.holds, self.arrived).await;
         self.pass(length).await?;
         let Some(body) = verdict.body else {
             self.plane.counters.not_read();
@@ -157,9 +161,7 @@ impl Direction<'_> {
     async fn response(&mut self) -> Result<(), Leave> {
         let length = self.head(Kind::Response).await?;
         let verdict = self.judge_response(length);
-        if let Some(hold) = &verdict.hold {
-            self.plane.hold(hold, self.arrived).await;
-        }
+        self.plane.hold_all(&verdict.holds, self.arrived).await;
         let draining = *self.plane.stage.borrow() >= Stage::Draining;
         let last = draining && verdict.last && self.exchanges.leave();
         if last {
@@ -284,7 +286,7 @@ impl Direction<'_> {
 
     /// Decides on the request head at hand and notes it as unanswered.
     fn judge_request(&self, length: usize) -> Verdict {
-        let doubtful = Verdict { hold: None, body: None, may_switch: false, last: false };
+        let doubtful = Verdict { holds: Vec::new(), body: None, may_switch: false, last: false };
         let Some(head) = RequestHead::read(&self.buf[..length]) else {
             return doubtful;
         };
@@ -297,16 +299,15 @@ impl Direction<'_> {
         };
         let headers = |visit: &mut dyn FnMut(&str, &[u8])| head.headers(visit);
         let request = Request { method: head.method, path: head.path, headers: &headers };
-        let decision = self.plane.rules.decide(&request, self.arrived);
-        self.plane.counters.request(head.path, decision.matched);
+        let decided = self.plane.layers.decide(&self.place, &request, self.arrived);
         let noted = self.exchanges.push(Exchange {
             head_only: head.method == "HEAD",
             connect: head.method == "CONNECT",
             may_switch: head.may_switch,
-            hold: decision.response,
+            holds: decided.response,
         });
         Verdict {
-            hold: decision.request,
+            holds: decided.request,
             body: noted.then_some(body),
             may_switch: head.may_switch,
             last: false,
@@ -315,7 +316,7 @@ impl Direction<'_> {
 
     /// Decides on the response head at hand.
     fn judge_response(&self, length: usize) -> Verdict {
-        let mut verdict = Verdict { hold: None, body: None, may_switch: false, last: false };
+        let mut verdict = Verdict { holds: Vec::new(), body: None, may_switch: false, last: false };
         let Some(head) = ResponseHead::read(&self.buf[..length]) else {
             return verdict;
         };
@@ -332,7 +333,7 @@ impl Direction<'_> {
             let switch = if switched { Switch::Switched } else { Switch::Refused };
             self.exchanges.answer_switch(switch);
         }
-        verdict.hold = exchange.hold;
+        verdict.holds = exchange.holds;
         verdict.body = match head.length {
             _ if switched => None,
             _ if exchange.head_only || matches!(head.status, 204 | 304) => Some(Body::Done),

@@ -19,6 +19,7 @@ use tokio::{
 use super::stream::{self, Carried};
 use crate::{
     delay::BootTime,
+    place::Place,
     plane::{Plane, Stage},
 };
 
@@ -38,9 +39,9 @@ pub(crate) async fn bridge(
     plane: &Arc<Plane>,
     client: &mut TcpStream,
     upstream: &mut TcpStream,
+    place: Place,
     early: BytesMut,
 ) -> io::Result<bool> {
-    let original = client.local_addr()?;
     let mut server = server::Builder::new()
         .initial_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
@@ -69,7 +70,7 @@ pub(crate) async fn bridge(
                 let (plane, sender) = (Arc::clone(plane), sender.clone());
                 let arrived = BootTime::now();
                 streams.spawn(async move {
-                    stream::carry(&plane, sender, original, request, respond, arrived).await
+                    stream::carry(&plane, sender, place, request, respond, arrived).await
                 });
             }
             left = &mut service, if !service_left => {

@@ -13,8 +13,10 @@ use hyper::{Request, Response, Uri, Version, http::request::Parts};
 
 use crate::{
     delay::BootTime,
+    layers::{Decided, Held},
+    place::Place,
     plane::Plane,
-    rules::{self, Decision, Hold},
+    rules,
 };
 
 /// How a stream ended, as far as its connection cares.
@@ -36,16 +38,14 @@ enum Reset {
 pub(crate) async fn carry(
     plane: &Plane,
     sender: SendRequest<Bytes>,
-    original: SocketAddr,
+    place: Place,
     request: Request<RecvStream>,
     mut respond: SendResponse<Bytes>,
     arrived: BootTime,
 ) -> Carried {
     let (parts, body) = request.into_parts();
-    let decision = decide(plane, &parts, arrived);
-    if let Some(hold) = &decision.request {
-        plane.hold(hold, arrived).await;
-    }
+    let decided = decide(plane, &place, &parts, arrived);
+    plane.hold_all(&decided.request, arrived).await;
     let Ok(mut sender) = sender.ready().await else {
         // Nothing reached the service: every client may try again elsewhere.
         respond.send_reset(Reason::REFUSED_STREAM);
@@ -53,7 +53,7 @@ pub(crate) async fn carry(
     };
     let mut onward = Request::new(());
     *onward.method_mut() = parts.method;
-    *onward.uri_mut() = absolute(parts.uri, original);
+    *onward.uri_mut() = absolute(parts.uri, place.original);
     *onward.version_mut() = Version::HTTP_2;
     *onward.headers_mut() = parts.headers;
     let ended = body.is_end_stream();
@@ -63,7 +63,7 @@ pub(crate) async fn carry(
     };
     drop(sender);
     let up = async { if ended { Ok(()) } else { copy(plane, body, &mut upstream).await } };
-    let down = answer(plane, response, &mut respond, decision.response);
+    let down = answer(plane, response, &mut respond, &decided.response);
     match both(up, down).await {
         Ok(()) => {}
         Err(Reset::ByClient(reason)) => upstream.send_reset(reason),
@@ -72,15 +72,13 @@ pub(crate) async fn carry(
     Carried::Done
 }
 
-fn decide(plane: &Plane, parts: &Parts, arrived: BootTime) -> Decision {
+fn decide(plane: &Plane, place: &Place, parts: &Parts, arrived: BootTime) -> Decided {
     let headers = |visit: &mut dyn FnMut(&str, &[u8])| {
         parts.headers.iter().for_each(|(name, value)| visit(name.as_str(), value.as_bytes()));
     };
     let (method, path) = (parts.method.as_str(), parts.uri.path());
     let seen = rules::Request { method, path, headers: &headers };
-    let decision = plane.rules.decide(&seen, arrived);
-    plane.counters.request(path, decision.matched);
-    decision
+    plane.layers.decide(place, &seen, arrived)
 }
 
 /// Runs both directions; a service that stops listening may still answer.
@@ -120,7 +118,7 @@ async fn answer(
     plane: &Plane,
     mut response: ResponseFuture,
     respond: &mut SendResponse<Bytes>,
-    hold: Option<Hold>,
+    holds: &[Held],
 ) -> Result<(), Reset> {
     let head = loop {
         tokio::select! {
@@ -140,9 +138,9 @@ async fn answer(
     };
     let head = head.map_err(|error| Reset::ByService(reason(&error)))?;
     let arrived = BootTime::now();
-    if let Some(hold) = &hold {
+    if !holds.is_empty() {
         tokio::select! {
-            () = plane.hold(hold, arrived) => {}
+            () = plane.hold_all(holds, arrived) => {}
             reason = poll_fn(|context| respond.poll_reset(context)) => {
                 return Err(Reset::ByClient(reason.unwrap_or(Reason::CANCEL)));
             }

@@ -94,7 +94,7 @@ fn many_waits_share_the_timer_and_end_in_order() {
 fn cleared_rules_let_go_at_once() {
     let stand = Stand::before(mirror());
     stand.delay("*", Side::Request, LONG);
-    let took = while_held(&stand, || stand.proxy.rules().clear());
+    let took = while_held(&stand, || stand.layer.rules().clear());
     assert!(took < LONG / 10);
     let seen = stand.seen();
     assert_eq!((seen.delayed, seen.cut), (0, 1));
@@ -115,11 +115,11 @@ fn an_expiry_that_nobody_renews_ends_the_delay() {
     let stand = Stand::before(mirror());
     let set = RuleSet::new(vec![rule("*", Side::Request, LONG)], 1).unwrap();
     let lease = Duration::from_millis(800);
-    stand.proxy.rules().arm(set, BootTime::now().after(lease));
+    stand.layer.rules().arm(set, BootTime::now().after(lease));
     let began = Instant::now();
     let took = get(&mut stand.client(), "/").2;
     assert!(took < LONG / 10 && began.elapsed() >= lease / 2, "{took:?}");
-    assert!(!stand.proxy.rules().armed(BootTime::now()));
+    assert!(!stand.layer.rules().armed(BootTime::now()));
     get(&mut stand.client(), "/");
     let seen = stand.seen();
     assert_eq!((seen.requests, seen.matched, seen.delayed, seen.cut), (2, 1, 0, 1));
@@ -130,9 +130,9 @@ fn a_renewal_reaches_a_message_that_is_held_already() {
     let stand = Stand::before(mirror());
     let asked = Duration::from_millis(1_200);
     let set = RuleSet::new(vec![rule("*", Side::Request, asked)], 1).unwrap();
-    stand.proxy.rules().arm(set, BootTime::now().after(asked * 5 / 6));
+    stand.layer.rules().arm(set, BootTime::now().after(asked * 5 / 6));
     let renewed = BootTime::now().after(LONG);
-    let took = while_held(&stand, || stand.proxy.rules().extend(renewed));
+    let took = while_held(&stand, || stand.layer.rules().extend(renewed));
     assert!(took >= asked, "{took:?}");
     assert_eq!(stand.seen().delayed, 1);
 }

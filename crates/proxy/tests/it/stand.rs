@@ -9,8 +9,8 @@ use std::{
 };
 
 use squall_proxy::{
-    BootTime, Effect, Matcher, PathPattern, Proxy, Rule, RuleSet, ServeError, Side, Snapshot, Stop,
-    Upstream,
+    BootTime, Door, Effect, Layer, Matcher, PathPattern, Place, Proxy, Rule, RuleSet, Scope,
+    ServeError, Side, Snapshot, Stop, Upstream, Way,
 };
 
 /// Nothing here takes longer unless it hangs.
@@ -25,11 +25,11 @@ pub(crate) struct Detour {
 }
 
 impl Upstream for Detour {
-    fn address(&self, _original: SocketAddr) -> SocketAddr {
+    fn address(&self, _place: &Place) -> SocketAddr {
         self.service
     }
 
-    fn bound(&self, local: SocketAddr, _original: SocketAddr) -> io::Result<()> {
+    fn bound(&self, local: SocketAddr, _place: &Place) -> io::Result<()> {
         self.exempt.lock().unwrap().push(local);
         *self.ever.lock().unwrap() += 1;
         Ok(())
@@ -43,6 +43,7 @@ impl Upstream for Detour {
 pub(crate) struct Stand {
     pub(crate) address: SocketAddr,
     pub(crate) proxy: Proxy,
+    pub(crate) layer: Layer,
     pub(crate) detour: Arc<Detour>,
     thread: Option<JoinHandle<Result<(), ServeError>>>,
 }
@@ -52,12 +53,15 @@ impl Stand {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let proxy = Proxy::new();
+        let layer = proxy.layer(Scope::Everything);
         let detour = Arc::new(Detour { service, exempt: Mutex::default(), ever: Mutex::default() });
         let upstream: Arc<dyn Upstream> = detour.clone();
         let running = proxy.clone();
-        let thread =
-            std::thread::spawn(move || squall_proxy::run(vec![listener], upstream, &running));
-        Stand { address, proxy, detour, thread: Some(thread) }
+        let thread = std::thread::spawn(move || {
+            let doors = vec![Door { listener, way: Way::Inbound }];
+            squall_proxy::run(doors, upstream, &running)
+        });
+        Stand { address, proxy, layer, detour, thread: Some(thread) }
     }
 
     pub(crate) fn delay(&self, path: &str, side: Side, mean: Duration) {
@@ -66,7 +70,7 @@ impl Stand {
 
     pub(crate) fn arm(&self, rules: Vec<Rule>) {
         let set = RuleSet::new(rules, 7).unwrap();
-        self.proxy.rules().arm(set, BootTime::now().after(PATIENCE));
+        self.layer.rules().arm(set, BootTime::now().after(PATIENCE));
     }
 
     pub(crate) fn client(&self) -> TcpStream {
@@ -74,7 +78,7 @@ impl Stand {
     }
 
     pub(crate) fn seen(&self) -> Snapshot {
-        self.proxy.counters().snapshot()
+        self.layer.snapshot()
     }
 
     /// Waits for the proxy's thread and returns how long that took.

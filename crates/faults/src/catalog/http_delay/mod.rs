@@ -2,19 +2,11 @@
 
 #[cfg(feature = "effects")]
 pub mod effect;
-#[cfg(feature = "effects")]
-mod plane;
-#[cfg(feature = "effects")]
-mod redirect;
 
 use crate::dose::Tolerance;
 use crate::fault::{Bound, Death, Description, Fault, Kind, Need, Param, ValueIssue};
 use crate::values::Checked;
 use squall_wire::target::Target;
-
-/// Loads the redirect and attaches it to a namespace where nothing listens.
-#[cfg(feature = "effects")]
-pub(crate) use redirect::trial;
 
 /// The fault.
 pub static FAULT: &dyn Fault = &HttpDelay;

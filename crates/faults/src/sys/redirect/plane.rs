@@ -1,15 +1,14 @@
 //! The proxy's side: one thread that lives in the target's network namespace.
 
-use super::redirect::Exempt;
+use super::inbound::Exempt;
 use crate::effect::EffectError;
 use crate::sys::netns::Netns;
 use crate::sys::process::system;
-use crate::sys::sock_diag;
 use rustix::process::{Resource, Rlimit, getrlimit, setpriority_process, setrlimit};
-use squall_proxy::{Proxy, Upstream};
+use squall_proxy::{Door, Place, Proxy, Upstream, Way};
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
@@ -21,13 +20,10 @@ pub(super) struct Plane {
     /// Copies of the listeners, for the redirect. Dropped as soon as it has them.
     pub(super) listeners: Vec<TcpListener>,
     go: Sender<Go>,
-    done: Receiver<io::Result<usize>>,
 }
 
 /// What the thread does once the redirect is in place.
 struct Go {
-    /// Connections to these addresses are destroyed first.
-    reset: Vec<SocketAddr>,
     upstream: Arc<dyn Upstream>,
     proxy: Proxy,
 }
@@ -39,7 +35,6 @@ impl Plane {
         raise_open_files();
         let (ready, made) = channel();
         let (go, told) = channel();
-        let (answer, done) = channel();
         let thread = thread::Builder::new().name("squall-proxy".to_owned());
         let body = move || {
             let own = match listeners(&netns) {
@@ -54,29 +49,23 @@ impl Plane {
             let _as_before = setpriority_process(None, PROXY_NICE);
             // The namespace lives by the thread from here on.
             drop(netns);
-            let Ok(Go { reset, upstream, proxy }) = told.recv() else { return };
-            let _starter_gone = answer.send(destroy(&reset));
+            let Ok(Go { upstream, proxy }) = told.recv() else { return };
+            let door = |listener| Door { listener, way: Way::Inbound };
+            let doors = own.into_iter().map(door).collect();
             // Whoever holds the fault sees in the counters that nothing arrives any more.
-            let _ended = squall_proxy::run(own, upstream, &proxy);
+            let _ended = squall_proxy::run(doors, upstream, &proxy);
         };
         thread.spawn(body).map_err(system("start the proxy"))?;
         let listeners = made.recv().unwrap_or_else(|_| Err(io::Error::other("the thread died")));
         let listeners = listeners.map_err(system("listen in the target's network namespace"))?;
-        Ok(Plane { listeners, go, done })
+        Ok(Plane { listeners, go })
     }
 
-    /// Starts proxying; returns how many open connections were destroyed.
-    pub(super) fn go(
-        self,
-        reset: Vec<SocketAddr>,
-        exempt: Exempt,
-        proxy: Proxy,
-    ) -> Result<usize, EffectError> {
+    /// Starts proxying.
+    pub(super) fn go(self, exempt: Exempt, proxy: Proxy) -> Result<(), EffectError> {
         let upstream = Arc::new(Ports(Mutex::new(exempt)));
-        let died = || io::Error::other("the thread died");
-        let sent = self.go.send(Go { reset, upstream, proxy }).map_err(|_| died());
-        let done = sent.and_then(|()| self.done.recv().unwrap_or_else(|_| Err(died())));
-        done.map_err(system("reset open connections"))
+        let sent = self.go.send(Go { upstream, proxy });
+        sent.map_err(|_| io::Error::other("the thread died")).map_err(system("start the proxy"))
     }
 }
 
@@ -97,29 +86,11 @@ fn listeners(netns: &Netns) -> io::Result<(Vec<TcpListener>, Vec<TcpListener>)> 
     Ok((own, copies))
 }
 
-/// Destroys the service's side of connections to these addresses: their clients see a reset.
-fn destroy(addresses: &[SocketAddr]) -> io::Result<usize> {
-    if addresses.is_empty() {
-        return Ok(0);
-    }
-    let is_meant = |local: SocketAddr| {
-        let ip = local.ip().to_canonical();
-        addresses.iter().any(|address| {
-            let meant = address.ip().to_canonical();
-            let any = meant.is_unspecified() && meant.is_ipv4() == ip.is_ipv4();
-            address.port() == local.port() && (any || meant == ip)
-        })
-    };
-    let mut open = sock_diag::open()?;
-    open.retain(|socket| is_meant(socket.local));
-    sock_diag::destroy(&open)
-}
-
 /// Lets the proxy's own connections pass the redirect.
 struct Ports(Mutex<Exempt>);
 
 impl Upstream for Ports {
-    fn bound(&self, local: SocketAddr, _original: SocketAddr) -> io::Result<()> {
+    fn bound(&self, local: SocketAddr, _place: &Place) -> io::Result<()> {
         let mut exempt = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         exempt.insert(local.port().to_ne_bytes(), 1, 0).map_err(io::Error::other)
     }

@@ -1,0 +1,184 @@
+//! The owners of a proxy: each has rules, counters and a scope of its own, so that several faults
+//! share one redirect and one proxy without knowing of each other.
+
+use std::{
+    pin::Pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use bytes::BytesMut;
+use tokio::net::TcpStream;
+
+use crate::{
+    counters::{Counters, Snapshot},
+    delay::{BootTime, Timer},
+    place::{Place, Scope},
+    rules::{Hold, Request, Rules},
+};
+
+/// What one owner does to the connections of its scope; dropping it ends that.
+#[derive(Debug)]
+pub struct Layer {
+    inner: Arc<Inner>,
+    layers: Layers,
+}
+
+/// All layers of a proxy, in the order they came.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Layers {
+    list: Arc<Mutex<Arc<Vec<Arc<Inner>>>>>,
+    /// What is counted for all of them: connections, bytes, errors.
+    pub(crate) shared: Arc<Counters>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    scope: Scope,
+    rules: Rules,
+    counters: Counters,
+    stream: Option<Box<dyn Stream>>,
+}
+
+/// A hold, and the layer that asked for it.
+#[derive(Debug, Clone)]
+pub(crate) struct Held {
+    pub(crate) hold: Hold,
+    layer: Arc<Inner>,
+}
+
+/// What all layers together say of one request; holds follow each other.
+#[derive(Debug, Default)]
+pub(crate) struct Decided {
+    pub(crate) request: Vec<Held>,
+    pub(crate) response: Vec<Held>,
+}
+
+/// Takes whole connections before anything else reads them (TLS by its hello, DNS over TCP).
+pub trait Stream: Send + Sync + std::fmt::Debug + 'static {
+    /// Serves a connection, or gives it back to go on as if nothing had been.
+    fn serve<'a>(
+        &'a self,
+        connection: Connection,
+    ) -> Pin<Box<dyn Future<Output = Served> + Send + 'a>>;
+}
+
+/// A connection in the hands of a [`Stream`].
+#[derive(Debug)]
+pub struct Connection {
+    /// The client's end.
+    pub client: TcpStream,
+    /// What was read from the client already; it goes on first.
+    pub early: BytesMut,
+    /// Where it was meant to go.
+    pub place: Place,
+    /// Exact waits.
+    pub timer: Timer,
+}
+
+/// What became of a connection.
+#[derive(Debug)]
+pub enum Served {
+    /// It goes on to the service.
+    On(Connection),
+    /// It ended; dropping it closed it.
+    Ended,
+}
+
+impl Layer {
+    /// Returns its rules.
+    #[must_use]
+    pub fn rules(&self) -> &Rules {
+        &self.inner.rules
+    }
+
+    /// Reads its own counters, and those that all layers of the proxy share: connections, bytes,
+    /// errors and connections that could not be read.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        let shared = self.layers.shared.snapshot();
+        Snapshot {
+            connections: shared.connections,
+            open: shared.open,
+            passed_bytes: shared.passed_bytes,
+            errors: shared.errors,
+            unread: shared.unread,
+            ..self.inner.counters.snapshot()
+        }
+    }
+}
+
+impl Drop for Layer {
+    fn drop(&mut self) {
+        self.inner.rules.clear();
+        let mut list = self.layers.lock();
+        let left = list.iter().filter(|other| !Arc::ptr_eq(other, &self.inner));
+        *list = Arc::new(left.cloned().collect());
+    }
+}
+
+impl Layers {
+    pub(crate) fn add(&self, scope: Scope, stream: Option<Box<dyn Stream>>) -> Layer {
+        let (rules, counters) = (Rules::idle(), Counters::default());
+        let inner = Arc::new(Inner { scope, rules, counters, stream });
+        let mut list = self.lock();
+        *list = Arc::new(list.iter().chain([&inner]).cloned().collect());
+        drop(list);
+        Layer { inner, layers: self.clone() }
+    }
+
+    /// Ends the rules of all layers.
+    pub(crate) fn clear(&self) {
+        self.now().iter().for_each(|layer| layer.rules.clear());
+    }
+
+    /// Tells whether rules of any layer may act on a connection.
+    pub(crate) fn armed(&self, place: &Place, now: BootTime) -> bool {
+        self.now().iter().any(|layer| layer.rules.armed(now) && layer.scope.holds(place))
+    }
+
+    /// Asks every layer in whose scope the connection is about one request.
+    pub(crate) fn decide(&self, place: &Place, request: &Request<'_>, now: BootTime) -> Decided {
+        let mut decided = Decided::default();
+        for layer in self.now().iter().filter(|layer| layer.scope.holds(place)) {
+            let decision = layer.rules.decide(request, now);
+            layer.counters.request(request.path, decision.matched);
+            let held = |hold| Held { hold, layer: Arc::clone(layer) };
+            decided.request.extend(decision.request.map(held));
+            decided.response.extend(decision.response.map(held));
+        }
+        decided
+    }
+
+    /// Lets the streams of all layers have a connection, one after the other.
+    pub(crate) async fn stream(&self, mut connection: Connection) -> Served {
+        let place = connection.place;
+        for layer in self.now().iter().filter(|layer| layer.scope.holds(&place)) {
+            if let Some(stream) = &layer.stream {
+                match stream.serve(connection).await {
+                    Served::On(back) => connection = back,
+                    Served::Ended => return Served::Ended,
+                }
+            }
+        }
+        Served::On(connection)
+    }
+
+    fn now(&self) -> Arc<Vec<Arc<Inner>>> {
+        Arc::clone(&self.lock())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Arc<Vec<Arc<Inner>>>> {
+        // Nothing that can panic runs under the lock.
+        self.list.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Held {
+    pub(crate) fn rules(&self) -> &Rules {
+        &self.layer.rules
+    }
+
+    pub(crate) fn counters(&self) -> &Counters {
+        &self.layer.counters
+    }
+}
