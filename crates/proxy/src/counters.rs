@@ -24,6 +24,8 @@ pub struct Counters {
     open: AtomicU64,
     requests: AtomicU64,
     matched: AtomicU64,
+    hit: AtomicU64,
+    acted: AtomicU64,
     delayed: AtomicU64,
     cut: AtomicU64,
     asked_ns_total: AtomicU64,
@@ -52,13 +54,18 @@ pub struct Snapshot {
     pub requests: u64,
     /// Requests that fit a rule, hit by its share or not.
     pub matched: u64,
+    /// Requests among the `matched` that the share chose.
+    pub hit: u64,
+    /// Effects other than a delay that took place: a chosen request whose answer has no body to
+    /// cut, or whose rules ended before the answer came, is hit and not acted on.
+    pub acted: u64,
     /// Messages held to the end of their delay.
     pub delayed: u64,
     /// Messages let go early, because the rules ended.
     pub cut: u64,
-    /// The delays asked of the `delayed` ones together.
+    /// The delays asked of the `delayed` ones, and the waits of slow bodies, together.
     pub asked_ns_total: u64,
-    /// How long the `delayed` ones were held together.
+    /// How long those took together.
     pub delivered_ns_total: u64,
     /// Payload bytes forwarded, both directions.
     pub passed_bytes: u64,
@@ -89,6 +96,8 @@ impl Counters {
             open: self.open.load(Relaxed),
             requests: self.requests.load(Relaxed),
             matched: self.matched.load(Relaxed),
+            hit: self.hit.load(Relaxed),
+            acted: self.acted.load(Relaxed),
             delayed: self.delayed.load(Relaxed),
             cut: self.cut.load(Relaxed),
             asked_ns_total: self.asked_ns_total.load(Relaxed),
@@ -111,9 +120,10 @@ impl Counters {
         self.open.fetch_sub(1, Relaxed);
     }
 
-    pub(crate) fn request(&self, path: &str, matched: bool) {
+    pub(crate) fn request(&self, path: &str, matched: bool, hit: bool) {
         self.requests.fetch_add(1, Relaxed);
         self.matched.fetch_add(u64::from(matched), Relaxed);
+        self.hit.fetch_add(u64::from(hit), Relaxed);
         let path = prefix(path);
         let mut paths = self.paths();
         if let Some(count) = paths.seen.get_mut(path) {
@@ -132,6 +142,16 @@ impl Counters {
         let off_us = nanos(delivered.abs_diff(asked)) / 1_000;
         self.error_us[ERROR_BOUNDS_US.partition_point(|&bound| bound < off_us)]
             .fetch_add(1, Relaxed);
+    }
+
+    /// Notes one wait inside a slow body.
+    pub(crate) fn paced(&self, asked: Duration, delivered: Duration) {
+        self.asked_ns_total.fetch_add(nanos(asked), Relaxed);
+        self.delivered_ns_total.fetch_add(nanos(delivered), Relaxed);
+    }
+
+    pub(crate) fn acted(&self) {
+        self.acted.fetch_add(1, Relaxed);
     }
 
     pub(crate) fn let_go(&self) {
@@ -190,14 +210,14 @@ mod tests {
     fn paths_are_bounded_and_sorted_by_how_often_they_came() {
         let counters = Counters::default();
         for n in 0..MAX_PATHS + 3 {
-            counters.request(&format!("/{n}"), false);
+            counters.request(&format!("/{n}"), false, false);
         }
-        counters.request("/1", true);
-        counters.request(&"/长".repeat(100), false);
+        counters.request("/1", true, true);
+        counters.request(&"/长".repeat(100), true, false);
         let seen = counters.snapshot();
         assert_eq!((seen.paths.len(), seen.other_paths), (MAX_PATHS, 4));
         assert_eq!(seen.paths[0], ("/1".to_owned(), 2));
-        assert_eq!((seen.requests, seen.matched), (MAX_PATHS as u64 + 5, 1));
+        assert_eq!((seen.requests, seen.matched, seen.hit), (MAX_PATHS as u64 + 5, 2, 1));
     }
 
     #[test]

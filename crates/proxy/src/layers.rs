@@ -4,6 +4,7 @@
 use std::{
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use bytes::BytesMut;
@@ -13,7 +14,7 @@ use crate::{
     counters::{Counters, Snapshot},
     delay::{BootTime, Timer},
     place::{Place, Scope},
-    rules::{Hold, Request, Rules},
+    rules::{Act, Effect, Request, Rules},
 };
 
 /// What one owner does to the connections of its scope; dropping it ends that.
@@ -39,18 +40,29 @@ struct Inner {
     stream: Option<Box<dyn Stream>>,
 }
 
-/// A hold, and the layer that asked for it.
+/// An act, and the layer that asked for it.
 #[derive(Debug, Clone)]
 pub(crate) struct Held {
-    pub(crate) hold: Hold,
+    act: Act,
     layer: Arc<Inner>,
 }
 
-/// What all layers together say of one request; holds follow each other.
+/// What all layers together do to one message.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Acts {
+    /// How long it is held: one delay after the other.
+    pub(crate) delays: Vec<Held>,
+    /// Changes of its head, one after the other.
+    pub(crate) edits: Vec<Held>,
+    /// What happens to the message as a whole: of several the first.
+    pub(crate) main: Option<Held>,
+}
+
+/// What all layers together say of one request.
 #[derive(Debug, Default)]
 pub(crate) struct Decided {
-    pub(crate) request: Vec<Held>,
-    pub(crate) response: Vec<Held>,
+    pub(crate) request: Acts,
+    pub(crate) response: Acts,
 }
 
 /// Takes whole connections before anything else reads them (TLS by its hello, DNS over TCP).
@@ -141,8 +153,8 @@ impl Layers {
         let mut decided = Decided::default();
         for layer in self.now().iter().filter(|layer| layer.scope.holds(place)) {
             let decision = layer.rules.decide(request, now);
-            layer.counters.request(request.path, decision.matched);
-            let held = |hold| Held { hold, layer: Arc::clone(layer) };
+            layer.counters.request(request.path, decision.matched, decision.hit());
+            let held = |act| Held { act, layer: Arc::clone(layer) };
             decided.request.extend(decision.request.map(held));
             decided.response.extend(decision.response.map(held));
         }
@@ -173,7 +185,32 @@ impl Layers {
     }
 }
 
+impl Acts {
+    fn extend(&mut self, held: Option<Held>) {
+        let Some(held) = held else { return };
+        match held.effect() {
+            Effect::Delay(_) => self.delays.push(held),
+            Effect::Edit(_) | Effect::Deadline { .. } => self.edits.push(held),
+            _ => self.main = self.main.take().or(Some(held)),
+        }
+    }
+}
+
 impl Held {
+    pub(crate) fn effect(&self) -> &Effect {
+        self.act.effect()
+    }
+
+    /// How long the message is held.
+    pub(crate) fn asked(&self) -> Duration {
+        self.act.asked
+    }
+
+    /// Tells whether the rules that asked for it are still in force.
+    pub(crate) fn stands(&self, now: BootTime) -> bool {
+        self.layer.rules.stands(&self.act, now)
+    }
+
     pub(crate) fn rules(&self) -> &Rules {
         &self.layer.rules
     }

@@ -42,8 +42,9 @@ pub use delay::{BootTime, Sleep, Timer};
 pub use layers::{Connection, Layer, Served, Stream};
 pub use place::{Door, Place, Remote, Scope, Way};
 pub use rules::{
-    Effect, HeaderMatch, HeaderText, MAX_DELAY, MAX_RULES, Matcher, PathPattern, Rule, RuleError,
-    RuleSet, Rules, Side,
+    Answer, Delay, Distribution, Edit, Effect, GrpcStatus, HeaderMatch, HeaderText, HostPattern,
+    MAX_BODY, MAX_DELAY, MAX_FIELDS, MAX_RATE, MAX_RULES, Matcher, PathPattern, Rule, RuleError,
+    RuleSet, Rules, Share, Side,
 };
 pub use serve::{DRAIN_GRACE, DRAIN_MAX, MAX_CONNECTIONS, Proxy, ServeError, Stop, run, serve};
 pub use upstream::{Direct, Upstream};

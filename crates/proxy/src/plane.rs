@@ -43,21 +43,28 @@ impl Plane {
     /// Holds a message that arrived at a moment until its delay is over, or until the
     /// rules that asked for it expire, are replaced or cleared.
     async fn hold(&self, held: &Held, arrived: BootTime) {
-        let hold = &held.hold;
-        let deadline = arrived.after(hold.asked);
+        if self.wait(held, arrived.after(held.asked())).await {
+            held.counters().held(held.asked(), BootTime::now().since(arrived));
+        } else {
+            held.counters().let_go();
+        }
+    }
+
+    /// Waits for a moment, as long as the rules that asked for it stand; tells whether it came.
+    pub(crate) async fn wait(&self, held: &Held, deadline: BootTime) -> bool {
         let mut changes = held.rules().changes();
         loop {
             let now = BootTime::now();
             if now >= deadline {
-                return held.counters().held(hold.asked, now.since(arrived));
+                return true;
+            }
+            changes.seen();
+            if !held.stands(now) {
+                return false;
             }
             // The expiry is read again on each round: a renewal moves it while we wait.
-            let expires = held.rules().expires();
-            if now >= expires || !changes.stands(hold) {
-                return held.counters().let_go();
-            }
             tokio::select! {
-                () = self.timer.until(deadline.min(expires)) => {}
+                () = self.timer.until(deadline.min(held.rules().expires())) => {}
                 () = changes.next() => {}
             }
         }

@@ -11,6 +11,8 @@ pub(crate) enum Body {
     /// This many bytes to go.
     Bytes(u64),
     Chunked(Chunk),
+    /// Until the connection ends.
+    UntilEnd,
 }
 
 /// Where in a chunked body the reading is.
@@ -41,6 +43,7 @@ impl Body {
         while taken < bytes.len() {
             match self {
                 Body::Done => break,
+                Body::UntilEnd => taken = bytes.len(),
                 Body::Bytes(left) => {
                     let count = at_most(*left, bytes.len() - taken);
                     *left -= count as u64;

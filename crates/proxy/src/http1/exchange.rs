@@ -6,9 +6,13 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
+use bytes::Bytes;
 use tokio::sync::Notify;
 
-use crate::layers::Held;
+use crate::{
+    delay::BootTime,
+    layers::{Acts, Held},
+};
 
 /// The most unanswered requests followed on a connection; a client that sends more ahead
 /// is passed as plain bytes from there on.
@@ -21,7 +25,32 @@ pub(crate) struct Exchange {
     pub(crate) head_only: bool,
     pub(crate) connect: bool,
     pub(crate) may_switch: bool,
-    pub(crate) holds: Vec<Held>,
+    /// What rules do to its response.
+    pub(crate) acts: Acts,
+    /// What the client gets where the service is never asked.
+    pub(crate) own: Option<Own>,
+}
+
+/// What a client gets from the proxy itself.
+#[derive(Debug)]
+pub(crate) struct Own {
+    /// What is done.
+    pub(crate) what: What,
+    /// Who asked for it.
+    pub(crate) by: Held,
+    /// How long it is held before.
+    pub(crate) delays: Vec<Held>,
+    /// When the request came.
+    pub(crate) arrived: BootTime,
+}
+
+/// The two ways of an answer of the proxy's own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum What {
+    /// An answer, and whether the connection ends with it.
+    Answer { bytes: Bytes, last: bool },
+    /// A reset of the connection.
+    Reset,
 }
 
 /// The answer to a request that asked for another protocol.
@@ -50,6 +79,12 @@ struct State {
     plain: bool,
     /// Whether the client was asked to leave: what it sends after that is not carried.
     leaving: bool,
+    /// Whether the client was told that the connection is over.
+    over: bool,
+    /// Whether what the client sends goes nowhere any more.
+    unheard: bool,
+    /// Whether the service sends nothing any more.
+    answered: bool,
 }
 
 impl Exchanges {
@@ -68,15 +103,51 @@ impl Exchanges {
         let room = state.waiting.len() < MAX_PIPELINE;
         if room {
             state.waiting.push_back(exchange);
+            drop(state);
+            self.changed.notify_waiters();
         }
         room
+    }
+
+    /// Waits until the next response is the proxy's own, and takes it.
+    pub(crate) async fn own(&self) -> Own {
+        self.when(|state| {
+            let own = state.waiting.front_mut()?.own.take()?;
+            state.waiting.pop_front();
+            state.in_response = true;
+            Some(own)
+        })
+        .await
+    }
+
+    /// Settles that nothing goes to the client any more.
+    pub(crate) fn end(&self) {
+        self.state().over = true;
+        self.changed.notify_waiters();
+    }
+
+    pub(crate) fn end_responses(&self) {
+        self.state().answered = true;
+        self.changed.notify_waiters();
+    }
+
+    pub(crate) fn became_unheard(&self) {
+        self.state().unheard = true;
+        self.changed.notify_waiters();
+    }
+
+    /// Waits until nothing the client sends matters any more.
+    pub(crate) async fn over(&self) {
+        let over = |state: &mut State| state.over || (state.unheard && state.answered);
+        self.when(|state| over(state).then_some(())).await;
     }
 
     /// Takes the request that a final response answers.
     pub(crate) fn begin_response(&self) -> Option<Exchange> {
         let mut state = self.state();
         state.in_response = true;
-        state.waiting.pop_front()
+        let answered = state.waiting.front().is_some_and(|exchange| exchange.own.is_some());
+        if answered { None } else { state.waiting.pop_front() }
     }
 
     pub(crate) fn end_response(&self) {
@@ -107,23 +178,21 @@ impl Exchanges {
 
     /// Waits for the answer to the request that asked for another protocol.
     pub(crate) async fn switch_answered(&self) -> Switch {
-        loop {
-            let mut changed = std::pin::pin!(self.changed.notified());
-            changed.as_mut().enable();
-            if let Some(switch) = self.state().switch.take() {
-                return switch;
-            }
-            changed.await;
-        }
+        self.when(|state| state.switch.take()).await
     }
 
     /// Waits until no request is under way, so that the connection can end without loss.
     pub(crate) async fn quiet(&self) {
+        self.when(|state| state.quiet().then_some(())).await;
+    }
+
+    /// Waits until the state gives an answer.
+    async fn when<T>(&self, is: impl Fn(&mut State) -> Option<T>) -> T {
         loop {
             let mut changed = std::pin::pin!(self.changed.notified());
             changed.as_mut().enable();
-            if self.state().quiet() {
-                return;
+            if let Some(answer) = is(&mut self.state()) {
+                return answer;
             }
             changed.await;
         }

@@ -139,6 +139,9 @@ pub(crate) struct RequestHead<'a> {
     pub(crate) length: Length,
     /// Whether the connection may change its protocol with the answer.
     pub(crate) may_switch: bool,
+    /// Whether an answer in the service's place must end the connection: the client wants that,
+    /// or it may or may not send the body that it asked leave for.
+    pub(crate) answer_ends: bool,
     lines: &'a [u8],
 }
 
@@ -161,7 +164,8 @@ impl<'a> RequestHead<'a> {
             length => length,
         };
         let may_switch = fields.upgrade || method == "CONNECT";
-        Some(RequestHead { method, path: path_of(target), length, may_switch, lines })
+        let answer_ends = !version_11 || fields.close || fields.expect || may_switch;
+        Some(RequestHead { method, path: path_of(target), length, may_switch, answer_ends, lines })
     }
 
     /// Visits every header.
@@ -219,12 +223,15 @@ fn header_lines(lines: &[u8]) -> impl Iterator<Item = Option<(&str, &[u8])>> {
 struct Fields {
     length: Length,
     upgrade: bool,
+    close: bool,
+    expect: bool,
 }
 
 impl Fields {
     /// Reads what frames the message; `None` when a line is no header.
     fn read(lines: &[u8]) -> Option<Fields> {
-        let mut fields = Fields { length: Length::Unsaid, upgrade: false };
+        let mut fields =
+            Fields { length: Length::Unsaid, upgrade: false, close: false, expect: false };
         for line in header_lines(lines) {
             let (name, value) = line?;
             if name.eq_ignore_ascii_case("content-length") {
@@ -240,6 +247,13 @@ impl Fields {
                 };
             } else if name.eq_ignore_ascii_case("upgrade") {
                 fields.upgrade = true;
+            } else if name.eq_ignore_ascii_case("connection") {
+                let options = value.split(|&byte| byte == b',');
+                fields.close |= options
+                    .into_iter()
+                    .any(|option| option.trim_ascii().eq_ignore_ascii_case(b"close"));
+            } else if name.eq_ignore_ascii_case("expect") {
+                fields.expect = true;
             }
         }
         Some(fields)

@@ -1,8 +1,12 @@
-//! HTTP/1.1: heads are read to decide, bytes are forwarded as they came.
+//! HTTP/1.1: heads are read to decide, and bytes are forwarded as they came unless a rule says
+//! otherwise of just this message.
 
 mod body;
+mod edit;
+mod effects;
 mod exchange;
 mod head;
+mod judge;
 mod relay;
 
 pub(crate) use relay::relay;

@@ -1,28 +1,32 @@
-//! Moves the bytes of an HTTP/1 connection, request by request, late where a
+//! Moves the bytes of an HTTP/1 connection, request by request, hurt where a
 //! rule says so, and as plain bytes once it does not understand them.
 
-use std::io;
+use std::{io, time::Duration};
 
-use bytes::BytesMut;
+use bytes::{Buf, BytesMut};
 use tokio::net::{
     TcpStream,
     tcp::{ReadHalf, WriteHalf},
 };
 
 use super::{
-    body::{Body, Chunk},
-    exchange::{Exchange, Exchanges, Switch},
-    head::{Found, HeadScan, Kind, Length, RequestHead, ResponseHead},
+    body::Body,
+    edit,
+    effects::Left,
+    exchange::{Exchanges, Switch},
+    head::{Found, HeadScan, Kind},
 };
 use crate::{
     bytes_through::{self, End},
     delay::BootTime,
-    layers::Held,
     place::Place,
     plane::{Plane, Stage},
-    rules::Request,
     sniff::HEAD_PATIENCE,
 };
+
+/// How long a client that was told that the connection is over may take to see it before the
+/// connection is closed under what it still sends, which would take the answer from it.
+const LINGER: Duration = Duration::from_secs(1);
 
 /// Relays a connection until both directions ended, or until it is quiet while the proxy
 /// closes; tells whether it ended well.
@@ -40,6 +44,7 @@ pub(crate) async fn relay(
         plane,
         place,
         exchanges: &exchanges,
+        is_request: true,
         from: client_reads,
         to: upstream_writes,
         buf: early,
@@ -49,6 +54,7 @@ pub(crate) async fn relay(
         plane,
         place,
         exchanges: &exchanges,
+        is_request: false,
         from: upstream_reads,
         to: client_writes,
         buf: BytesMut::new(),
@@ -58,31 +64,40 @@ pub(crate) async fn relay(
         plane.reached(Stage::Closing).await;
         exchanges.quiet().await;
     };
+    let over = async {
+        exchanges.over().await;
+        plane.timer.until(BootTime::now().after(LINGER)).await;
+    };
     tokio::select! {
         ended = async { tokio::try_join!(requests.requests(), responses.responses()) } => {
             let (up, down) = ended?;
             Ok((up, down) == (End::Finished, End::Finished))
         }
         () = closing => Ok(true),
+        () = over => Ok(true),
     }
 }
 
 /// One direction of a connection, with the bytes read but not yet forwarded.
-struct Direction<'a> {
-    plane: &'a Plane,
-    place: Place,
-    exchanges: &'a Exchanges,
+pub(super) struct Direction<'a> {
+    pub(super) plane: &'a Plane,
+    pub(super) place: Place,
+    pub(super) exchanges: &'a Exchanges,
+    /// Whether it leads from the client to the service.
+    pub(super) is_request: bool,
     from: ReadHalf<'a>,
-    to: WriteHalf<'a>,
-    buf: BytesMut,
+    pub(super) to: WriteHalf<'a>,
+    pub(super) buf: BytesMut,
     /// When the last of these bytes came.
-    arrived: BootTime,
+    pub(super) arrived: BootTime,
 }
 
 /// Why a direction leaves HTTP.
-enum Leave {
+pub(super) enum Leave {
     /// What follows, and is at hand, is plain bytes.
     Plain,
+    /// What follows goes nowhere; where the other side was told of an end, how that went.
+    Unheard(Option<End>),
     /// It ended.
     Ended(End),
     Failed(io::Error),
@@ -92,15 +107,6 @@ impl From<End> for Leave {
     fn from(end: End) -> Leave {
         Leave::Ended(end)
     }
-}
-
-/// What to do with a head.
-struct Verdict {
-    holds: Vec<Held>,
-    body: Option<Body>,
-    may_switch: bool,
-    /// Whether the connection could end after this response.
-    last: bool,
 }
 
 impl Direction<'_> {
@@ -117,12 +123,16 @@ impl Direction<'_> {
 
     /// Carries responses to the client.
     async fn responses(mut self) -> io::Result<End> {
+        let exchanges = self.exchanges;
         loop {
-            let left = match self.response().await {
-                Ok(()) => continue,
-                Err(left) => left,
+            let carried = match self.owns().await {
+                Ok(()) => self.response().await,
+                Err(left) => Err(left),
             };
-            return self.leave(left).await;
+            let Err(left) = carried else { continue };
+            let ended = self.leave(left).await;
+            exchanges.end_responses();
+            return ended;
         }
     }
 
@@ -135,6 +145,19 @@ impl Direction<'_> {
                 let counters = &self.plane.counters;
                 bytes_through::flow(&mut self.from, &mut self.to, self.buf, counters).await
             }
+            Leave::Unheard(end) => {
+                self.exchanges.became_unheard();
+                loop {
+                    self.buf.clear();
+                    if bytes_through::read(&mut self.from, &mut self.buf).await? == 0 {
+                        break;
+                    }
+                }
+                Ok(match end {
+                    Some(end) => end,
+                    None => bytes_through::finish(&mut self.to).await,
+                })
+            }
         }
     }
 
@@ -146,9 +169,23 @@ impl Direction<'_> {
             return Err(self.finish().await);
         }
         let verdict = self.judge_request(length);
-        self.plane.hold_all(&verdict.holds, self.arrived).await;
-        self.pass(length).await?;
-        let Some(body) = verdict.body else {
+        if let Some(last) = verdict.own {
+            self.buf.advance(length);
+            let body = verdict.body.filter(|_| !last).ok_or(Leave::Unheard(None))?;
+            self.swallow(body).await?;
+            self.exchanges.end_request();
+            return Ok(());
+        }
+        let left = self.hurt(length, verdict.body, &verdict.acts, false).await?;
+        let body = match left {
+            Left::Whole => {
+                self.pass(length).await?;
+                verdict.body
+            }
+            Left::Body(body) => body,
+            Left::Nothing => Some(Body::Done),
+        };
+        let Some(body) = body else {
             self.plane.counters.not_read();
             return Err(Leave::Plain);
         };
@@ -157,19 +194,41 @@ impl Direction<'_> {
         if verdict.may_switch { self.switch().await } else { Ok(()) }
     }
 
+    /// Gives the client the answers that are the proxy's own, until the service sends one.
+    async fn owns(&mut self) -> Result<(), Leave> {
+        let exchanges = self.exchanges;
+        loop {
+            tokio::select! {
+                biased;
+                own = exchanges.own() => self.own(own).await?,
+                // What the service has sent already is for a request behind those.
+                () = std::future::ready(()), if !self.buf.is_empty() => return Ok(()),
+                more = self.more() => more?,
+            }
+        }
+    }
+
     /// Carries one response, interim or final.
     async fn response(&mut self) -> Result<(), Leave> {
         let length = self.head(Kind::Response).await?;
         let verdict = self.judge_response(length);
-        self.plane.hold_all(&verdict.holds, self.arrived).await;
-        let draining = *self.plane.stage.borrow() >= Stage::Draining;
-        let last = draining && verdict.last && self.exchanges.leave();
-        if last {
-            self.pass_as_last(length).await?
-        } else {
-            self.pass(length).await?
-        }
-        let Some(body) = verdict.body else {
+        let left = self.hurt(length, verdict.body, &verdict.acts, verdict.head_only).await?;
+        let mut last = false;
+        let body = match left {
+            Left::Whole => {
+                let draining = *self.plane.stage.borrow() >= Stage::Draining;
+                last = draining && verdict.last && self.exchanges.leave();
+                if last {
+                    self.pass_as_last(length).await?
+                } else {
+                    self.pass(length).await?
+                }
+                verdict.body
+            }
+            Left::Body(body) => body,
+            Left::Nothing => Some(Body::Done),
+        };
+        let Some(body) = body else {
             return Err(Leave::Plain);
         };
         self.body(body).await?;
@@ -181,11 +240,7 @@ impl Direction<'_> {
     /// the only thing ever added to the bytes, and only once the rules have ended: without it,
     /// closing a connection could cross a request on its way.
     async fn pass_as_last(&mut self, length: usize) -> Result<(), Leave> {
-        let empty_line = if self.buf[..length].ends_with(b"\r\n") { 2 } else { 1 };
-        let mut head = self.buf.split_to(length);
-        let end = head.split_off(length - empty_line);
-        head.extend_from_slice(b"Connection: close\r\n");
-        head.extend_from_slice(&end);
+        let mut head = edit::as_last(&self.buf.split_to(length));
         let count = head.len();
         let counters = &self.plane.counters;
         Ok(bytes_through::write(&mut self.to, &mut head, count, counters).await?)
@@ -231,12 +286,9 @@ impl Direction<'_> {
     }
 
     /// Forwards a body as it comes.
-    async fn body(&mut self, mut body: Body) -> Result<(), Leave> {
+    pub(super) async fn body(&mut self, mut body: Body) -> Result<(), Leave> {
         while body != Body::Done {
-            let Ok(count) = body.take(&self.buf) else {
-                self.plane.counters.not_read();
-                return Err(Leave::Plain);
-            };
+            let count = self.take(&mut body, self.buf.len())?;
             self.pass(count).await?;
             if body != Body::Done {
                 self.more().await?;
@@ -245,12 +297,20 @@ impl Direction<'_> {
         Ok(())
     }
 
-    async fn pass(&mut self, count: usize) -> Result<(), Leave> {
+    /// Returns how many of the bytes at hand, at most so many, belong to a body.
+    pub(super) fn take(&self, body: &mut Body, most: usize) -> Result<usize, Leave> {
+        body.take(&self.buf[..most.min(self.buf.len())]).map_err(|_doubtful| {
+            self.plane.counters.not_read();
+            Leave::Plain
+        })
+    }
+
+    pub(super) async fn pass(&mut self, count: usize) -> Result<(), Leave> {
         let counters = &self.plane.counters;
         Ok(bytes_through::write(&mut self.to, &mut self.buf, count, counters).await?)
     }
 
-    async fn more(&mut self) -> Result<(), Leave> {
+    pub(super) async fn more(&mut self) -> Result<(), Leave> {
         let read = bytes_through::read(&mut self.from, &mut self.buf).await;
         self.arrived = BootTime::now();
         match read.map_err(Leave::Failed)? {
@@ -259,7 +319,7 @@ impl Direction<'_> {
         }
     }
 
-    async fn finish(&mut self) -> Leave {
+    pub(super) async fn finish(&mut self) -> Leave {
         Leave::Ended(bytes_through::finish(&mut self.to).await)
     }
 
@@ -282,67 +342,5 @@ impl Direction<'_> {
                 }
             }
         }
-    }
-
-    /// Decides on the request head at hand and notes it as unanswered.
-    fn judge_request(&self, length: usize) -> Verdict {
-        let doubtful = Verdict { holds: Vec::new(), body: None, may_switch: false, last: false };
-        let Some(head) = RequestHead::read(&self.buf[..length]) else {
-            return doubtful;
-        };
-        let body = match head.length {
-            _ if head.method == "CONNECT" => Body::Done,
-            Length::Unsaid | Length::Bytes(0) => Body::Done,
-            Length::Bytes(count) => Body::Bytes(count),
-            Length::Chunked => Body::Chunked(Chunk::START),
-            Length::Doubtful => return doubtful,
-        };
-        let headers = |visit: &mut dyn FnMut(&str, &[u8])| head.headers(visit);
-        let request = Request { method: head.method, path: head.path, headers: &headers };
-        let decided = self.plane.layers.decide(&self.place, &request, self.arrived);
-        let noted = self.exchanges.push(Exchange {
-            head_only: head.method == "HEAD",
-            connect: head.method == "CONNECT",
-            may_switch: head.may_switch,
-            holds: decided.response,
-        });
-        Verdict {
-            holds: decided.request,
-            body: noted.then_some(body),
-            may_switch: head.may_switch,
-            last: false,
-        }
-    }
-
-    /// Decides on the response head at hand.
-    fn judge_response(&self, length: usize) -> Verdict {
-        let mut verdict = Verdict { holds: Vec::new(), body: None, may_switch: false, last: false };
-        let Some(head) = ResponseHead::read(&self.buf[..length]) else {
-            return verdict;
-        };
-        if (100..200).contains(&head.status) && head.status != 101 {
-            verdict.body = Some(Body::Done);
-            return verdict;
-        }
-        let Some(exchange) = self.exchanges.begin_response() else {
-            // An answer to nothing: the service is about to close.
-            return verdict;
-        };
-        let switched = head.status == 101 || (exchange.connect && head.status / 100 == 2);
-        if exchange.may_switch || switched {
-            let switch = if switched { Switch::Switched } else { Switch::Refused };
-            self.exchanges.answer_switch(switch);
-        }
-        verdict.holds = exchange.holds;
-        verdict.body = match head.length {
-            _ if switched => None,
-            _ if exchange.head_only || matches!(head.status, 204 | 304) => Some(Body::Done),
-            Length::Bytes(0) => Some(Body::Done),
-            Length::Bytes(count) => Some(Body::Bytes(count)),
-            Length::Chunked => Some(Body::Chunked(Chunk::START)),
-            Length::Unsaid | Length::Doubtful => None,
-        };
-        verdict.last = verdict.body.is_some();
-        verdict
     }
 }

@@ -13,7 +13,7 @@ use hyper::{Request, Response, Uri, Version, http::request::Parts};
 
 use crate::{
     delay::BootTime,
-    layers::{Decided, Held},
+    layers::{Acts, Decided},
     place::Place,
     plane::Plane,
     rules,
@@ -45,7 +45,7 @@ pub(crate) async fn carry(
 ) -> Carried {
     let (parts, body) = request.into_parts();
     let decided = decide(plane, &place, &parts, arrived);
-    plane.hold_all(&decided.request, arrived).await;
+    plane.hold_all(&decided.request.delays, arrived).await;
     let Ok(mut sender) = sender.ready().await else {
         // Nothing reached the service: every client may try again elsewhere.
         respond.send_reset(Reason::REFUSED_STREAM);
@@ -118,7 +118,7 @@ async fn answer(
     plane: &Plane,
     mut response: ResponseFuture,
     respond: &mut SendResponse<Bytes>,
-    holds: &[Held],
+    acts: &Acts,
 ) -> Result<(), Reset> {
     let head = loop {
         tokio::select! {
@@ -138,9 +138,9 @@ async fn answer(
     };
     let head = head.map_err(|error| Reset::ByService(reason(&error)))?;
     let arrived = BootTime::now();
-    if !holds.is_empty() {
+    if !acts.delays.is_empty() {
         tokio::select! {
-            () = plane.hold_all(holds, arrived) => {}
+            () = plane.hold_all(&acts.delays, arrived) => {}
             reason = poll_fn(|context| respond.poll_reset(context)) => {
                 return Err(Reset::ByClient(reason.unwrap_or(Reason::CANCEL)));
             }

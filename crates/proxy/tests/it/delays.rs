@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use squall_proxy::{BootTime, Effect, Rule, RuleSet, Side, Timer};
+use squall_proxy::{BootTime, Delay, Distribution, Effect, Rule, RuleSet, Share, Side, Timer};
 
 use crate::stand::{Stand, get, mirror, rule};
 
@@ -142,8 +142,10 @@ fn share_and_jitter_follow_the_seed() {
     let run = || {
         let stand = Stand::before(mirror());
         let (mean, jitter) = (Duration::from_micros(500), Duration::from_micros(500));
-        let effect = Effect::Delay { mean, jitter };
-        let dose = Rule { share: 0.25, effect, ..rule("*", Side::Request, mean) };
+        let distribution = Distribution::Uniform;
+        let effect = Effect::Delay(Delay { distribution, mean, jitter });
+        let share = Share::random(0.25);
+        let dose = Rule { share, effect, ..rule("*", Side::Request, mean) };
         stand.arm(vec![dose]);
         let mut client = stand.client();
         for _ in 0..400 {

@@ -34,7 +34,7 @@ fn only_what_matches_waits() {
 fn method_and_header_narrow_a_rule() {
     let stand = Stand::before(mirror());
     let header = Some(HeaderMatch::parse("X-Tenant:blue").unwrap());
-    let matcher = Matcher { method: Some("GET".into()), header, path: None };
+    let matcher = Matcher { method: Some("GET".into()), header, ..Matcher::default() };
     stand.arm(vec![Rule { matcher, ..rule("", Side::Request, Duration::ZERO) }]);
     let mut client = stand.client();
     for (method, tenant) in [("GET", "blue-7"), ("PUT", "blue"), ("GET", "red"), ("GET", "blu")] {

@@ -5,5 +5,6 @@ mod bytes_kept;
 mod delays;
 mod ends;
 mod http1;
+mod http1_effects;
 mod http2;
 mod stand;

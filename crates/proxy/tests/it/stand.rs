@@ -9,8 +9,8 @@ use std::{
 };
 
 use squall_proxy::{
-    BootTime, Door, Effect, Layer, Matcher, PathPattern, Place, Proxy, Rule, RuleSet, Scope,
-    ServeError, Side, Snapshot, Stop, Upstream, Way,
+    BootTime, Delay, Door, Effect, Layer, Matcher, PathPattern, Place, Proxy, Rule, RuleSet, Scope,
+    ServeError, Share, Side, Snapshot, Stop, Upstream, Way,
 };
 
 /// Nothing here takes longer unless it hangs.
@@ -115,9 +115,13 @@ impl Drop for Stand {
 }
 
 pub(crate) fn rule(path: &str, side: Side, mean: Duration) -> Rule {
+    hurt(path, side, Effect::Delay(Delay::exactly(mean)))
+}
+
+/// A rule that hurts every message of one side on a path.
+pub(crate) fn hurt(path: &str, side: Side, effect: Effect) -> Rule {
     let matcher = Matcher { path: Some(PathPattern::new(path)), ..Matcher::default() };
-    let effect = Effect::Delay { mean, jitter: Duration::ZERO };
-    Rule { id: 1, matcher, share: 1.0, side, effect }
+    Rule { id: 1, matcher, share: Share::ALL, side, effect }
 }
 
 pub(crate) fn connect(address: SocketAddr) -> TcpStream {

@@ -6,7 +6,8 @@ use crate::sys::redirect::{self, Redirected, Undo, What};
 use crate::values::Checked;
 use serde_json::Value;
 use squall_proxy::{
-    Effect as Delay, HeaderMatch, Matcher, PathPattern, Rule, RuleSet, Side, Snapshot,
+    Delay, Distribution, Effect as Act, HeaderMatch, Matcher, PathPattern, Rule, RuleSet, Share,
+    Side, Snapshot,
 };
 use squall_wire::injection::{Bite, Injection};
 use squall_wire::receipt::Receipt;
@@ -86,13 +87,15 @@ fn rules(injection: &Injection, values: &Checked) -> Result<RuleSet, EffectError
         "response" => Side::Response,
         _ => Side::Request,
     };
-    let effect = Delay::Delay { mean: values.duration("mean"), jitter: values.duration("jitter") };
+    let (mean, jitter) = (values.duration("mean"), values.duration("jitter"));
+    let effect = Act::Delay(Delay { distribution: Distribution::Uniform, mean, jitter });
     let matcher = Matcher {
         path: values.pattern("path").map(PathPattern::new),
         method: values.text("method").map(str::to_owned),
         header,
+        ..Matcher::default()
     };
-    let rule = Rule { id: 1, matcher, share: values.share("share"), side, effect };
+    let rule = Rule { id: 1, matcher, share: Share::random(values.share("share")), side, effect };
     RuleSet::new(vec![rule], injection.seed).map_err(bad)
 }
 
