@@ -5,6 +5,7 @@ use std::fmt;
 use crate::ast::Expr;
 use crate::eval::{Context, EvalError};
 use crate::functions::ALL;
+use crate::incremental::Over;
 use crate::series::Sample;
 use crate::value::{Element, Track, Value};
 
@@ -60,6 +61,16 @@ pub fn find(name: &str) -> Option<&'static Function> {
 }
 
 impl Function {
+    /// Returns what the function does to each series of its only argument, where it does that.
+    pub(crate) fn over(&self) -> Option<Over<'_>> {
+        let (f, keep_name): (&dyn Fn(&Window<'_>) -> Option<f64>, bool) = match &self.body {
+            Body::Over(f) => (f, false),
+            Body::OverKeepName(f) => (f, true),
+            Body::Each(_) | Body::Whole(_) => return None,
+        };
+        Some(Over { name: self.name, keep_name, f })
+    }
+
     pub(crate) fn call(&self, args: &[Expr], context: &Context<'_>) -> Result<Value, EvalError> {
         let call = Call { name: self.name, args, context };
         match self.body {
@@ -120,6 +131,13 @@ impl Call<'_> {
         f: impl Fn(&Window<'_>) -> Option<f64>,
     ) -> Result<Value, EvalError> {
         let expr = self.args.get(arg).ok_or_else(|| self.wrong(arg, "nothing"))?;
+        if let (Some(live), Expr::Range(vector, range_ms)) = (self.context.live, expr) {
+            let over = Over { name: self.name, keep_name, f: &f };
+            let found = live.over((vector, *range_ms), &over, self.context.at_ms);
+            if let Some(elements) = found {
+                return Ok(Value::Vector(elements));
+            }
+        }
         let range = self.context.range(expr)?.ok_or_else(|| self.wrong(arg, "no range vector"))?;
         let mut out = Vec::with_capacity(range.tracks.len());
         for Track { labels, samples, drop_name } in range.tracks {

@@ -29,6 +29,7 @@ mod eval;
 mod extrapolation;
 mod function;
 pub mod functions;
+pub mod incremental;
 pub mod indicator;
 mod labels;
 mod natural;

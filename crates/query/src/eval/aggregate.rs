@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::ast::{Aggregate, AggregateOp, Grouping};
+use crate::ast::{Aggregate, AggregateOp, Expr, Grouping};
 use crate::eval::binary::signature;
 use crate::eval::context::Context;
 use crate::eval::error::EvalError;
@@ -11,6 +11,9 @@ use crate::statistics;
 use crate::value::{Element, Value};
 
 pub(crate) fn eval(aggregate: &Aggregate, context: &Context<'_>) -> Result<Value, EvalError> {
+    if let Some(elements) = live(aggregate, context) {
+        return Ok(Value::Vector(elements));
+    }
     let elements = match context.eval(&aggregate.expr)? {
         Value::Vector(elements) => elements,
         other => return Err(EvalError::Operand(other.kind())),
@@ -35,7 +38,20 @@ pub(crate) fn eval(aggregate: &Aggregate, context: &Context<'_>) -> Result<Value
     Ok(Value::Vector(out))
 }
 
-fn reduce(op: AggregateOp, values: &mut [f64]) -> f64 {
+/// Aggregates a function over a range straight from the tails of an incremental evaluation.
+fn live(aggregate: &Aggregate, context: &Context<'_>) -> Option<Vec<Element>> {
+    let (live, Expr::Call(function, args)) = (context.live?, &aggregate.expr) else { return None };
+    let (over, [Expr::Range(vector, range_ms)]) = (function.over()?, args.as_slice()) else {
+        return None;
+    };
+    if aggregate.param.is_some() {
+        return None;
+    }
+    let how = (aggregate.op, &aggregate.grouping);
+    live.grouped((vector, *range_ms), &over, how, context.at_ms)
+}
+
+pub(crate) fn reduce(op: AggregateOp, values: &mut [f64]) -> f64 {
     match op {
         AggregateOp::Sum => statistics::sum(values.iter().copied()),
         AggregateOp::Avg => statistics::mean(values),

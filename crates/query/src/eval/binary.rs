@@ -101,9 +101,9 @@ fn matched(
     let mut partners = HashMap::<Labels, Element>::with_capacity(one.len());
     for element in one {
         let key = signature(&element.labels, &binary.matching);
-        let shown = key.to_string();
-        if partners.insert(key, element).is_some() {
-            return Err(EvalError::ManyToMany { side: one_side, labels: shown });
+        if let Some(twice) = partners.insert(key, element) {
+            let labels = signature(&twice.labels, &binary.matching).to_string();
+            return Err(EvalError::ManyToMany { side: one_side, labels });
         }
     }
     let mut out = Vec::with_capacity(many.len());

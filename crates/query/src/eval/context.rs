@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use crate::ast::{At, Expr, Shift, Subquery, VectorSelector};
 use crate::eval::error::EvalError;
 use crate::eval::{aggregate, binary};
+use crate::incremental::Live;
 use crate::labels::Labels;
 use crate::series::{LOOKBACK_MS, Sample, Series, Storage, between};
 use crate::value::{Element, Track, Value};
@@ -20,9 +21,28 @@ const SUBQUERY_STEPS_MAX: i64 = 200_000;
 
 /// Evaluates an expression at one time.
 pub fn eval(expr: &Expr, storage: &dyn Storage, at_ms: i64) -> Result<Value, EvalError> {
-    let spent = Cell::new(0);
-    let context =
-        Context { storage, at_ms, start_ms: at_ms, end_ms: at_ms, step_ms: 0, spent: &spent };
+    at_once(expr, storage, None, at_ms)
+}
+
+/// Evaluates an expression at one time, with the tails of an incremental evaluation at hand.
+pub(crate) fn eval_live(
+    expr: &Expr,
+    storage: &dyn Storage,
+    live: &Live,
+    at_ms: i64,
+) -> Result<Value, EvalError> {
+    at_once(expr, storage, Some(live), at_ms)
+}
+
+fn at_once(
+    expr: &Expr,
+    storage: &dyn Storage,
+    live: Option<&Live>,
+    at_ms: i64,
+) -> Result<Value, EvalError> {
+    let spent = &Cell::new(0);
+    let (start_ms, end_ms) = (at_ms, at_ms);
+    let context = Context { storage, live, at_ms, start_ms, end_ms, step_ms: 0, spent };
     finished(match (expr, context.range(expr)?) {
         (_, Some(range)) => Value::Matrix(range.tracks),
         (expr, None) => context.eval(expr)?,
@@ -40,7 +60,15 @@ pub fn eval_range(
     let spent = Cell::new(0);
     let mut tracks = BTreeMap::<Labels, Track>::new();
     for at_ms in steps(start_ms, end_ms, step_ms)? {
-        let context = Context { storage: &cached, at_ms, start_ms, end_ms, step_ms, spent: &spent };
+        let context = Context {
+            storage: &cached,
+            live: None,
+            at_ms,
+            start_ms,
+            end_ms,
+            step_ms,
+            spent: &spent,
+        };
         match finished(context.eval(expr)?)? {
             Value::Scalar(v) => extend(&mut tracks, Element::new(Labels::empty(), v), at_ms),
             Value::Vector(elements) => {
@@ -57,6 +85,8 @@ pub fn eval_range(
 /// One evaluation time over one storage.
 pub(crate) struct Context<'s> {
     pub(crate) storage: &'s dyn Storage,
+    /// Answers in place of the storage what an incremental evaluation keeps at hand.
+    pub(crate) live: Option<&'s Live>,
     pub(crate) at_ms: i64,
     /// What `start()`, `end()` and `step()` name.
     pub(crate) start_ms: i64,
@@ -89,12 +119,7 @@ impl Context<'_> {
                 }
                 other => Err(EvalError::Operand(other.kind())),
             },
-            Expr::Vector(vector) => Ok(Value::Vector(
-                self.newest(vector)
-                    .into_iter()
-                    .map(|(labels, sample)| Element::new(labels, sample.v))
-                    .collect(),
-            )),
+            Expr::Vector(vector) => Ok(Value::Vector(self.vector(vector))),
             Expr::Range(..) | Expr::Subquery(_) => {
                 let tracks = self.range(expr)?.map(|range| range.tracks).unwrap_or_default();
                 Ok(Value::Matrix(tracks))
@@ -103,6 +128,14 @@ impl Context<'_> {
             Expr::Aggregate(aggregate) => aggregate::eval(aggregate, self),
             Expr::Binary(binary) => binary::eval(binary, self),
         }
+    }
+
+    fn vector(&self, vector: &VectorSelector) -> Vec<Element> {
+        if let Some(elements) = self.live.and_then(|live| live.newest(vector, self.at_ms)) {
+            return elements;
+        }
+        let newest = self.newest(vector).into_iter();
+        newest.map(|(labels, sample)| Element::new(labels, sample.v)).collect()
     }
 
     /// Returns the newest sample of each matching series inside the look-back, unless it is gone.
@@ -154,7 +187,7 @@ impl Context<'_> {
             if self.spent.get() > SUBQUERY_STEPS_MAX {
                 return Err(EvalError::SubquerySteps(SUBQUERY_STEPS_MAX));
             }
-            match (Context { at_ms, ..*self }).eval(&sub.expr)? {
+            match (Context { at_ms, live: None, ..*self }).eval(&sub.expr)? {
                 Value::Scalar(v) => extend(&mut tracks, Element::new(Labels::empty(), v), at_ms),
                 Value::Vector(elements) => {
                     unique(&elements)?;

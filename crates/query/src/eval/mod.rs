@@ -6,6 +6,8 @@ mod context;
 mod error;
 mod set;
 
-pub(crate) use context::Context;
+pub(crate) use aggregate::reduce;
+pub(crate) use binary::signature;
+pub(crate) use context::{Context, eval_live};
 pub use context::{SUBQUERY_STEP_MS, eval, eval_range};
 pub use error::EvalError;
