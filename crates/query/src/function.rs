@@ -63,12 +63,12 @@ pub fn find(name: &str) -> Option<&'static Function> {
 impl Function {
     /// Returns what the function does to each series of its only argument, where it does that.
     pub(crate) fn over(&self) -> Option<Over<'_>> {
-        let (f, keep_name): (&dyn Fn(&Window<'_>) -> Option<f64>, bool) = match &self.body {
-            Body::Over(f) => (f, false),
-            Body::OverKeepName(f) => (f, true),
-            Body::Each(_) | Body::Whole(_) => return None,
-        };
-        Some(Over { name: self.name, keep_name, f })
+        let name = self.name;
+        match &self.body {
+            Body::Over(f) => Some(Over { name, keep_name: false, f }),
+            Body::OverKeepName(f) => Some(Over { name, keep_name: true, f }),
+            Body::Each(_) | Body::Whole(_) => None,
+        }
     }
 
     pub(crate) fn call(&self, args: &[Expr], context: &Context<'_>) -> Result<Value, EvalError> {

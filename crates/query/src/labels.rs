@@ -91,6 +91,18 @@ impl Labels {
         self.0.iter().map(|(n, v)| n.len() + v.len()).sum()
     }
 
+    /// Returns the same set with each name and value replaced by an equal one, so that many sets
+    /// can share their texts.
+    #[must_use]
+    pub fn shared(&self, mut share: impl FnMut(&Arc<str>) -> Arc<str>) -> Self {
+        Labels(self.0.iter().map(|(n, v)| (share(n), share(v))).collect())
+    }
+
+    /// Iterates over the pairs as they are kept, for those who share texts.
+    pub fn pairs(&self) -> impl Iterator<Item = &Label> {
+        self.0.iter()
+    }
+
     /// Returns the set without the metric's name.
     #[must_use]
     pub fn without_name(&self) -> Self {

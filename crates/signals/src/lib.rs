@@ -12,5 +12,5 @@ pub use fetch::AddressError;
 pub use source::{Pull, Pulled, Source, SourceError};
 pub use store::{
     Appended, LABEL_BYTES_MAX, LABELS_MAX, Limits, RETENTION_MS, Refusal, Refused, SAMPLES_MAX,
-    SERIES_MAX, Store,
+    SERIES_MAX, SeriesId, Store,
 };

@@ -68,7 +68,9 @@ impl Leaf {
 
     fn regroup(&mut self) {
         let by: Vec<Grouping> = self.groupings.drain(..).map(|grouped| grouped.by).collect();
-        by.iter().for_each(|by| drop(self.group(by)));
+        for by in &by {
+            self.group(by);
+        }
     }
 
     /// Returns the place of a grouping in this leaf, made at its first use.

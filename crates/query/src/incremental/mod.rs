@@ -15,4 +15,4 @@ mod tail;
 mod law;
 
 pub(crate) use answer::{Live, Over};
-pub use rules::{RuleId, Rules, SeriesKey};
+pub use rules::{History, RuleId, Rules, SeriesKey};

@@ -15,6 +15,10 @@ use crate::value::Value;
 /// The number by which a storage knows a series; small, since tails are kept by it.
 pub type SeriesKey = u32;
 
+/// What is known of a selector's series already: each with the key under which its samples will
+/// arrive, and its samples from a time on.
+pub type History<'h> = dyn FnMut(&Selector, i64) -> Vec<(SeriesKey, Series)> + 'h;
+
 /// One rule among [`Rules`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct RuleId(usize);
@@ -34,14 +38,8 @@ pub struct Rules {
 }
 
 impl Rules {
-    /// Adds a rule. `history` returns the series that a selector matches, each with the key under
-    /// which its samples will arrive, and its samples from a time on.
-    pub fn add(
-        &mut self,
-        expr: Expr,
-        since_ms: i64,
-        history: &mut dyn FnMut(&Selector, i64) -> Vec<(SeriesKey, Series)>,
-    ) -> RuleId {
+    /// Adds a rule that is evaluated from `since_ms` on.
+    pub fn add(&mut self, expr: Expr, since_ms: i64, history: &mut History<'_>) -> RuleId {
         let mut wanted: Vec<(Selector, i64)> = Vec::new();
         leaves_of(&expr, &mut wanted);
         for (selector, range_ms) in wanted {
@@ -127,7 +125,7 @@ impl Rules {
         selector: Selector,
         range_ms: i64,
         since_ms: i64,
-        history: &mut dyn FnMut(&Selector, i64) -> Vec<(SeriesKey, Series)>,
+        history: &mut History<'_>,
     ) {
         let at = self.leaves.len();
         let from_ms = since_ms.saturating_sub(range_ms);

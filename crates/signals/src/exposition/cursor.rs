@@ -93,7 +93,8 @@ impl<'t> Cursor<'t> {
 
     /// Takes everything up to the next blank.
     pub(crate) fn word(&mut self) -> &'t str {
-        let end = self.rest.find([' ', '\t']).unwrap_or(self.rest.len());
+        let blank = |byte: &u8| matches!(byte, b' ' | b'\t');
+        let end = self.rest.as_bytes().iter().position(blank).unwrap_or(self.rest.len());
         let (word, rest) = self.rest.split_at(end);
         self.rest = rest;
         word
@@ -101,7 +102,14 @@ impl<'t> Cursor<'t> {
 
     /// Takes a number as Go prints it.
     pub(crate) fn number(&mut self, what: &str) -> Result<f64, Wrong> {
+        /// Whole numbers of so many digits are floats without loss.
+        const DIGITS_MAX: usize = 15;
         let word = self.word();
+        let bytes = word.as_bytes();
+        if (1..=DIGITS_MAX).contains(&bytes.len()) && bytes.iter().all(u8::is_ascii_digit) {
+            let digit = |whole: u64, byte: &u8| whole * 10 + u64::from(byte - b'0');
+            return Ok(bytes.iter().fold(0, digit) as f64);
+        }
         let number = word.parse().ok().filter(|_| !word.is_empty());
         number.ok_or_else(|| format!("the {what} {} is no number", shown(word)))
     }

@@ -4,5 +4,6 @@ mod cursor;
 mod parse;
 
 pub use parse::{
-    Exposition, ExpositionError, Format, LINE_BYTES_MAX, SCRAPE_SAMPLES_MAX, Scraped, parse,
+    Exposition, ExpositionError, Format, LINE_BYTES_MAX, Named, Page, Raw, SCRAPE_SAMPLES_MAX,
+    Scraped, parse, read,
 };

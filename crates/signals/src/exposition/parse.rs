@@ -50,23 +50,29 @@ pub struct Exposition {
     /// The samples in the body's order, `_created` ones included.
     pub samples: Vec<Scraped>,
     /// When families' metrics were made, by family and the labels that tell them apart.
-    created: HashMap<(String, Labels), (Kind, i64)>,
+    created: Created,
 }
+
+type Created = HashMap<(String, Labels), (Kind, i64)>;
 
 impl Exposition {
     /// Returns when a series' counter, histogram or summary was made, as OpenMetrics' `_created`
     /// says.
     pub fn created_ms(&self, labels: &Labels) -> Option<i64> {
-        if self.created.is_empty() {
-            return None;
-        }
-        let others = labels.without(&[METRIC_NAME, BUCKET_BOUND, "quantile"]);
-        ["_total", "_bucket", "_sum", "_count", ""].into_iter().find_map(|suffix| {
-            let family = labels.metric().strip_suffix(suffix)?.to_owned();
-            let (kind, at_ms) = self.created.get(&(family, others.clone()))?;
-            kind.suffixes().contains(&suffix).then_some(*at_ms)
-        })
+        created_ms(&self.created, labels)
     }
+}
+
+fn created_ms(created: &Created, labels: &Labels) -> Option<i64> {
+    if created.is_empty() {
+        return None;
+    }
+    let others = labels.without(&[METRIC_NAME, BUCKET_BOUND, "quantile"]);
+    ["_total", "_bucket", "_sum", "_count", ""].into_iter().find_map(|suffix| {
+        let family = labels.metric().strip_suffix(suffix)?.to_owned();
+        let (kind, at_ms) = created.get(&(family, others.clone()))?;
+        kind.suffixes().contains(&suffix).then_some(*at_ms)
+    })
 }
 
 /// Why a body is no exposition.
@@ -99,10 +105,62 @@ impl Kind {
     }
 }
 
+/// One sample as it stands in a body.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Raw<'t> {
+    /// The text that names its series; empty where it cannot be told from the rest.
+    pub series: &'t str,
+    /// What names it.
+    pub named: Named,
+    /// Its value.
+    pub v: f64,
+    /// Its own time, where the target gives one.
+    pub t_ms: Option<i64>,
+}
+
+/// What names a sample's series.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Named {
+    /// The number by which the caller knows the text.
+    Known(u32),
+    /// The labels, read from the text.
+    New(Labels),
+}
+
+/// A body whose series may be known by their text already.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Page<'t> {
+    /// The samples in the body's order.
+    pub samples: Vec<Raw<'t>>,
+    created: Created,
+}
+
+impl Page<'_> {
+    /// As [`Exposition::created_ms`].
+    pub fn created_ms(&self, labels: &Labels) -> Option<i64> {
+        created_ms(&self.created, labels)
+    }
+}
+
 /// Parses a body. One malformed line refuses the whole body, as Prometheus does: half a scrape
 /// would look like series that ended.
 pub fn parse(body: &str, format: Format) -> Result<Exposition, ExpositionError> {
-    let mut out = Exposition::default();
+    let Page { samples, created } = read(body, format, |_| None)?;
+    let scraped = |Raw { named, v, t_ms, .. }: Raw<'_>| match named {
+        Named::New(labels) => Some(Scraped { labels, v, t_ms }),
+        Named::Known(_) => None,
+    };
+    Ok(Exposition { samples: samples.into_iter().filter_map(scraped).collect(), created })
+}
+
+/// As [`parse`], but asks whether the text that names a series is known, and then leaves it alone:
+/// a target's series are the same from one scrape to the next.
+pub fn read<'t>(
+    body: &'t str,
+    format: Format,
+    mut known: impl FnMut(&'t str) -> Option<u32>,
+) -> Result<Page<'t>, ExpositionError> {
+    let mut out = Page::default();
     let mut kinds = HashMap::<Cow<'_, str>, Kind>::new();
     let mut ended = false;
     let mut lines = 0;
@@ -135,9 +193,9 @@ pub fn parse(body: &str, format: Format) -> Result<Exposition, ExpositionError> 
         if out.samples.len() >= SCRAPE_SAMPLES_MAX {
             return Err(wrong(format!("there are more than {SCRAPE_SAMPLES_MAX} samples")));
         }
-        let scraped = sample(cursor, format).map_err(wrong)?;
-        note_created(&scraped, &kinds, &mut out.created);
-        out.samples.push(scraped);
+        let raw = sample(cursor, format, &mut known).map_err(wrong)?;
+        note_created(&raw, &kinds, &mut out.created);
+        out.samples.push(raw);
     }
     if format == Format::OpenMetrics && !ended {
         let why = "the end mark `# EOF` is missing, so the body is cut off".into();
@@ -167,18 +225,27 @@ fn type_line<'t>(mut cursor: Cursor<'t>) -> Result<Option<(Cow<'t, str>, Kind)>,
     Ok(Some((name, kind)))
 }
 
-fn sample(mut cursor: Cursor<'_>, format: Format) -> Result<Scraped, Wrong> {
-    let mut pairs: Vec<(Cow<'_, str>, Cow<'_, str>)> = Vec::new();
-    if cursor.peek() != Some('{') {
-        pairs.push((Cow::Borrowed(METRIC_NAME), Cow::Borrowed(cursor.name(true)?)));
-        cursor.skip_blanks();
-    }
-    if cursor.eat('{') {
-        label_pairs(&mut cursor, &mut pairs)?;
-    }
-    if !pairs.iter().any(|(name, _)| name == METRIC_NAME) {
-        return Err("a metric's name is missing".into());
-    }
+fn sample<'t>(
+    mut cursor: Cursor<'t>,
+    format: Format,
+    known: &mut impl FnMut(&'t str) -> Option<u32>,
+) -> Result<Raw<'t>, Wrong> {
+    let (line, extent) = (cursor.rest(), extent(cursor.rest()));
+    let series = line.get(..extent).unwrap_or_default();
+    // When a series was made is read from its labels, each time; quoted names have no such sample.
+    let name = series.split('{').next().unwrap_or_default();
+    let may_be_known = !series.is_empty() && !name.ends_with("_created");
+    let (series, named) = match Some(series).filter(|_| may_be_known).and_then(known) {
+        Some(number) => {
+            cursor = Cursor::new(line.get(extent..).unwrap_or_default());
+            (series, Named::Known(number))
+        }
+        None => {
+            let labels = labels(&mut cursor)?;
+            let read = line.len() - cursor.rest().len();
+            (if read == extent { series } else { "" }, Named::New(labels))
+        }
+    };
     cursor.skip_blanks();
     let v = cursor.number("value")?;
     cursor.skip_blanks();
@@ -191,7 +258,49 @@ fn sample(mut cursor: Cursor<'_>, format: Format) -> Result<Scraped, Wrong> {
     if !exemplar && !cursor.is_at_end() {
         return Err(format!("{} is left over after the sample", shown(cursor.rest())));
     }
-    Ok(Scraped { labels: Labels::from_pairs(pairs), v, t_ms })
+    Ok(Raw { series, named, v, t_ms })
+}
+
+/// Reads what names a series.
+fn labels(cursor: &mut Cursor<'_>) -> Result<Labels, Wrong> {
+    let mut pairs: Vec<(Cow<'_, str>, Cow<'_, str>)> = Vec::new();
+    if cursor.peek() != Some('{') {
+        pairs.push((Cow::Borrowed(METRIC_NAME), Cow::Borrowed(cursor.name(true)?)));
+        let mut ahead = *cursor;
+        ahead.skip_blanks();
+        if ahead.peek() == Some('{') {
+            *cursor = ahead;
+        }
+    }
+    if cursor.eat('{') {
+        label_pairs(cursor, &mut pairs)?;
+    }
+    if !pairs.iter().any(|(name, _)| name == METRIC_NAME) {
+        return Err("a metric's name is missing".into());
+    }
+    Ok(Labels::from_pairs(pairs))
+}
+
+/// Returns where the text that names a series seems to end, without reading it.
+fn extent(line: &str) -> usize {
+    let bytes = line.as_bytes();
+    let blank = |byte: &u8| matches!(byte, b' ' | b'\t');
+    let Some(name) = bytes.iter().position(|b| blank(b) || *b == b'{') else { return bytes.len() };
+    let Some(open) = bytes[name..].iter().position(|b| !blank(b)) else { return name };
+    if bytes[name + open] != b'{' {
+        return name;
+    }
+    let (mut at, mut quoted) = (name + open + 1, false);
+    while let Some(byte) = bytes.get(at) {
+        match byte {
+            b'\\' if quoted => at += 1,
+            b'"' => quoted = !quoted,
+            b'}' if !quoted => return at + 1,
+            _ => {}
+        }
+        at += 1;
+    }
+    bytes.len()
 }
 
 /// Reads what is between the braces; a lone quoted text is the metric's name.
@@ -249,19 +358,15 @@ fn time(cursor: &mut Cursor<'_>, format: Format) -> Result<i64, Wrong> {
 }
 
 /// Notes what a `_created` sample says of its family.
-fn note_created(
-    scraped: &Scraped,
-    kinds: &HashMap<Cow<'_, str>, Kind>,
-    created: &mut HashMap<(String, Labels), (Kind, i64)>,
-) {
-    let Some(family) = scraped.labels.metric().strip_suffix("_created") else { return };
-    let at_ms = (scraped.v * 1000.0).round();
+fn note_created(raw: &Raw<'_>, kinds: &HashMap<Cow<'_, str>, Kind>, created: &mut Created) {
+    let Named::New(labels) = &raw.named else { return };
+    let Some(family) = labels.metric().strip_suffix("_created") else { return };
+    let at_ms = (raw.v * 1000.0).round();
     if let Some(kind) = kinds.get(family)
         && at_ms.is_finite()
         && at_ms > 0.0
     {
-        let key = (family.to_owned(), scraped.labels.without_name());
-        created.insert(key, (*kind, at_ms as i64));
+        created.insert((family.to_owned(), labels.without_name()), (*kind, at_ms as i64));
     }
 }
 
@@ -408,6 +513,36 @@ mod tests {
         fn nothing_that_looks_like_metrics_makes_it_panic(text in "[a{}\"=,# 1.\\\\\nTYPE]{0,80}") {
             let _ = parse(&text, Format::Text);
             let _ = parse(&text, Format::OpenMetrics);
+        }
+
+        /// A page read with some of its series known says the same of all of them.
+        #[test]
+        fn known_series_read_as_unknown_ones_do(
+            samples in proptest::collection::vec(any_sample(), 0..6),
+            noise in "[a{}\"=,# 1.\\\\\nTYPE_created]{0,80}",
+        ) {
+            for format in [Format::Text, Format::OpenMetrics] {
+                let shown = printed(&samples, format);
+                for body in [shown.clone(), noise.clone(), format!("{noise}\n{shown}")] {
+                    let full = read(&body, format, |_| None);
+                    let known = |series: &str| {
+                        let page = full.as_ref().ok()?;
+                        let at = page.samples.iter().position(|raw| raw.series == series)?;
+                        Some(at as u32)
+                    };
+                    match (&full, read(&body, format, known)) {
+                        (Ok(full), Ok(page)) => {
+                            let both = full.samples.iter().zip(&page.samples);
+                            prop_assert_eq!(full.samples.len(), page.samples.len());
+                            for (a, b) in both {
+                                prop_assert!(a.series == b.series && a.t_ms == b.t_ms);
+                                prop_assert_eq!(a.v.to_bits(), b.v.to_bits());
+                            }
+                        }
+                        (full, page) => prop_assert!(full.is_err() && page.is_err()),
+                    }
+                }
+            }
         }
 
         #[test]
