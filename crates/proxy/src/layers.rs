@@ -2,6 +2,7 @@
 //! share one redirect and one proxy without knowing of each other.
 
 use std::{
+    io,
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -15,6 +16,7 @@ use crate::{
     delay::{BootTime, Timer},
     place::{Place, Scope},
     rules::{Act, Effect, Request, Rules},
+    upstream::{self, Dialed, Upstream},
 };
 
 /// What one owner does to the connections of its scope; dropping it ends that.
@@ -75,7 +77,6 @@ pub trait Stream: Send + Sync + std::fmt::Debug + 'static {
 }
 
 /// A connection in the hands of a [`Stream`].
-#[derive(Debug)]
 pub struct Connection {
     /// The client's end.
     pub client: TcpStream,
@@ -85,15 +86,38 @@ pub struct Connection {
     pub place: Place,
     /// Exact waits.
     pub timer: Timer,
+    pub(crate) upstream: Arc<dyn Upstream>,
+    /// The connection to the service, once one was wanted.
+    pub(crate) dialed: Option<Dialed>,
 }
 
 /// What became of a connection.
 #[derive(Debug)]
 pub enum Served {
     /// It goes on to the service.
-    On(Connection),
+    On(Box<Connection>),
     /// It ended; dropping it closed it.
     Ended,
+}
+
+impl Connection {
+    /// Connects to the service unless that was done; it is what the connection goes on with.
+    ///
+    /// # Errors
+    /// When the service does not take it.
+    pub async fn dial(&mut self) -> io::Result<&mut TcpStream> {
+        let dialed = match self.dialed.take() {
+            Some(dialed) => dialed,
+            None => upstream::dial(&self.upstream, &self.place).await?,
+        };
+        Ok(&mut self.dialed.insert(dialed).stream)
+    }
+}
+
+impl std::fmt::Debug for Connection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Connection").field("place", &self.place).finish_non_exhaustive()
+    }
 }
 
 impl Layer {
@@ -167,12 +191,12 @@ impl Layers {
         for layer in self.now().iter().filter(|layer| layer.scope.holds(&place)) {
             if let Some(stream) = &layer.stream {
                 match stream.serve(connection).await {
-                    Served::On(back) => connection = back,
+                    Served::On(back) => connection = *back,
                     Served::Ended => return Served::Ended,
                 }
             }
         }
-        Served::On(connection)
+        Served::On(Box::new(connection))
     }
 
     fn now(&self) -> Arc<Vec<Arc<Inner>>> {

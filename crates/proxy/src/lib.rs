@@ -27,19 +27,25 @@
 mod bytes_through;
 mod counters;
 mod delay;
+pub mod dns;
 mod http1;
 mod http2;
 mod layers;
+mod names;
 mod place;
 mod plane;
 mod rules;
+mod seen;
 mod serve;
 mod sniff;
+mod switch;
+pub mod tls;
 mod upstream;
 
 pub use counters::{Counters, ERROR_BOUNDS_US, MAX_PATHS, Snapshot};
 pub use delay::{BootTime, Sleep, Timer};
 pub use layers::{Connection, Layer, Served, Stream};
+pub use names::NamePattern;
 pub use place::{Door, Place, Remote, Scope, Way};
 pub use rules::{
     Answer, Delay, Distribution, Edit, Effect, GrpcStatus, HeaderMatch, HeaderText, HostPattern,
@@ -47,4 +53,5 @@ pub use rules::{
     RuleSet, Rules, Share, Side,
 };
 pub use serve::{DRAIN_GRACE, DRAIN_MAX, MAX_CONNECTIONS, Proxy, ServeError, Stop, run, serve};
+pub use switch::Switch;
 pub use upstream::{Direct, Upstream};

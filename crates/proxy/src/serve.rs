@@ -36,11 +36,11 @@ pub const DRAIN_GRACE: Duration = Duration::from_secs(5);
 const DRAIN_LISTEN: Duration = Duration::from_millis(200);
 /// How many tasks may run before sockets and the timer are looked at again; the usual 61 would
 /// let a busy proxy be late with a held message.
-const EVENT_INTERVAL: u32 = 8;
+pub(crate) const EVENT_INTERVAL: u32 = 8;
 /// The thread's niceness: ahead of ordinary work, behind what the kernel and operators hold dear.
 const NICE: i32 = -10;
 /// How long accepting pauses when the process has no descriptor left.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
+pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
 
 /// The handle of a proxy, kept by its owner on any thread.
 #[derive(Debug, Clone)]
@@ -50,9 +50,10 @@ pub struct Proxy {
 }
 
 /// How the proxy is told to end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Stop {
     /// Not yet.
+    #[default]
     Run,
     /// Rules are cleared at once, and clients are asked to connect anew without losing a request:
     /// on HTTP/1 by `Connection: close` in their next response, on HTTP/2 by a GOAWAY frame. What
@@ -126,15 +127,20 @@ impl Proxy {
 /// # Errors
 /// See [`ServeError`].
 pub fn run(doors: Vec<Door>, upstream: Arc<dyn Upstream>, proxy: &Proxy) -> Result<(), ServeError> {
-    allow_descriptors();
-    // For Linux no process means the calling thread, alone.
-    let _unprivileged = setpriority_process(None, NICE);
+    prepare_thread();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_io()
         .event_interval(EVENT_INTERVAL)
         .build()
         .map_err(ServeError::Start)?;
     runtime.block_on(serve(doors, upstream, proxy))
+}
+
+/// Asks for what a thread of the data plane needs; goes on without what it does not get.
+pub(crate) fn prepare_thread() {
+    allow_descriptors();
+    // For Linux no process means the calling thread, alone.
+    let _unprivileged = setpriority_process(None, NICE);
 }
 
 /// Raises the soft limit on open files, often 1,024, towards what the connections need. Beyond it
@@ -285,10 +291,18 @@ async fn connection(plane: Arc<Plane>, client: TcpStream, way: Way) {
         return upstream::reset_on_close(&client);
     };
     let timer = plane.timer.clone();
-    let connection = Connection { client, early: BytesMut::new(), place, timer };
-    let Served::On(connection) = plane.layers.stream(connection).await else { return };
-    let Connection { mut client, early, place, timer: _ } = connection;
-    let Ok(mut dialed) = upstream::dial(&plane.upstream, &place).await else {
+    let connection = Connection {
+        client,
+        early: BytesMut::new(),
+        place,
+        timer,
+        upstream: Arc::clone(&plane.upstream),
+        dialed: None,
+    };
+    let Served::On(mut connection) = plane.layers.stream(connection).await else { return };
+    let reached = connection.dial().await.is_ok();
+    let Connection { mut client, early, place, dialed, .. } = *connection;
+    let Some(mut dialed) = dialed.filter(|_| reached) else {
         plane.counters.failed();
         return upstream::reset_on_close(&client);
     };

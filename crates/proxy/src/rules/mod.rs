@@ -14,6 +14,7 @@ pub use effect::{
     MAX_RATE,
 };
 pub use matcher::{HeaderMatch, HeaderText, Matcher};
+pub(crate) use pattern::glob;
 pub use pattern::{HostPattern, PathPattern};
 pub use set::{MAX_RULES, Rule, RuleError, RuleSet, Side};
 pub use share::Share;

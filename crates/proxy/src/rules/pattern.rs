@@ -55,7 +55,7 @@ fn port_at(host: &str) -> Option<usize> {
 }
 
 /// Matches in time linear in the text for each star: on a mismatch only the last star gives way.
-fn glob(pattern: &[u8], text: &[u8]) -> bool {
+pub(crate) fn glob(pattern: &[u8], text: &[u8]) -> bool {
     let (mut p, mut t) = (0, 0);
     let mut star: Option<(usize, usize)> = None;
     while t < text.len() {

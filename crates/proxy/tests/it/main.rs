@@ -3,8 +3,10 @@
 
 mod bytes_kept;
 mod delays;
+mod dns;
 mod ends;
 mod http1;
 mod http1_effects;
 mod http2;
 mod stand;
+mod tls;
