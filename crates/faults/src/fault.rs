@@ -95,6 +95,8 @@ pub enum Need {
     BpfCgroupConnect,
     /// Programs of type sk_lookup load and attach.
     BpfSkLookup,
+    /// Programs for the addresses a cgroup sends to, and of type sockops, load and attach.
+    BpfCgroupRedirect,
     /// Established sockets can be destroyed over netlink.
     SockDestroy,
 }

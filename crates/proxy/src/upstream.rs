@@ -79,7 +79,7 @@ impl Drop for Exemption {
 /// A stream and its exemption, dropped in this order.
 pub(crate) struct Dialed {
     pub(crate) stream: TcpStream,
-    pub(crate) exemption: Exemption,
+    pub(crate) exemption: Option<Exemption>,
 }
 
 /// Finds out where an accepted connection was meant to go.
@@ -99,12 +99,17 @@ pub(crate) async fn dial(upstream: &Arc<dyn Upstream>, place: &Place) -> io::Res
     let socket = Socket::new(Domain::for_address(original), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_nonblocking(true)?;
     socket.set_tcp_nodelay(true)?;
-    // Bound by hand, so that the port is known, and exempt, before the first packet.
-    bind(&socket, original)?;
+    let mut exemption = None;
+    if place.way == Way::Inbound {
+        // Bound by hand, so that the port is known, and exempt, before the first packet.
+        bind(&socket, original)?;
+    }
     let socket = TcpSocket::from_std_stream(socket.into());
-    let local = socket.local_addr()?;
-    upstream.bound(local, place)?;
-    let exemption = Exemption { upstream: Arc::clone(upstream), local };
+    if place.way == Way::Inbound {
+        let local = socket.local_addr()?;
+        upstream.bound(local, place)?;
+        exemption = Some(Exemption { upstream: Arc::clone(upstream), local });
+    }
     // Declared after the exemption, so a connect that is given up closes the socket first.
     let connecting = socket.connect(original);
     let stream = connecting.await?;

@@ -95,6 +95,7 @@ fn need_name(need: Need) -> &'static str {
         Need::Cgroup2 => "cgroup v2",
         Need::BpfCgroupConnect => "bpf cgroup/connect4, 6",
         Need::BpfSkLookup => "bpf sk_lookup",
+        Need::BpfCgroupRedirect => "bpf cgroup redirect",
         Need::SockDestroy => "socket destroy",
     }
 }

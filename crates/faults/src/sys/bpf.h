@@ -22,6 +22,7 @@ struct bpf_map_def {
 enum {
     BPF_MAP_TYPE_HASH = 1,
     BPF_MAP_TYPE_ARRAY = 2,
+    BPF_MAP_TYPE_LRU_HASH = 9,
     BPF_MAP_TYPE_SOCKMAP = 15,
 };
 
@@ -34,9 +35,15 @@ enum {
     ECONNREFUSED = 111,
 };
 
+enum { BPF_ANY = 0, BPF_NOEXIST = 1 };
+
 static void *(*bpf_map_lookup_elem)(void *map, const void *key) = (void *)1;
+static long (*bpf_map_update_elem)(void *map, const void *key, const void *value,
+                                   __u64 flags) = (void *)2;
+static long (*bpf_map_delete_elem)(void *map, const void *key) = (void *)3;
 static __u32 (*bpf_get_prandom_u32)(void) = (void *)7;
 static __u64 (*bpf_get_current_pid_tgid)(void) = (void *)14;
+static __u64 (*bpf_get_socket_cookie)(void *ctx) = (void *)46;
 static long (*bpf_sk_release)(void *sk) = (void *)86;
 static __u64 (*bpf_get_current_ancestor_cgroup_id)(int level) = (void *)123;
 static long (*bpf_sk_assign)(void *ctx, void *sk, __u64 flags) = (void *)124;
@@ -69,6 +76,19 @@ struct bpf_sk_lookup {
     __u32 local_ip6[4];
     __u32 local_port;
     __u32 ingress_ifindex;
+};
+
+// The head of what a sockops program sees. The local port is in host order.
+struct bpf_sock_ops {
+    __u32 op;
+    __u32 args[4];
+    __u32 family;
+    __u32 remote_ip4;
+    __u32 local_ip4;
+    __u32 remote_ip6[4];
+    __u32 local_ip6[4];
+    __u32 remote_port;
+    __u32 local_port;
 };
 
 INLINE __u16 swap16(__u16 value) { return __builtin_bswap16(value); }

@@ -3,6 +3,7 @@
 use crate::effect::EffectError;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use squall_wire::identity::ProcessIdentity;
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
@@ -113,6 +114,16 @@ pub fn tracer(pid: u32) -> Option<u32> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("TracerPid:"))?;
     line.trim().parse().ok().filter(|&tracer| tracer != 0)
+}
+
+/// The inodes of all sockets that some processes have open.
+pub(crate) fn sockets(pids: &[u32]) -> BTreeSet<u64> {
+    let inode = |entry: fs::DirEntry| {
+        let link = fs::read_link(entry.path()).ok()?;
+        link.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()
+    };
+    let open = |pid: &u32| fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
+    pids.iter().flat_map(open).filter_map(inode).collect()
 }
 
 /// The words of a command line.

@@ -66,6 +66,11 @@ impl Part {
     }
 }
 
+pub(crate) fn signal(pid: u32, signal: rustix::process::Signal) {
+    let pid = rustix::process::Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
+    rustix::process::kill_process(pid, signal).unwrap();
+}
+
 pub(crate) fn say(line: &str) {
     println!("> {line}");
 }
@@ -106,12 +111,18 @@ fn connector() {
     }
 }
 
-/// Holds a fault: `FAULT PID WITH WHERE PORTS`, pairs joined by commas.
+/// Holds a fault: `FAULT PID WITH WHERE PORTS`, pairs joined by commas; or what a process sends to
+/// an address: `redirect PID ADDRESS SECONDS`.
 fn holder() {
     crate::cpu_load::burn_with_this();
     let mut held = Vec::new();
     for command in commands() {
         let words: Vec<&str> = command.split(' ').collect();
+        if words[0] == "redirect" {
+            crate::redirect::hold(&words[1..]);
+            say("redirected");
+            continue;
+        }
         let pairs = |text: &'static str| -> Vec<(&'static str, &'static str)> {
             text.split(',').filter_map(|pair| pair.split_once('=')).collect()
         };

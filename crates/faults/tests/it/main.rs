@@ -11,4 +11,5 @@ mod http_delay;
 mod net_refuse;
 mod objects;
 mod process_pause;
+mod redirect;
 mod server;

@@ -2,7 +2,7 @@
 
 use crate::child::{Part, say};
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::unix::process::CommandExt;
 use std::time::{Duration, Instant};
 
@@ -53,6 +53,8 @@ pub(crate) fn play(commands: impl Iterator<Item = String>) {
                 "opened".to_owned()
             }),
             "again" => request(opened.as_mut().unwrap(), words[1]),
+            "peer" => TcpStream::connect(words[1]).and_then(|s| Ok(s.peer_addr()?.to_string())),
+            "ask" => question(words[1], words[2].parse().unwrap()),
             _ => many(words[1].parse().unwrap(), words[2].parse().unwrap()),
         };
         say(&answer.unwrap_or_else(|error| format!("{:?}", error.kind())));
@@ -73,6 +75,33 @@ fn serve(mut stream: TcpStream) {
             }
         }
     });
+}
+
+/// Asks something and returns the answer and who seemed to give it.
+fn question(how: &str, address: SocketAddr) -> io::Result<String> {
+    let patience = Some(Duration::from_secs(2));
+    let mut answer = [0; 128];
+    let (count, from) = match how {
+        "tcp" => {
+            let mut stream = TcpStream::connect(address)?;
+            stream.set_read_timeout(patience)?;
+            (stream.read(&mut answer)?, stream.peer_addr()?)
+        }
+        _ => {
+            let any = if address.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
+            let socket = UdpSocket::bind(any)?;
+            socket.set_read_timeout(patience)?;
+            if how == "sendto" {
+                socket.send_to(b"?", address)?;
+                socket.recv_from(&mut answer)?
+            } else {
+                socket.connect(address)?;
+                socket.send(b"?")?;
+                (socket.recv(&mut answer)?, socket.peer_addr()?)
+            }
+        }
+    };
+    Ok(format!("{} {from}", String::from_utf8_lossy(&answer[..count])))
 }
 
 /// Returns how long it took in microseconds.

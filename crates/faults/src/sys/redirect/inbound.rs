@@ -1,7 +1,8 @@
 //! The kernel's side of traffic to a target: a program on its network namespace, and one lease for
 //! each injection that shares it.
 
-use super::leases::{self, Leases};
+use super::ends::octets;
+use super::leases::Leases;
 use crate::effect::{EffectError, LeaseEnd};
 use crate::sys::bpf::{self, unavailable};
 use crate::sys::netns::Netns;
@@ -10,7 +11,7 @@ use aya::maps::{HashMap, Map, MapData, SockMap};
 use aya::programs::SkLookup;
 use aya::programs::sk_lookup::SkLookupLink;
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener};
 
 const OBJECT: &[u8] = aya::include_bytes_aligned!("inbound.bpf.o");
 const PROGRAM: &str = "squall_inbound";
@@ -159,16 +160,6 @@ pub(super) fn trial(netns: &Netns) -> Result<(), EffectError> {
     Inbound::load()?.attach(netns, &[])
 }
 
-/// Ends the leases of an injection that some process still holds.
-pub(super) fn end(token: u64) -> Result<usize, EffectError> {
-    leases::end(CONFIG, token)
-}
-
-/// How many redirects of this injection still act.
-pub(super) fn acting(token: u64) -> Result<usize, EffectError> {
-    leases::acting(CONFIG, token)
-}
-
 fn program(object: &mut Ebpf) -> Result<&mut SkLookup, EffectError> {
     let program = object.program_mut(PROGRAM).expect("invariant: the object has this program");
     program.try_into().map_err(unavailable(WHAT))
@@ -177,17 +168,9 @@ fn program(object: &mut Ebpf) -> Result<&mut SkLookup, EffectError> {
 /// `struct local`.
 fn key(local: SocketAddr) -> [u8; LOCAL_BYTES] {
     let mut bytes = [0; LOCAL_BYTES];
-    let family: u16 = match local.ip().to_canonical() {
-        IpAddr::V4(v4) => {
-            bytes[..4].copy_from_slice(&v4.octets());
-            4
-        }
-        IpAddr::V6(v6) => {
-            bytes[..16].copy_from_slice(&v6.octets());
-            6
-        }
-    };
+    let (octets, family) = octets(local.ip());
+    bytes[..16].copy_from_slice(&octets);
     bytes[16..18].copy_from_slice(&local.port().to_ne_bytes());
-    bytes[18..].copy_from_slice(&family.to_ne_bytes());
+    bytes[18..].copy_from_slice(&u16::from(family).to_ne_bytes());
     bytes
 }

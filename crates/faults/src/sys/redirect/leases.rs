@@ -96,7 +96,8 @@ fn slots_of(map: &Array<MapData, [u8; LEASE_BYTES]>, token: u64) -> Vec<u32> {
     (0..map.len()).filter(|slot| map.get(slot, 0).is_ok_and(acts)).collect()
 }
 
-fn at(slot: usize) -> u32 {
+/// The key of a slot.
+pub(super) fn at(slot: usize) -> u32 {
     u32::try_from(slot).expect("invariant: slots are few")
 }
 

@@ -8,19 +8,29 @@
 //! and counters of its own. When the last of them is dropped, new connections go straight, and
 //! those in the proxy are carried on until they end.
 
+mod doors;
+mod ends;
 mod inbound;
 mod leases;
+mod origin;
+mod outbound;
 mod plane;
 mod space;
+
+pub use doors::{Door, Doors, Origins};
+pub use ends::Protocols;
 
 use crate::effect::{EffectError, LeaseEnd};
 use crate::sys::bpf::token;
 use crate::sys::netns::Netns;
 use crate::sys::process::refuse_own;
+use ends::Range;
+use origin::Origin;
+use outbound::Claim;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use space::{Space, of_namespace};
-use squall_proxy::{BootTime, Layer, RuleSet, Scope, Snapshot, Stream};
+use squall_proxy::{BootTime, Layer, Remote, RuleSet, Scope, Snapshot, Stream};
 use squall_wire::injection::Injection;
 use squall_wire::receipt::Receipt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -35,28 +45,53 @@ const LISTEN: &str = "0A";
 pub struct Undo {
     /// The network namespace of the redirect.
     netns: u64,
-    /// The addresses of the target whose new connections are redirected.
-    locals: Vec<SocketAddr>,
     /// Marks the redirect in the kernel.
     token: u64,
+    /// What is redirected.
+    course: Course,
+}
+
+/// Which traffic, seen from the target.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+enum Course {
+    /// New connections to these addresses of the target.
+    Inbound(Vec<SocketAddr>),
+    /// What the target sends out.
+    Outbound {
+        /// The target.
+        origin: Origin,
+        /// The destinations, all where none is named.
+        to: Vec<String>,
+        /// Over what.
+        protocols: Protocols,
+    },
 }
 
 /// What is done to redirected connections.
-#[derive(Debug)]
 pub enum What {
     /// Rules for the requests on them.
     Rules(RuleSet),
     /// Somebody takes whole connections.
     Stream(Box<dyn Stream>),
+    /// Somebody answers at a door for each destination, UDP included: runs on a thread of its own
+    /// in the target's network namespace, and ends by its own handle. Outbound only.
+    Doors(Box<dyn FnOnce(Doors) + Send>),
 }
 
 /// A redirect in force; dropping it ends it. Messages held for it go on at once.
 pub struct Redirected {
-    /// Dropped before the space: its rules end first.
     layer: Layer,
-    slot: usize,
+    hold: Hold,
     space: Arc<Space>,
     mechanism: String,
+}
+
+/// What the kernel holds for it.
+enum Hold {
+    /// The slot of its lease.
+    Inbound(usize),
+    Outbound(Claim),
 }
 
 impl Undo {
@@ -68,19 +103,39 @@ impl Undo {
         injection: &Injection,
         mut locals: Vec<SocketAddr>,
     ) -> Result<Undo, EffectError> {
-        let process = injection.target.process;
-        refuse_own(process)?;
-        let netns = Netns::of(process)?;
-        let second = locals.iter().filter_map(|local| dual(process.pid, *local));
+        let pid = injection.target.process.pid;
+        let second = locals.iter().filter_map(|local| dual(pid, *local));
         let second: Vec<SocketAddr> = second.filter(|local| !locals.contains(local)).collect();
         locals.extend(second);
         if locals.is_empty() {
             return Err(EffectError::BadValues("the target listens on no such port".to_owned()));
         }
+        Undo::of_course(injection, Course::Inbound(locals))
+    }
+
+    /// Works out the redirect of what the target sends to some destinations, or to all of them
+    /// where none is named. Port 22 is never redirected. Touches nothing.
+    ///
+    /// # Errors
+    /// As [`Undo::inbound`], or when the target cannot be told from others.
+    pub fn outbound(
+        injection: &Injection,
+        to: &[Remote],
+        protocols: Protocols,
+    ) -> Result<Undo, EffectError> {
+        let origin = Origin::of(injection.target.process)?;
+        let to = to.iter().map(ends::print).collect();
+        Undo::of_course(injection, Course::Outbound { origin, to, protocols })
+    }
+
+    fn of_course(injection: &Injection, course: Course) -> Result<Undo, EffectError> {
+        refuse_own(injection.target.process)?;
+        let netns = Netns::of(injection.target.process)?;
         let token = token(&injection.run, &injection.id);
+        let undo = Undo { netns: netns.inode(), token, course };
         // What could not be shown to be gone afterwards is not begun.
-        inbound::acting(token)?;
-        Ok(Undo { netns: netns.inode(), locals, token })
+        undo.acting()?;
+        Ok(undo)
     }
 
     /// Reads it back from a receipt.
@@ -115,20 +170,76 @@ impl Undo {
             return Err(EffectError::InTheWay(text));
         }
         let space = of_namespace(Arc::new(netns))?;
-        let scope = Scope::Inbound(self.locals.clone());
-        let layer = match what {
-            What::Rules(rules) => {
-                let layer = space.proxy().layer(scope);
-                layer.rules().arm(rules, BootTime(lease.boottime_ns));
-                layer
-            }
-            What::Stream(stream) => space.proxy().stream_layer(scope, stream),
-        };
-        let slot = space.inbound().claim(&self.locals, self.token, lease)?;
+        let doors = matches!(what, What::Doors(_)).then(|| space.doors()).transpose()?;
+        let (hold, scope) =
+            self.claim(&space, doors.as_ref().map(|(_, ports)| &ports[..]), lease)?;
         // From here on its drop ends it, also when the next step fails.
-        let held = Redirected { layer, slot, space, mechanism: self.mechanism() };
-        if reset {
-            held.space.destroy(&self.locals)?;
+        let (rules, stream) = match what {
+            What::Rules(rules) => (Some(rules), None),
+            What::Stream(stream) => (None, Some(stream)),
+            What::Doors(serve) => {
+                let (doors, _) = doors.expect("invariant: made above");
+                let held = self.held(&space, scope, None, hold);
+                held.serve(doors, serve)?;
+                return self.begun(held, reset);
+            }
+        };
+        let held = self.held(&space, scope, stream, hold);
+        if let Some(rules) = rules {
+            held.layer.rules().arm(rules, BootTime(lease.boottime_ns));
+        }
+        self.begun(held, reset)
+    }
+
+    fn claim(
+        &self,
+        space: &Space,
+        doors: Option<&[[[u16; 2]; 2]]>,
+        lease: LeaseEnd,
+    ) -> Result<(Hold, Scope), EffectError> {
+        match &self.course {
+            Course::Inbound(locals) => {
+                let slot = space.inbound().claim(locals, self.token, lease)?;
+                Ok((Hold::Inbound(slot), Scope::Inbound(locals.clone())))
+            }
+            Course::Outbound { origin, to, protocols } => {
+                let remotes: Vec<Remote> =
+                    to.iter().map(|text| ends::parse(text)).collect::<Result<_, _>>()?;
+                let ranges = Range::all(&remotes, *protocols);
+                let doors = doors.unwrap_or_default();
+                let claim = space.outbound(|outbound| {
+                    outbound.claim(origin, &ranges, doors, self.token, lease)
+                })?;
+                let scope = Scope::Outbound { origin: u64::from(claim.number), remotes };
+                Ok((Hold::Outbound(claim), scope))
+            }
+        }
+    }
+
+    fn held(
+        &self,
+        space: &Arc<Space>,
+        scope: Scope,
+        stream: Option<Box<dyn Stream>>,
+        hold: Hold,
+    ) -> Redirected {
+        let layer = match stream {
+            Some(stream) => space.proxy().stream_layer(scope, stream),
+            None => space.proxy().layer(scope),
+        };
+        Redirected { layer, hold, space: Arc::clone(space), mechanism: self.mechanism() }
+    }
+
+    fn begun(&self, held: Redirected, reset: bool) -> Result<Redirected, EffectError> {
+        match &self.course {
+            _ if !reset => {}
+            Course::Inbound(locals) => {
+                held.space.destroy_inbound(locals)?;
+            }
+            Course::Outbound { origin, to, .. } => {
+                let remotes: Result<Vec<_>, _> = to.iter().map(|text| ends::parse(text)).collect();
+                held.space.destroy_outbound(origin, &remotes?)?;
+            }
         }
         Ok(held)
     }
@@ -138,7 +249,7 @@ impl Undo {
     /// # Errors
     /// When the kernel shows no maps.
     pub fn revert(&self) -> Result<(), EffectError> {
-        inbound::end(self.token).map(drop)
+        leases::end(self.config(), self.token).map(drop)
     }
 
     /// What still acts.
@@ -146,15 +257,38 @@ impl Undo {
     /// # Errors
     /// When the kernel shows no maps.
     pub fn residue(&self) -> Result<Vec<String>, EffectError> {
-        Ok(match inbound::acting(self.token)? {
+        Ok(match self.acting()? {
             0 => Vec::new(),
             _ => vec![format!("connections are still redirected: {}", self.mechanism())],
         })
     }
 
+    fn acting(&self) -> Result<usize, EffectError> {
+        leases::acting(self.config(), self.token)
+    }
+
+    fn config(&self) -> &'static str {
+        match self.course {
+            Course::Inbound(_) => inbound::CONFIG,
+            Course::Outbound { .. } => outbound::CONFIG,
+        }
+    }
+
     fn mechanism(&self) -> String {
-        let locals: Vec<_> = self.locals.iter().map(SocketAddr::to_string).collect();
-        format!("sk_lookup to a proxy for {} in net:[{}]", locals.join(", "), self.netns)
+        match &self.course {
+            Course::Inbound(locals) => {
+                let locals: Vec<_> = locals.iter().map(SocketAddr::to_string).collect();
+                format!("sk_lookup to a proxy for {} in net:[{}]", locals.join(", "), self.netns)
+            }
+            Course::Outbound { origin, to, protocols } => {
+                let hooks = match protocols {
+                    Protocols::Tcp => "connect4/6",
+                    Protocols::Both => "connect4/6, sendmsg4/6",
+                };
+                let to = if to.is_empty() { "everything".to_owned() } else { to.join(", ") };
+                format!("cgroup {hooks} to a proxy for {to} on {}", origin.shown())
+            }
+        }
     }
 }
 
@@ -177,7 +311,12 @@ impl Redirected {
     /// How many connections the kernel handed over for this fault.
     #[must_use]
     pub fn redirected(&self) -> u64 {
-        self.space.inbound().redirected(self.slot)
+        match &self.hold {
+            Hold::Inbound(slot) => self.space.inbound().redirected(*slot),
+            Hold::Outbound(claim) => {
+                self.space.outbound(|outbound| Ok(outbound.redirected(claim))).unwrap_or(0)
+            }
+        }
     }
 
     /// Moves the end, in the proxy and in the kernel.
@@ -186,7 +325,25 @@ impl Redirected {
     /// When the kernel refuses.
     pub fn extend(&self, lease: LeaseEnd) -> Result<(), EffectError> {
         self.layer.rules().extend(BootTime(lease.boottime_ns));
-        self.space.inbound().extend(self.slot, lease)
+        match &self.hold {
+            Hold::Inbound(slot) => self.space.inbound().extend(*slot, lease),
+            Hold::Outbound(claim) => self.space.outbound(|outbound| outbound.extend(claim, lease)),
+        }
+    }
+
+    /// Starts whoever answers at the doors.
+    fn serve(
+        &self,
+        doors: Vec<Door>,
+        serve: Box<dyn FnOnce(Doors) + Send>,
+    ) -> Result<(), EffectError> {
+        let Hold::Outbound(Claim { first: Some(first), .. }) = &self.hold else {
+            let text = "doors are for what the target sends out".to_owned();
+            return Err(EffectError::BadValues(text));
+        };
+        let dests = self.space.outbound(|outbound| Ok(outbound.dests()))?;
+        let origins = Origins::new(dests, *first);
+        self.space.run_inside(move || serve(Doors { doors, origins }))
     }
 
     /// How it works here, for the record.
@@ -199,13 +356,27 @@ impl Redirected {
 impl Drop for Redirected {
     fn drop(&mut self) {
         self.layer.rules().clear();
-        self.space.inbound().release(self.slot);
+        match &self.hold {
+            Hold::Inbound(slot) => self.space.inbound().release(*slot),
+            Hold::Outbound(claim) => {
+                let released = self.space.outbound(|outbound| {
+                    outbound.release(claim);
+                    Ok(())
+                });
+                released.expect("invariant: it is loaded, for this claim was made");
+            }
+        }
     }
 }
 
 /// Loads the program and attaches it to a namespace where nothing listens.
 pub(crate) fn trial(netns: &Netns) -> Result<(), EffectError> {
     inbound::trial(netns)
+}
+
+/// Loads the programs and attaches them to a cgroup, for nobody.
+pub(crate) fn trial_outbound(cgroup: &std::path::Path) -> Result<(), EffectError> {
+    outbound::trial(cgroup)
 }
 
 /// A listener on `[::]` usually takes IPv4 as well. It does not where another socket listens on

@@ -1,13 +1,15 @@
 //! The proxy's side: one thread that lives in the target's network namespace.
 
+use super::ends::End;
 use super::inbound::Exempt;
+use super::outbound::From;
 use crate::effect::EffectError;
 use crate::sys::netns::Netns;
 use crate::sys::process::system;
 use rustix::process::{Resource, Rlimit, getrlimit, setpriority_process, setrlimit};
 use squall_proxy::{Door, Place, Proxy, Upstream, Way};
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -19,6 +21,8 @@ const PROXY_NICE: i32 = -15;
 pub(super) struct Plane {
     /// Copies of the listeners, for the redirect. Dropped as soon as it has them.
     pub(super) listeners: Vec<TcpListener>,
+    /// Where it takes what targets send out, over IPv4 and IPv6; zero where it does not.
+    pub(super) ports: [u16; 2],
     go: Sender<Go>,
 }
 
@@ -37,10 +41,10 @@ impl Plane {
         let (go, told) = channel();
         let thread = thread::Builder::new().name("squall-proxy".to_owned());
         let body = move || {
-            let own = match listeners(&netns) {
-                Ok((own, copies)) => {
-                    let _starter_gone = ready.send(Ok(copies));
-                    own
+            let doors = match listeners(&netns) {
+                Ok((doors, copies)) => {
+                    let _starter_gone = ready.send(Ok((ports(&doors), copies)));
+                    doors
                 }
                 Err(error) => return drop(ready.send(Err(error))),
             };
@@ -50,20 +54,24 @@ impl Plane {
             // The namespace lives by the thread from here on.
             drop(netns);
             let Ok(Go { upstream, proxy }) = told.recv() else { return };
-            let door = |listener| Door { listener, way: Way::Inbound };
-            let doors = own.into_iter().map(door).collect();
             // Whoever holds the fault sees in the counters that nothing arrives any more.
             let _ended = squall_proxy::run(doors, upstream, &proxy);
         };
         thread.spawn(body).map_err(system("start the proxy"))?;
         let listeners = made.recv().unwrap_or_else(|_| Err(io::Error::other("the thread died")));
-        let listeners = listeners.map_err(system("listen in the target's network namespace"))?;
-        Ok(Plane { listeners, go })
+        let made = listeners.map_err(system("listen in the target's network namespace"))?;
+        let (ports, listeners) = made;
+        Ok(Plane { listeners, ports, go })
     }
 
     /// Starts proxying.
-    pub(super) fn go(self, exempt: Exempt, proxy: Proxy) -> Result<(), EffectError> {
-        let upstream = Arc::new(Ports(Mutex::new(exempt)));
+    pub(super) fn go(
+        self,
+        exempt: Exempt,
+        sources: Sources,
+        proxy: Proxy,
+    ) -> Result<(), EffectError> {
+        let upstream = Arc::new(Ports { exempt: Mutex::new(exempt), sources });
         let sent = self.go.send(Go { upstream, proxy });
         sent.map_err(|_| io::Error::other("the thread died")).map_err(system("start the proxy"))
     }
@@ -76,27 +84,73 @@ fn raise_open_files() {
     let _as_before = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
 }
 
-/// Enters the namespace and listens there: the sockets, and copies for the redirect.
-fn listeners(netns: &Netns) -> io::Result<(Vec<TcpListener>, Vec<TcpListener>)> {
+/// Enters the namespace and listens there: the doors, and copies of those for the redirect of
+/// connections to targets.
+fn listeners(netns: &Netns) -> io::Result<(Vec<Door>, Vec<TcpListener>)> {
     netns.enter()?;
-    let mut own = vec![TcpListener::bind("127.0.0.1:0")?];
-    // Without IPv6 in the namespace nothing arrives by it.
-    own.extend(TcpListener::bind("[::1]:0"));
-    let copies = own.iter().map(TcpListener::try_clone).collect::<io::Result<_>>()?;
-    Ok((own, copies))
+    let mut doors = Vec::new();
+    for way in [Way::Inbound, Way::Outbound(0)] {
+        doors.push(Door { listener: TcpListener::bind("127.0.0.1:0")?, way });
+        // Without IPv6 in the namespace nothing goes by it.
+        let v6 = TcpListener::bind("[::1]:0");
+        doors.extend(v6.ok().map(|listener| Door { listener, way }));
+    }
+    if !loopback_is_up() {
+        doors.retain(|door| door.way == Way::Inbound);
+    }
+    let inbound = doors.iter().filter(|door| door.way == Way::Inbound);
+    let copies = inbound.map(|door| door.listener.try_clone()).collect::<io::Result<_>>()?;
+    Ok((doors, copies))
 }
 
-/// Lets the proxy's own connections pass the redirect.
-struct Ports(Mutex<Exempt>);
+/// What is led to the proxy gets there by the loopback device.
+fn loopback_is_up() -> bool {
+    let routed = |socket: UdpSocket| socket.connect((Ipv4Addr::LOCALHOST, 9));
+    UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).and_then(routed).is_ok()
+}
+
+/// The ports of what targets send out, over IPv4 and IPv6.
+fn ports(doors: &[Door]) -> [u16; 2] {
+    let outbound = doors.iter().filter(|door| door.way != Way::Inbound);
+    let addresses: Vec<_> = outbound.filter_map(|door| door.listener.local_addr().ok()).collect();
+    let port = |v4| addresses.iter().find(|a| a.is_ipv4() == v4).map_or(0, SocketAddr::port);
+    [port(true), port(false)]
+}
+
+/// What the sockets at a source had asked for, once a redirect of that kind is loaded.
+pub(super) type Sources = Arc<Mutex<Option<From>>>;
+
+/// Tells the proxy what its clients had dialed, and lets its own connections pass the redirect.
+struct Ports {
+    exempt: Mutex<Exempt>,
+    sources: Sources,
+}
 
 impl Upstream for Ports {
+    fn place(&self, way: Way, client: SocketAddr, local: SocketAddr) -> io::Result<Place> {
+        if way == Way::Inbound {
+            return Ok(Place { way, client, original: local });
+        }
+        // One that was not led here, but came by itself, has nowhere to go.
+        let stranger = || io::Error::from(io::ErrorKind::AddrNotAvailable);
+        let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
+        let sources = sources.as_mut().ok_or_else(stranger)?;
+        let key = End { address: client, whose: 0 }.bytes();
+        let asked = sources.get(&key, 0).map_err(|_| stranger())?;
+        // The next one at this source must not be taken for it.
+        let _gone = sources.remove(&key);
+        let asked = End::read(&asked).ok_or_else(stranger)?;
+        let way = Way::Outbound(u64::from(asked.whose));
+        Ok(Place { way, client, original: asked.address })
+    }
+
     fn bound(&self, local: SocketAddr, _place: &Place) -> io::Result<()> {
-        let mut exempt = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut exempt = self.exempt.lock().unwrap_or_else(PoisonError::into_inner);
         exempt.insert(local.port().to_ne_bytes(), 1, 0).map_err(io::Error::other)
     }
 
     fn closed(&self, local: SocketAddr) {
-        let mut exempt = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut exempt = self.exempt.lock().unwrap_or_else(PoisonError::into_inner);
         // A port that is not there needs no removal.
         let _gone = exempt.remove(&local.port().to_ne_bytes());
     }

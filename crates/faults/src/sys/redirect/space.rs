@@ -1,22 +1,30 @@
 //! One network namespace with a redirect and a proxy in it, shared by all faults of this process.
 
+use super::doors;
 use super::inbound::Inbound;
-use super::plane::Plane;
+use super::origin::Origin;
+use super::outbound::Outbound;
+use super::plane::{Plane, Sources};
 use crate::effect::EffectError;
 use crate::sys::netns::Netns;
-use crate::sys::process::system;
-use crate::sys::sock_diag;
-use squall_proxy::{Proxy, Stop};
+use crate::sys::process::{self, system};
+use crate::sys::sock_diag::{self, TcpSocket};
+use squall_proxy::{Place, Proxy, Remote, Scope, Stop, Way};
 use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
 
-/// The redirect and the proxy of a namespace.
+/// The redirects and the proxy of a namespace.
 pub(super) struct Space {
     netns: Arc<Netns>,
     inbound: Mutex<Inbound>,
+    /// Loaded when it is first wanted.
+    outbound: Mutex<Option<Outbound>>,
+    /// Where the proxy takes what targets send out, over IPv4 and IPv6.
+    ports: [u16; 2],
+    sources: Sources,
     proxy: Proxy,
 }
 
@@ -42,10 +50,18 @@ impl Space {
         let listeners = std::mem::take(&mut plane.listeners);
         inbound.attach(&netns, &listeners)?;
         drop(listeners);
-        let exempt = inbound.exempt()?;
+        let (exempt, ports, sources) = (inbound.exempt()?, plane.ports, Sources::default());
         // From here on its drop ends the proxy, also when the next step fails.
-        let space = Space { netns, inbound: Mutex::new(inbound), proxy: proxy.clone() };
-        plane.go(exempt, proxy)?;
+        let (inbound, outbound) = (Mutex::new(inbound), Mutex::new(None));
+        let space = Space {
+            netns,
+            inbound,
+            outbound,
+            ports,
+            sources: Arc::clone(&sources),
+            proxy: proxy.clone(),
+        };
+        plane.go(exempt, sources, proxy)?;
         Ok(space)
     }
 
@@ -58,19 +74,97 @@ impl Space {
         self.inbound.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Does something with the redirect of what targets send out, loaded now where it was not.
+    pub(super) fn outbound<T>(
+        &self,
+        act: impl FnOnce(&mut Outbound) -> Result<T, EffectError>,
+    ) -> Result<T, EffectError> {
+        let mut outbound = self.outbound.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(outbound) = outbound.as_mut() {
+            return act(outbound);
+        }
+        if self.ports[0] == 0 {
+            let text = "the loopback device of the target's network namespace is down";
+            return Err(EffectError::InTheWay(text.to_owned()));
+        }
+        let mut loaded = Outbound::load(self.ports)?;
+        *self.sources.lock().unwrap_or_else(PoisonError::into_inner) = loaded.from();
+        act(outbound.insert(loaded))
+    }
+
+    /// Makes the doors of one injection.
+    pub(super) fn doors(&self) -> Result<doors::Made, EffectError> {
+        self.inside(doors::make).map_err(system("listen in the target's network namespace"))
+    }
+
+    /// Runs something in the namespace, on a thread of its own that nobody waits for.
+    pub(super) fn run_inside(
+        &self,
+        body: impl FnOnce() + Send + 'static,
+    ) -> Result<(), EffectError> {
+        let netns = Arc::clone(&self.netns);
+        let thread = thread::Builder::new().name("squall-doors".to_owned());
+        let body = move || {
+            // Without its namespace it must not act in another.
+            if netns.enter().is_ok() {
+                drop(netns);
+                body();
+            }
+        };
+        thread.spawn(body).map(drop).map_err(system("start a thread"))
+    }
+
     /// Destroys the service's side of connections to these addresses: their clients see a reset.
     /// Returns how many there were.
-    pub(super) fn destroy(&self, addresses: &[SocketAddr]) -> Result<usize, EffectError> {
-        let inside = || {
-            self.netns.enter()?;
+    pub(super) fn destroy_inbound(&self, locals: &[SocketAddr]) -> Result<usize, EffectError> {
+        let scope = Scope::Inbound(locals.to_vec());
+        self.destroy(|open| {
+            open.retain(|socket| {
+                let (client, original) = (socket.remote, socket.local);
+                scope.holds(&Place { way: Way::Inbound, client, original })
+            });
+        })
+    }
+
+    /// Destroys a target's connections to these destinations. The target sees a reset where the
+    /// other end is in the same namespace, an abort (`ECONNABORTED`) where it is not.
+    pub(super) fn destroy_outbound(
+        &self,
+        origin: &Origin,
+        remotes: &[Remote],
+    ) -> Result<usize, EffectError> {
+        let own = process::sockets(&origin.members());
+        self.destroy(|open| {
+            let meant = |remote| remotes.is_empty() || remotes.iter().any(|to| to.holds(remote));
+            let is_own = |socket: &TcpSocket| own.contains(&u64::from(socket.inode));
+            let chosen: Vec<_> =
+                open.iter().filter(|s| is_own(s) && meant(s.remote)).cloned().collect();
+            let other_end = |socket: TcpSocket| {
+                let ends = (socket.remote, socket.local);
+                let other = open.iter().find(|other| (other.local, other.remote) == ends);
+                other.cloned().unwrap_or(socket)
+            };
+            *open = chosen.into_iter().map(other_end).collect();
+        })
+    }
+
+    fn destroy(
+        &self,
+        choose: impl FnOnce(&mut Vec<TcpSocket>) + Send,
+    ) -> Result<usize, EffectError> {
+        let destroyed = self.inside(|| {
             let mut open = sock_diag::open()?;
-            open.retain(|socket| is_meant(addresses, socket.local));
+            choose(&mut open);
             sock_diag::destroy(&open)
-        };
-        // A thread that entered a namespace ends there.
-        let done = thread::scope(|scope| scope.spawn(inside).join());
+        });
+        destroyed.map_err(system("reset open connections"))
+    }
+
+    /// Does something in the namespace: a thread that entered it ends there.
+    fn inside<T: Send>(&self, body: impl FnOnce() -> io::Result<T> + Send) -> io::Result<T> {
+        let entered = || self.netns.enter().and_then(|()| body());
+        let done = thread::scope(|scope| scope.spawn(entered).join());
         done.unwrap_or_else(|_| Err(io::Error::other("the thread died")))
-            .map_err(system("reset open connections"))
     }
 }
 
@@ -80,15 +174,8 @@ impl Drop for Space {
         // connections are carried on by the thread, which ends with the last of them or when the
         // proxy's patience does.
         self.inbound().detach();
+        let mut outbound = self.outbound.lock().unwrap_or_else(PoisonError::into_inner);
+        outbound.iter_mut().for_each(Outbound::detach);
         self.proxy.stop(Stop::Drain);
     }
-}
-
-fn is_meant(addresses: &[SocketAddr], local: SocketAddr) -> bool {
-    let ip = local.ip().to_canonical();
-    addresses.iter().any(|address| {
-        let meant = address.ip().to_canonical();
-        let any = meant.is_unspecified() && meant.is_ipv4() == ip.is_ipv4();
-        address.port() == local.port() && (any || meant == ip)
-    })
 }
