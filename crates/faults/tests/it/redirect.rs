@@ -70,7 +70,7 @@ fn what_a_target_asks_of_others_is_late_and_it_sees_the_address_it_asked() {
     assert_eq!(undo.residue().unwrap().len(), 1);
     for address in [v4, v6, mapped] {
         let took = caller.get(address).unwrap();
-        assert!(took >= 200_000 && took < 380_000, "{address} took {took} us");
+        assert!((200_000..380_000).contains(&took), "{address} took {took} us");
         assert_eq!(caller.part.ask(&format!("peer {address}")), address.to_string());
     }
     // Another destination of the same target goes straight.
