@@ -3,7 +3,7 @@
 use crate::bench::{Use, eventually, is_root, lease, prepare, target};
 use crate::child::Part;
 use squall_faults::sys::redirect::{Doors, Protocols, Redirected, Undo, What};
-use squall_proxy::{Effect, Matcher, Remote, Rule, RuleSet, Side};
+use squall_proxy::{Delay, Distribution, Effect, Matcher, Remote, Rule, RuleSet, Share, Side};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -44,9 +44,10 @@ fn to(address: SocketAddr) -> Remote {
 }
 
 fn slow() -> What {
-    let effect = Effect::Delay { mean: DELAY, jitter: Duration::ZERO };
+    let (distribution, jitter) = (Distribution::Uniform, Duration::ZERO);
+    let effect = Effect::Delay(Delay { distribution, mean: DELAY, jitter });
     let matcher = Matcher::default();
-    let rule = Rule { id: 1, matcher, share: 1.0, side: Side::Request, effect };
+    let rule = Rule { id: 1, matcher, share: Share::ALL, side: Side::Request, effect };
     What::Rules(RuleSet::new(vec![rule], 7).unwrap())
 }
 
