@@ -11,6 +11,7 @@ mod files;
 mod history;
 mod host;
 mod shell;
+mod sla;
 
 use std::process::ExitCode;
 

@@ -1,16 +1,20 @@
 //! Text to typed experiment, every diagnostic at once (reason: purity that the compiler guards).
 //!
-//! Owns the experiment, policy and services files: their types, units, diagnostics and schema.
+//! Owns the experiment, policy and services files and the SLA language: their types, units,
+//! diagnostics and schema.
 //! It must not know faults, hosts, clocks or terminals: fault names come in as data, and a
 //! diagnostic holds byte offsets that the command line draws.
 #![forbid(unsafe_code)]
 
+pub mod chaosblade;
 pub mod diagnostic;
 pub mod experiment;
+pub mod openslo;
 pub mod policy;
 mod read;
 pub mod schema;
 pub mod services;
+pub mod sla;
 pub mod spanned;
 pub mod units;
 pub mod window;

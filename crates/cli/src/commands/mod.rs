@@ -52,6 +52,7 @@ mod plan;
 mod report;
 mod run;
 mod schema;
+mod sla;
 mod undo;
 
 /// Every verb, sorted by name.
@@ -67,6 +68,7 @@ pub(crate) static ALL: &[&Verb] = &[
     &report::VERB,
     &run::VERB,
     &schema::VERB,
+    &sla::VERB,
     &undo::VERB,
 ];
 // gen:end

@@ -3,6 +3,10 @@
 //! ```text
 //! yaml         a whole file; its kind says who reads it
 //! yaml spec    keys of an experiment's spec; the rest of the file is the base below
+//! sla          rules; `scrape=15s` and `edges=METRIC:0.1,0.25` say what is known of the system,
+//!              `to=promql|rules|openslo` asks for what they compile to
+//! openslo      OpenSLO documents, and the rules they become
+//! chaosblade   a report, and its injections
 //! diagnostics  what the block above gives; no such block means nothing at all
 //! ```
 //! `UPDATE_DOCS=1` writes what was found into the page instead of failing.
@@ -13,7 +17,16 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-const PAGES: [&str; 3] = ["experiment.md", "policy.md", "services.md"];
+const PAGES: [&str; 4] = ["experiment.md", "policy.md", "services.md", "sla.md"];
+/// Blocks that hold what the block above them gives.
+const OUTPUTS: [&str; 6] = [
+    "```diagnostics",
+    "```promql",
+    "```prometheus",
+    "```openslo-out",
+    "```imported",
+    "```injections",
+];
 
 /// A file with nothing wrong in it; a `yaml spec` block replaces the keys it writes.
 const BASE_HEAD: &str =
@@ -75,9 +88,13 @@ fn render(info: &str, block: &str) -> String {
     } else {
         (block.to_owned(), 0, 0)
     };
-    let lines = LineIndex::new(&text);
+    shown(&text, read(&text), first_line, indent)
+}
+
+fn shown(text: &str, found: Vec<Diagnostic>, first_line: usize, indent: i64) -> String {
+    let lines = LineIndex::new(text);
     let mut out = String::new();
-    for diagnostic in read(&text) {
+    for diagnostic in found {
         let at = lines.position(diagnostic.span.start);
         let (line, column) = (at.line as i64 - first_line as i64, at.column as i64 - indent);
         let level = diagnostic.level.word();
@@ -102,15 +119,63 @@ fn render(info: &str, block: &str) -> String {
     out
 }
 
+/// Returns what a block gives, by the name of the block that shows it.
+fn outputs(info: &str, block: &str) -> Vec<(&'static str, String)> {
+    match info.split(' ').next() {
+        Some("sla") => rules(info, block),
+        Some("openslo") => {
+            let (rules, found) = squall_spec::openslo::import(block);
+            vec![("imported", rules), ("diagnostics", shown(block, found, 0, 0))]
+        }
+        Some("chaosblade") => {
+            let report = squall_spec::chaosblade::read(block);
+            let mut out = String::new();
+            for i in &report.injections {
+                let service = i.service.as_deref().unwrap_or("?");
+                let to = i.to_ms.map_or("still on".into(), |to| format!("{} ms", to - i.from_ms));
+                writeln!(out, "{} → {service}   {to}   {}", i.fault, i.uid).unwrap();
+            }
+            vec![("injections", out), ("diagnostics", shown(block, report.diagnostics, 0, 0))]
+        }
+        _ => vec![("diagnostics", render(info, block))],
+    }
+}
+
+fn rules(info: &str, block: &str) -> Vec<(&'static str, String)> {
+    let value = |key: &str| info.split(' ').find_map(|word| word.strip_prefix(key));
+    let mut facts = squall_spec::sla::Facts::default();
+    if let Some(scrape) = value("scrape=") {
+        facts.scrape_ms = Some(scrape.parse::<squall_spec::Duration>().unwrap().as_millis());
+    }
+    if let Some((metric, edges)) = value("edges=").and_then(|edges| edges.split_once(':')) {
+        let edges = edges.split(',').map(|edge| edge.parse().unwrap()).collect();
+        facts.edges.insert(metric.to_owned(), edges);
+    }
+    let checked = squall_spec::sla::check(block, &facts);
+    let mut all = vec![("diagnostics", shown(block, checked.diagnostics, 0, 0))];
+    match value("to=") {
+        Some("promql") => all.push(("promql", squall_spec::sla::promql::page(&checked.agreements))),
+        Some("rules") => all.push(("prometheus", squall_spec::sla::rules(&checked.agreements))),
+        Some("openslo") => {
+            let (out, found) = squall_spec::openslo::export(&checked.agreements);
+            all[0].1.push_str(&shown(block, found, 0, 0));
+            all.push(("openslo-out", out));
+        }
+        _ => {}
+    }
+    all
+}
+
 /// Returns the page with every block's diagnostics as they are.
 fn run(page: &str) -> String {
     let mut out = String::new();
     let mut lines = page.lines().peekable();
     while let Some(line) = lines.next() {
         writeln!(out, "{line}").unwrap();
-        let Some(info @ ("yaml" | "yaml spec")) = line.strip_prefix("```") else {
+        let info = line.strip_prefix("```").unwrap_or_default();
+        if !matches!(info.split(' ').next(), Some("yaml" | "sla" | "openslo" | "chaosblade")) {
             continue;
-        };
+        }
         let mut block = String::new();
         for line in lines.by_ref() {
             writeln!(out, "{line}").unwrap();
@@ -119,12 +184,13 @@ fn run(page: &str) -> String {
             }
             writeln!(block, "{line}").unwrap();
         }
-        if lines.peek() == Some(&"```diagnostics") {
+        while lines.peek().is_some_and(|line| OUTPUTS.contains(line)) {
             while lines.next().is_some_and(|line| line != "```") {}
         }
-        let found = render(info, &block);
-        if !found.is_empty() {
-            write!(out, "```diagnostics\n{found}```\n").unwrap();
+        for (output, found) in outputs(info, &block) {
+            if !found.is_empty() {
+                write!(out, "```{output}\n{found}```\n").unwrap();
+            }
         }
     }
     out

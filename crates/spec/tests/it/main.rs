@@ -2,3 +2,4 @@
 mod language;
 mod laws;
 mod published;
+mod sla;

@@ -1,0 +1,59 @@
+//! `squall sla check`: everything that is wrong with rules, at once.
+
+use super::{plural, summary};
+use crate::context::{Context, Output};
+use crate::diagnostics;
+use crate::exit::Exit;
+use crate::files;
+use squall_spec::diagnostic::has_error;
+use squall_spec::sla::{Facts, check};
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// Files of rules; `-` reads standard input
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
+    /// Time between two scrapes: windows must hold two
+    #[arg(long, value_name = "DURATION")]
+    scrape: Option<squall_spec::Duration>,
+}
+
+pub(crate) fn run(context: &Context, options: &Options) -> Exit {
+    let facts = Facts { scrape_ms: options.scrape.map(|d| d.as_millis()), ..Facts::default() };
+    let mut bad = false;
+    let mut documents = Vec::new();
+    for path in &options.files {
+        let Some(text) = files::read(context, path) else {
+            bad = true;
+            continue;
+        };
+        let checked = check(&text.text, &facts);
+        let found = &checked.diagnostics;
+        diagnostics::draw(context, &text.name, &text.text, found);
+        documents.push(diagnostics::as_json(&text.name, &text.text, found));
+        if has_error(found) {
+            context.note(&summary(&text.name, found));
+            bad = true;
+        } else if context.output == Output::Text {
+            let services: BTreeSet<_> =
+                checked.agreements.iter().filter_map(|a| a.service.as_deref()).collect();
+            let rules = plural(checked.agreements.len(), "rule");
+            let of = if services.is_empty() {
+                String::new()
+            } else {
+                format!(", {}", plural(services.len(), "service"))
+            };
+            let warned = match found.len() {
+                0 => String::new(),
+                _ => format!("   {}", diagnostics::count(found)),
+            };
+            context.data(&format!("✓ {}   {rules}{of}{warned}\n", text.name));
+        }
+    }
+    if context.output == Output::Json {
+        context.json(&serde_json::json!({ "files": documents }));
+    }
+    context.end(if bad { Exit::Bad("bad input") } else { Exit::Fine("fine") })
+}
