@@ -7,6 +7,7 @@
 
 mod arm;
 mod delay;
+mod faults;
 mod figure;
 mod files;
 mod peers;
@@ -46,12 +47,23 @@ fn main() -> ExitCode {
         peers::fetch();
         return again_in_a_namespace(&words);
     }
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    if let ["faults", rest @ ..] = words.as_slice() {
+        let name = rest.iter().find(|word| !word.starts_with('-')).copied();
+        return match faults::run(name, rest.contains(&"--write")) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(why) => {
+                eprintln!("{why}");
+                ExitCode::from(2)
+            }
+        };
+    }
     let wanted: Vec<&Group> = match words.first() {
         None => GROUPS.iter().collect(),
-        Some(name) => GROUPS.iter().filter(|g| g.name == name).collect(),
+        Some(name) => GROUPS.iter().filter(|g| g.name == *name).collect(),
     };
     if wanted.is_empty() {
-        let names: Vec<_> = GROUPS.iter().map(|g| g.name).collect();
+        let names: Vec<_> = GROUPS.iter().map(|g| g.name).chain(["faults"]).collect();
         eprintln!("no such group; there are {}", names.join(", "));
         return ExitCode::from(2);
     }

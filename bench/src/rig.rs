@@ -7,7 +7,7 @@ use squall_agent::paths::Paths;
 use squall_agent::shell::spawn;
 use squall_real::lab::cgroup2_mount;
 use squall_real::until::until;
-use squall_wire::injection::Injection;
+use squall_wire::injection::{Bite, Injection};
 use squall_wire::protocol::{Answer, Armed, Ask};
 use squall_wire::target::Target;
 use std::io::{BufRead, BufReader, Write};
@@ -60,6 +60,11 @@ impl Rig {
     /// The target's pid.
     pub(crate) fn pid(&self) -> u32 {
         self.server.id()
+    }
+
+    /// The target's cgroup of version 2.
+    pub(crate) fn cgroup(&self) -> &std::path::Path {
+        self.cgroup.as_deref().expect("figures need a mounted cgroup2 file system")
     }
 
     /// A folder that goes with the rig.
@@ -125,6 +130,14 @@ pub(crate) fn arm(agent: &mut Client, injection: Injection) -> Armed {
     match agent.call(Ask::Arm { injection: Box::new(injection), radius_max: 1 }) {
         Ok(Answer::Armed(armed)) => armed,
         other => panic!("the agent did not arm: {other:?}"),
+    }
+}
+
+/// What an injection of the bench shows of its effect.
+pub(crate) fn bite(agent: &mut Client, id: &str) -> Bite {
+    match agent.call(Ask::Bite { run: "bench".into(), injection: id.into() }) {
+        Ok(Answer::Bite(bite)) => bite,
+        other => panic!("the agent did not measure: {other:?}"),
     }
 }
 

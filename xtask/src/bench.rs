@@ -1,9 +1,10 @@
-//! Builds the release binary and the benchmarks of `bench/`, and runs one group or all.
+//! Builds the release binary and the benchmarks of `bench/`, and runs one group or all. The words
+//! after `bench` are the program's own.
 
 use crate::{command, setup, tree};
 
 /// Runs one group of figures, or all.
-pub(crate) fn run(name: Option<&str>) -> Result<(), String> {
+pub(crate) fn run(words: &[&str]) -> Result<(), String> {
     setup::ensure(&setup::BENCH)?;
     if !setup::root() {
         return Err("the figures need namespaces and BPF: please run them as root".to_owned());
@@ -13,6 +14,6 @@ pub(crate) fn run(name: Option<&str>) -> Result<(), String> {
     command::run(command::cargo().args(["build", "--release"]).args(packages))?;
     let release = tree::target().join("release");
     let mut bench = std::process::Command::new(release.join("squall-bench"));
-    bench.args(name).env("SQUALL", release.join("squall")).current_dir(tree::root());
+    bench.args(words).env("SQUALL", release.join("squall")).current_dir(tree::root());
     command::run(&mut bench)
 }

@@ -40,6 +40,12 @@ const LISTS: &[List] = &[
         region: cases,
     },
     List {
+        kind: "families",
+        folder: "bench/src/faults",
+        file: "bench/src/faults/mod.rs",
+        region: families,
+    },
+    List {
         kind: "sources",
         folder: "crates/signals/src/sources",
         file: "crates/signals/src/sources/mod.rs",
@@ -88,6 +94,15 @@ fn cases(names: &[String]) -> String {
     format!(
         "{}\n/// Every case, by the fault's name.\npub(crate) const CASES: &[Case] = &[{all}];\n",
         modules.collect::<String>()
+    )
+}
+
+fn families(names: &[String]) -> String {
+    let all = names.iter().map(|n| format!("Family {{ name: \"{n}\", run: {n}::run }},"));
+    format!(
+        "{}\n/// Every family, by name.\npub(crate) static ALL: &[Family] = &[{}];\n",
+        modules("mod", names),
+        all.collect::<String>()
     )
 }
 

@@ -22,7 +22,7 @@ usage: cargo xtask VERB
   test [LAYER]   every test this machine can run, or one layer
   tidy           the rules of the house that a machine can check
   gen [KIND]     rewrites the generated lists, or the one; --check says which are stale
-  bench [NAME]   the figures of bench/README.md
+  bench [NAME]   the figures of bench/README.md; `faults [FAMILY] [--write]` those of bench/faults/
   dist           the release binary, with its size";
 
 fn main() -> ExitCode {
@@ -37,8 +37,7 @@ fn main() -> ExitCode {
         ["gen"] => gen_lists::run(gen_lists::Mode::Write, None),
         ["gen", "--check"] => gen_lists::run(gen_lists::Mode::Check, None),
         ["gen", kind] => gen_lists::run(gen_lists::Mode::Write, Some(kind)),
-        ["bench"] => bench::run(None),
-        ["bench", name] => bench::run(Some(name)),
+        ["bench", words @ ..] => bench::run(words),
         ["dist"] => dist::run(),
         [] | ["help" | "--help" | "-h"] => {
             println!("{USAGE}");

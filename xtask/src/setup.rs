@@ -135,12 +135,20 @@ const CLIPPY: Need = Need {
     why: "denies warnings",
 };
 
+const STRESS_NG: Need = Need {
+    name: "stress-ng",
+    version: &["--version"],
+    least: (0, 0),
+    from: From::Debian("stress-ng"),
+    why: "a peer that the figures of CPU and memory are compared with",
+};
+
 /// What building Squall needs.
 pub(crate) const BUILD: [&Need; 2] = [&GCC, &LIBC];
 /// What the demo needs.
 pub(crate) const DEMO: [&Need; 5] = [&GCC, &LIBC, &IP, &NSENTER, &GO];
 /// What benchmarks need.
-pub(crate) const BENCH: [&Need; 6] = [&GCC, &LIBC, &IP, &NSENTER, &GO, &PYTHON];
+pub(crate) const BENCH: [&Need; 7] = [&GCC, &LIBC, &IP, &NSENTER, &GO, &PYTHON, &STRESS_NG];
 /// What every layer of the tests together needs.
 pub(crate) const TEST: [&Need; 14] = [
     &GIT,

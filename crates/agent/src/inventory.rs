@@ -31,7 +31,7 @@ pub fn scan() -> Inventory {
         let is_hidden = |why: &std::io::Error| why.kind() == std::io::ErrorKind::PermissionDenied;
         let is_program = link.as_ref().map_or_else(is_hidden, |_| true);
         let executable = link.ok();
-        // The agent, its watchdog and its burners run the same file.
+        // The agent, its watchdog and its workers run the same file.
         if executable.is_some() && executable == own_executable && !own.contains(&pid) {
             own.push(pid);
         }

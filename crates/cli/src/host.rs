@@ -3,7 +3,7 @@
 use squall_agent::client::Client;
 use squall_agent::paths::Paths;
 use squall_agent::watchdog;
-use squall_faults::sys::burner;
+use squall_faults::sys::worker;
 use squall_wire::protocol::{Answer, ArmedLine, Ask};
 use std::path::Path;
 use std::process::ExitCode;
@@ -15,7 +15,7 @@ pub(crate) type Child = fn(Vec<String>) -> ExitCode;
 pub(crate) fn child_of_agent(word: &str) -> Option<Child> {
     match word {
         "agent-watchdog" => Some(watch),
-        burner::BURN_ARGUMENT => Some(burn),
+        worker::WORK_ARGUMENT => Some(work),
         _ => None,
     }
 }
@@ -28,8 +28,8 @@ fn watch(words: Vec<String>) -> ExitCode {
     ExitCode::from(watchdog::main(Path::new(folder), pid))
 }
 
-fn burn(words: Vec<String>) -> ExitCode {
-    burner::main(words.into_iter().map(Into::into))
+fn work(words: Vec<String>) -> ExitCode {
+    worker::main(words.into_iter().map(Into::into))
 }
 
 /// What is armed on this host; nothing where no agent runs.

@@ -1,5 +1,7 @@
 //! How a fault touches the system, and how it is undone. Only the agent calls this.
 
+use crate::fault::Death;
+use crate::sys::worker::Leash;
 use crate::values::Checked;
 use serde_json::Value;
 use squall_wire::injection::{Bite, Injection};
@@ -29,6 +31,37 @@ pub trait Effect: Sync {
 
     /// The command a person types when `revert` could not.
     fn advice(&self, receipt: &Receipt) -> String;
+
+    /// The ways it can act, in the order it tries them; empty where its needs say it all.
+    fn mechanisms(&self) -> &'static [Mechanism] {
+        &[]
+    }
+
+    /// The work of its child process, where it has one: returns once what it holds is in place,
+    /// or never. The process ends by itself with the lease.
+    ///
+    /// # Errors
+    /// Why the work cannot be done, for a person.
+    fn work(&self, _words: &[String], _leash: &Leash) -> Result<(), String> {
+        Err("this fault has no worker".to_owned())
+    }
+}
+
+/// One way in which a fault can act.
+#[derive(Clone, Copy)]
+pub struct Mechanism {
+    /// For example `cgroup v1 cpu.cfs_quota_us`.
+    pub name: &'static str,
+    /// How the effect dies with its holder this way.
+    pub death: Death,
+    /// Tries it in a throwaway place: how it was found to work, or why it does not.
+    pub trial: fn() -> Result<String, String>,
+}
+
+impl std::fmt::Debug for Mechanism {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name)
+    }
 }
 
 /// An applied fault in the agent's hands.

@@ -101,6 +101,20 @@ pub enum Need {
     SockDestroy,
 }
 
+impl Need {
+    /// The word in tables.
+    pub fn word(self) -> &'static str {
+        match self {
+            Need::Root => "root",
+            Need::Cgroup2 => "cgroup v2",
+            Need::BpfCgroupConnect => "bpf cgroup/connect4, 6",
+            Need::BpfSkLookup => "bpf sk_lookup",
+            Need::BpfCgroupRedirect => "bpf cgroup redirect",
+            Need::SockDestroy => "socket destroy",
+        }
+    }
+}
+
 /// One value of a `with` or `where` block.
 #[derive(Debug, Clone, Copy)]
 pub struct Param {

@@ -4,7 +4,8 @@ use super::{Verb, options};
 use crate::context::{Context, Output};
 use crate::exit::Exit;
 use clap::ArgMatches;
-use squall_faults::catalog;
+use squall_faults::catalog::{self, Entry};
+use squall_faults::effect::Mechanism;
 use squall_faults::fault::Need;
 use squall_faults::sys::doctor;
 use std::collections::BTreeMap;
@@ -25,14 +26,7 @@ fn run(context: &Context, matches: &ArgMatches) -> Exit {
             trials.entry(*need).or_insert_with(|| doctor::trial(*need));
         }
     }
-    let rows: Vec<Row> = catalog::ALL
-        .iter()
-        .map(|entry| {
-            let d = entry.fault.describe();
-            let failed = d.needs.iter().find_map(|need| trials[need].as_ref().err().cloned());
-            Row { fault: d.name, acts: d.acts, death: d.death.word(), failed }
-        })
-        .collect();
+    let rows: Vec<Row> = catalog::ALL.iter().flat_map(|entry| rows(entry, &trials)).collect();
     match context.output {
         Output::Json => context.json(&as_json(&rows, &trials)),
         Output::Text => context.data(&table(&rows, &trials)),
@@ -40,11 +34,29 @@ fn run(context: &Context, matches: &ArgMatches) -> Exit {
     context.end(Exit::Fine("fine"))
 }
 
+/// One way in which a fault can act.
 struct Row {
     fault: &'static str,
-    acts: &'static str,
+    mechanism: &'static str,
     death: &'static str,
-    failed: Option<String>,
+    /// How it was found to work, or why it does not.
+    here: Result<String, String>,
+}
+
+/// The rows of a fault, in the order in which it tries its mechanisms.
+fn rows(entry: &'static Entry, trials: &BTreeMap<Need, Result<String, String>>) -> Vec<Row> {
+    let d = entry.fault.describe();
+    let needs = d.needs.iter().try_for_each(|need| trials[need].clone().map(drop));
+    let own = doctor::mechanisms(d.name);
+    if own.is_empty() {
+        let here = needs.map(|()| d.acts.to_owned());
+        return vec![Row { fault: d.name, mechanism: d.acts, death: d.death.word(), here }];
+    }
+    let row = |mechanism: &Mechanism| {
+        let here = needs.clone().and_then(|()| doctor::tried(d.name, mechanism));
+        Row { fault: d.name, mechanism: mechanism.name, death: mechanism.death.word(), here }
+    };
+    own.iter().map(row).collect()
 }
 
 fn table(rows: &[Row], trials: &BTreeMap<Need, Result<String, String>>) -> String {
@@ -54,14 +66,24 @@ fn table(rows: &[Row], trials: &BTreeMap<Need, Result<String, String>>) -> Strin
             Ok(text) => ("yes", text),
             Err(text) => ("no", text),
         };
-        let _ = writeln!(out, "{:<25}{word:<5}{text}", need_name(*need));
+        let _ = writeln!(out, "{:<25}{word:<5}{text}", need.word());
     }
-    let _ = writeln!(out, "\n{:<17}{:<7}{:<14}HOW IT ACTS", "FAULT", "HERE", "DIES BY");
+    let _ = writeln!(out, "\n{:<17}{:<6}{:<13}MECHANISM", "FAULT", "HERE", "DIES BY");
+    let mut last = "";
     for row in rows {
-        let here = if row.failed.is_none() { "yes" } else { "no" };
-        let _ = writeln!(out, "{:<17}{here:<7}{:<14}{}", row.fault, row.death, row.acts);
-        if let Some(why) = &row.failed {
-            let _ = writeln!(out, "{:<24}because {why}", "");
+        // The further mechanisms of a fault stand below its first: the order of falling back.
+        let fault = if row.fault == last { "" } else { row.fault };
+        last = row.fault;
+        let here = if row.here.is_ok() { "yes" } else { "no" };
+        let _ = writeln!(out, "{fault:<17}{here:<6}{:<13}{}", row.death, row.mechanism);
+        match &row.here {
+            Err(why) => {
+                let _ = writeln!(out, "{:<36}because {why}", "");
+            }
+            Ok(how) if how != row.mechanism => {
+                let _ = writeln!(out, "{:<36}{how}", "");
+            }
+            Ok(_) => {}
         }
     }
     out
@@ -73,7 +95,7 @@ fn as_json(rows: &[Row], trials: &BTreeMap<Need, Result<String, String>>) -> ser
         .map(|(need, result)| {
             let detail = result.as_ref().unwrap_or_else(|why| why);
             serde_json::json!({
-                "name": need_name(*need), "available": result.is_ok(), "detail": detail,
+                "name": need.word(), "available": result.is_ok(), "detail": detail,
             })
         })
         .collect();
@@ -81,21 +103,11 @@ fn as_json(rows: &[Row], trials: &BTreeMap<Need, Result<String, String>>) -> ser
         .iter()
         .map(|row| {
             serde_json::json!({
-                "name": row.fault, "available": row.failed.is_none(), "why": row.failed,
-                "acts": row.acts, "diesBy": row.death,
+                "name": row.fault, "mechanism": row.mechanism, "diesBy": row.death,
+                "available": row.here.is_ok(),
+                "how": row.here.as_ref().ok(), "why": row.here.as_ref().err(),
             })
         })
         .collect();
     serde_json::json!({ "mechanisms": mechanisms, "faults": faults })
-}
-
-fn need_name(need: Need) -> &'static str {
-    match need {
-        Need::Root => "root",
-        Need::Cgroup2 => "cgroup v2",
-        Need::BpfCgroupConnect => "bpf cgroup/connect4, 6",
-        Need::BpfSkLookup => "bpf sk_lookup",
-        Need::BpfCgroupRedirect => "bpf cgroup redirect",
-        Need::SockDestroy => "socket destroy",
-    }
 }

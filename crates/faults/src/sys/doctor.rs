@@ -2,7 +2,7 @@
 //! namespace; a list that names a mechanism proves nothing.
 
 use crate::catalog;
-use crate::effect::EffectError;
+use crate::effect::{EffectError, Mechanism};
 use crate::fault::{Fault, Need};
 use crate::sys::netns::Netns;
 use crate::sys::{cgroup, redirect, sock_diag};
@@ -25,9 +25,34 @@ pub fn trial(need: Need) -> Result<String, String> {
 /// Whether a fault can act on this host.
 ///
 /// # Errors
-/// The first mechanism that is missing, for a person.
+/// What is missing, for a person: a need, or every mechanism.
 pub fn available(fault: &dyn Fault) -> Result<(), String> {
-    fault.describe().needs.iter().try_for_each(|need| trial(*need).map(drop))
+    let described = fault.describe();
+    described.needs.iter().try_for_each(|need| trial(*need).map(drop))?;
+    let mut missing = Vec::new();
+    for mechanism in mechanisms(described.name) {
+        match tried(described.name, mechanism) {
+            Ok(_) => return Ok(()),
+            Err(why) => missing.push(format!("{}: {why}", mechanism.name)),
+        }
+    }
+    if missing.is_empty() { Ok(()) } else { Err(missing.join("; ")) }
+}
+
+/// The ways in which a fault can act, in the order it tries them.
+pub fn mechanisms(fault: &str) -> &'static [Mechanism] {
+    catalog::find(fault).map_or(&[], |entry| entry.effect.mechanisms())
+}
+
+/// Tries one mechanism of a fault, once.
+///
+/// # Errors
+/// The kernel's answer, for a person.
+pub fn tried(fault: &'static str, mechanism: &Mechanism) -> Result<String, String> {
+    type Tried = BTreeMap<(&'static str, &'static str), Result<String, String>>;
+    static TRIED: Mutex<Tried> = Mutex::new(BTreeMap::new());
+    let mut tried = TRIED.lock().unwrap_or_else(PoisonError::into_inner);
+    tried.entry((fault, mechanism.name)).or_insert_with(mechanism.trial).clone()
 }
 
 fn attempt(need: Need) -> Result<String, String> {

@@ -1,7 +1,7 @@
 //! The mechanisms that effects share; the only place of the house with unsafe code.
 
 pub mod bpf;
-pub mod burner;
+
 pub mod cgroup;
 pub mod clock;
 pub mod doctor;
@@ -11,3 +11,4 @@ pub mod netns;
 pub mod process;
 pub mod redirect;
 pub mod sock_diag;
+pub mod worker;

@@ -2,7 +2,7 @@
 //! reads commands on its standard input and answers lines that begin with `> `.
 
 use crate::bench::{Own, lease, prepare, target};
-use squall_faults::sys::burner::{self, BURN_ARGUMENT};
+use squall_faults::sys::worker::{self, WORK_ARGUMENT};
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::process::{ChildStdin, ChildStdout, Command, Stdio};
@@ -78,9 +78,9 @@ pub(crate) fn say(line: &str) {
 /// Does nothing as a test; as a child it plays the part it was started for.
 #[test]
 fn plays_its_part() {
-    let mut arguments = std::env::args_os().skip_while(|word| word != BURN_ARGUMENT);
+    let mut arguments = std::env::args_os().skip_while(|word| word != WORK_ARGUMENT);
     if arguments.next().is_some() {
-        burner::main(arguments);
+        worker::main(arguments);
         std::process::exit(0);
     }
     match std::env::var(PART).as_deref() {
@@ -114,7 +114,7 @@ fn connector() {
 /// Holds a fault: `FAULT PID WITH WHERE PORTS`, pairs joined by commas; or what a process sends to
 /// an address: `redirect PID ADDRESS SECONDS`.
 fn holder() {
-    crate::cpu_load::burn_with_this();
+    crate::cpu_load::work_with_this();
     let mut held = Vec::new();
     for command in commands() {
         let words: Vec<&str> = command.split(' ').collect();

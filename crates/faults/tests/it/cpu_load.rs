@@ -3,29 +3,29 @@
 use crate::bench::{Own, OwnGroup, Use, eventually, is_root, lease, prepare, target};
 use crate::child::Part;
 use squall_faults::catalog::find;
-use squall_faults::sys::burner::{BURN_ARGUMENT, Program, burn_with};
+use squall_faults::sys::worker::{Program, WORK_ARGUMENT, work_with};
 use squall_faults::sys::{clock, process};
 use squall_wire::receipt::Receipt;
 use std::time::{Duration, Instant};
 
-/// This binary is its own burner.
-pub(crate) fn burn_with_this() {
+/// This binary is its own worker.
+pub(crate) fn work_with_this() {
     let path = std::env::current_exe().unwrap();
     let arguments = ["--exact", "child::plays_its_part", "--nocapture", "--test-threads=1"];
-    burn_with(Program { path, arguments: arguments.map(str::to_owned).to_vec() });
+    work_with(Program { path, arguments: arguments.map(str::to_owned).to_vec() });
 }
 
 fn load(pid: u32, with: &[(&str, &str)]) -> Use {
-    burn_with_this();
+    work_with_this();
     prepare("cpu.load", target(pid, Vec::new()), with, &[]).unwrap()
 }
 
-/// The pids of this injection's burners.
-fn burners(token: &str) -> Vec<u32> {
+/// The pids of this injection's workers.
+fn workers(token: &str) -> Vec<u32> {
     let all = process::all().into_iter().filter(|(_, stat)| stat.state != 'Z');
     let is_meant = |pid: &u32| {
         let words = process::command_line(*pid);
-        words.iter().any(|word| word == BURN_ARGUMENT) && words.iter().any(|word| word == token)
+        words.iter().any(|word| word == WORK_ARGUMENT) && words.iter().any(|word| word == token)
     };
     all.map(|(pid, _)| pid).filter(is_meant).collect()
 }
@@ -46,28 +46,28 @@ fn the_asked_share_is_burned_in_the_targets_cgroup() {
     let started = Instant::now();
     let mut holder = used.apply();
     println!("apply took {:?}", started.elapsed());
-    let pids = burners(&token(&used.receipt));
+    let pids = workers(&token(&used.receipt));
     assert_eq!(pids.len(), 1);
     let members = std::fs::read_to_string(group.0.join("cgroup.procs")).unwrap();
     assert!(members.lines().any(|line| line == pids[0].to_string()), "{members}");
-    eventually("named", || process::stat(pids[0]).unwrap().name == "squall-burn");
+    eventually("named", || process::stat(pids[0]).unwrap().name == "squall-work");
     // A second of CPU time at a fifth of a core takes five; half a second is enough to tell.
     eventually("burned", || clock::process_cpu_ns(pids[0]).unwrap() > 300_000_000);
     let bite = holder.bite().unwrap();
     println!("{}", bite.detail);
     assert_eq!(bite.asked, Some(20.0));
-    // Other work on this machine may take time from the burner, never give it some.
+    // Other work on this machine may take time from the worker, never give it some.
     assert!((5.0..=23.0).contains(&bite.delivered.unwrap()), "{bite:?}");
-    assert_eq!(used.residue(), [format!("pid {} still burns", pids[0])]);
+    assert_eq!(used.residue(), [format!("pid {} still works", pids[0])]);
     drop(holder);
-    assert_eq!(burners(&token(&used.receipt)), [0; 0]);
+    assert_eq!(workers(&token(&used.receipt)), [0; 0]);
     used.revert();
     used.revert();
     assert_eq!(used.residue(), [""; 0]);
 }
 
 #[test]
-fn the_receipt_alone_ends_the_burner() {
+fn the_receipt_alone_ends_the_worker() {
     if !is_root("cpu.load by its receipt") {
         return;
     }
@@ -80,20 +80,20 @@ fn the_receipt_alone_ends_the_burner() {
 }
 
 #[test]
-fn a_lease_that_ran_out_ends_the_burner_by_itself() {
+fn a_lease_that_ran_out_ends_the_worker_by_itself() {
     if !is_root("cpu.load after its lease") {
         return;
     }
     let child = Own::sleeper();
     let used = load(child.pid(), &[("percent", "5%")]);
     let mut holder = used.apply();
-    assert_eq!(burners(&token(&used.receipt)).len(), 1);
+    assert_eq!(workers(&token(&used.receipt)).len(), 1);
     holder.extend(lease(Duration::from_millis(1))).unwrap();
-    eventually("gone", || burners(&token(&used.receipt)).is_empty());
+    eventually("gone", || workers(&token(&used.receipt)).is_empty());
 }
 
 #[test]
-fn kill_9_of_the_holder_ends_the_burner() {
+fn kill_9_of_the_holder_ends_the_worker() {
     if !is_root("cpu.load after kill -9") {
         return;
     }
@@ -101,10 +101,10 @@ fn kill_9_of_the_holder_ends_the_burner() {
     let mut holder = Part::start("holder");
     let receipt = holder.ask(&format!("cpu.load {} percent=5% - -", child.pid()));
     let receipt: Receipt = serde_json::from_str(&receipt).unwrap();
-    assert_eq!(burners(&token(&receipt)).len(), 1);
+    assert_eq!(workers(&token(&receipt)).len(), 1);
     let killed = Instant::now();
     holder.kill();
-    eventually("gone", || burners(&token(&receipt)).is_empty());
+    eventually("gone", || workers(&token(&receipt)).is_empty());
     println!("gone {:?} after kill -9", killed.elapsed());
     let effect = find("cpu.load").unwrap().effect;
     effect.revert(&receipt).unwrap();

@@ -1,7 +1,7 @@
 //! The fingerprint shows every fault while it acts, and nothing of it afterwards.
 
 use crate::bench::{Own, OwnGroup, Use, eventually, is_root, prepare, target};
-use crate::cpu_load::burn_with_this;
+use crate::cpu_load::work_with_this;
 use squall_faults::sys::fingerprint::fingerprint;
 use std::process::Command;
 use std::time::Instant;
@@ -45,14 +45,14 @@ fn every_fault_shows_while_it_acts_and_not_after() {
     check(&paused, pid, "stopped processes: sleep: sleep 301");
     let refused = prepare("net.refuse", own(), &[], &[]).unwrap();
     check(&refused, pid, &format!("bpf links: cgroup {path} attach"));
-    burn_with_this();
+    work_with_this();
     let loaded = prepare("cpu.load", own(), &[("percent", "5%")], &[]).unwrap();
-    // The burner names itself a moment after it was started.
+    // The worker names itself a moment after it was started.
     let holder = loaded.apply();
-    let burns = |print: &squall_wire::fingerprint::Fingerprint| {
-        print.facts["squall processes"].iter().any(|fact| fact.starts_with("squall-burn"))
+    let works = |print: &squall_wire::fingerprint::Fingerprint| {
+        print.facts["squall processes"].iter().any(|fact| fact.starts_with("squall-work"))
     };
-    eventually("the burner shows", || burns(&fingerprint(&[pid])));
+    eventually("the worker shows", || works(&fingerprint(&[pid])));
     drop(holder);
 
     let mut service = crate::server::start();

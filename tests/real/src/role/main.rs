@@ -9,7 +9,7 @@ mod target;
 use squall_agent::paths::Paths;
 use squall_agent::shell::{self, Options};
 use squall_agent::watchdog;
-use squall_faults::sys::burner::{self, BURN_ARGUMENT};
+use squall_faults::sys::worker::{self, WORK_ARGUMENT};
 use std::ffi::OsString;
 use std::path::Path;
 use std::process::ExitCode;
@@ -27,7 +27,7 @@ fn main() -> ExitCode {
         ["target", serve, dial] => target::main(serve, dial),
         ["client"] => client::main(),
         ["hold"] => hold::main(),
-        [BURN_ARGUMENT, load @ ..] => burner::main(load.iter().map(OsString::from)),
+        [WORK_ARGUMENT, load @ ..] => worker::main(load.iter().map(OsString::from)),
         _ => ExitCode::from(64),
     }
 }

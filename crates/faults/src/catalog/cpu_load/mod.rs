@@ -1,6 +1,8 @@
 //! `cpu.load`: burns CPU inside the target's own cgroup.
 
 #[cfg(feature = "effects")]
+pub(crate) mod burn;
+#[cfg(feature = "effects")]
 pub mod effect;
 
 use crate::dose::Tolerance;
@@ -14,7 +16,7 @@ struct CpuLoad;
 
 static DESCRIPTION: Description = Description {
     name: "cpu.load",
-    family: "cpu, memory",
+    family: "cpu",
     summary: "burns CPU inside the target's own cgroup",
     death: Death::Holder,
     params: &[
@@ -32,13 +34,20 @@ static DESCRIPTION: Description = Description {
             required: false,
             help: "how many cores at once",
         },
+        Param {
+            name: "ramp",
+            kind: Kind::Duration { min: "0", max: "1h" },
+            default: Some("0s"),
+            required: false,
+            help: "how long it takes until the load is reached; it grows evenly",
+        },
     ],
     filters: &[],
     acts: "a process of Squall joins all of the target's cgroups and burns there",
-    ends: "the burner dies with the agent, with its lease, or when it is told to",
-    spares: "the target's own process; limits of its cgroups hold for the burner too",
+    ends: "the worker dies with the agent, with its lease, or when it is told to",
+    spares: "the target's own process; limits of its cgroups hold for the worker too",
     hit_word: "core loaded",
-    tolerance: Tolerance::Absolute(5.0),
+    tolerance: Tolerance::Own,
     conflicts: &["cpu.load"],
     needs: &[Need::Root],
     example: include_str!("example.yaml"),

@@ -1,7 +1,7 @@
-//! Processes that are stopped or traced, and those of Squall that burn.
+//! Processes that are stopped or traced, and those of Squall that work for a fault.
 
-use crate::sys::burner::BURN_ARGUMENT;
 use crate::sys::process;
+use crate::sys::worker::WORK_ARGUMENT;
 use squall_wire::fingerprint::OF_TARGET;
 
 /// The part of a command line that names a process; the rest may hold secrets.
@@ -19,9 +19,9 @@ pub(super) fn stopped_and_own(pids: &[u32]) -> (Vec<String>, Vec<String>) {
             let mark = if of_target { OF_TARGET } else { "" };
             stopped.push(named(&stat.name, pid) + mark);
         }
-        // Any process may call itself so; the argument is what starts a burner.
-        let may_burn = stat.name.starts_with("squall") && stat.state != 'Z';
-        if may_burn && process::command_line(pid).iter().any(|word| word == BURN_ARGUMENT) {
+        // Any process may call itself so; the argument is what starts a worker.
+        let may_work = stat.name.starts_with("squall") && stat.state != 'Z';
+        if may_work && process::command_line(pid).iter().any(|word| word == WORK_ARGUMENT) {
             own.push(format!("{} pid {pid}", stat.name));
         }
     }
