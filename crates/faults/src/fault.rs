@@ -193,6 +193,8 @@ pub enum Kind {
     Ports,
     /// Address ranges, joined by commas.
     Cidrs,
+    /// Addresses, joined by commas.
+    Addresses,
     /// Names, joined by commas.
     Names,
 }

@@ -5,6 +5,7 @@
 //! touches the kernel, and `sys/` the mechanisms they share. Only the agent asks for it.
 
 pub mod catalog;
+mod dns;
 pub mod dose;
 pub mod fault;
 pub mod values;

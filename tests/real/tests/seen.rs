@@ -83,6 +83,16 @@ impl Case {
 // gen:begin cases
 #[path = "../../../crates/faults/src/catalog/cpu_load/seen.rs"]
 mod cpu_load;
+#[path = "../../../crates/faults/src/catalog/dns_answer/seen.rs"]
+mod dns_answer;
+#[path = "../../../crates/faults/src/catalog/dns_delay/seen.rs"]
+mod dns_delay;
+#[path = "../../../crates/faults/src/catalog/dns_error/seen.rs"]
+mod dns_error;
+#[path = "../../../crates/faults/src/catalog/dns_timeout/seen.rs"]
+mod dns_timeout;
+#[path = "../../../crates/faults/src/catalog/dns_truncate/seen.rs"]
+mod dns_truncate;
 #[path = "../../../crates/faults/src/catalog/http_delay/seen.rs"]
 mod http_delay;
 #[path = "../../../crates/faults/src/catalog/net_refuse/seen.rs"]
@@ -91,8 +101,17 @@ mod net_refuse;
 mod process_pause;
 
 /// Every case, by the fault's name.
-pub(crate) const CASES: &[Case] =
-    &[cpu_load::CASE, http_delay::CASE, net_refuse::CASE, process_pause::CASE];
+pub(crate) const CASES: &[Case] = &[
+    cpu_load::CASE,
+    dns_answer::CASE,
+    dns_delay::CASE,
+    dns_error::CASE,
+    dns_timeout::CASE,
+    dns_truncate::CASE,
+    http_delay::CASE,
+    net_refuse::CASE,
+    process_pause::CASE,
+];
 // gen:end
 
 #[test]

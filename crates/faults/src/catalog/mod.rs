@@ -20,6 +20,11 @@ pub fn find(name: &str) -> Option<&'static Entry> {
 
 // gen:begin catalog
 pub mod cpu_load;
+pub mod dns_answer;
+pub mod dns_delay;
+pub mod dns_error;
+pub mod dns_timeout;
+pub mod dns_truncate;
 pub mod http_delay;
 pub mod net_refuse;
 pub mod process_pause;
@@ -30,6 +35,31 @@ pub static ALL: &[Entry] = &[
         fault: cpu_load::FAULT,
         #[cfg(feature = "effects")]
         effect: cpu_load::effect::EFFECT,
+    },
+    Entry {
+        fault: dns_answer::FAULT,
+        #[cfg(feature = "effects")]
+        effect: dns_answer::effect::EFFECT,
+    },
+    Entry {
+        fault: dns_delay::FAULT,
+        #[cfg(feature = "effects")]
+        effect: dns_delay::effect::EFFECT,
+    },
+    Entry {
+        fault: dns_error::FAULT,
+        #[cfg(feature = "effects")]
+        effect: dns_error::effect::EFFECT,
+    },
+    Entry {
+        fault: dns_timeout::FAULT,
+        #[cfg(feature = "effects")]
+        effect: dns_timeout::effect::EFFECT,
+    },
+    Entry {
+        fault: dns_truncate::FAULT,
+        #[cfg(feature = "effects")]
+        effect: dns_truncate::effect::EFFECT,
     },
     Entry {
         fault: http_delay::FAULT,

@@ -24,6 +24,7 @@ impl Kind {
             Kind::Path => "path",
             Kind::Ports => "list of ports",
             Kind::Cidrs => "list of ranges",
+            Kind::Addresses => "list of addresses",
             Kind::Names => "list of names",
         }
     }
@@ -49,6 +50,7 @@ impl Kind {
             | Kind::Path
             | Kind::Ports
             | Kind::Cidrs
+            | Kind::Addresses
             | Kind::Names => None,
         }
     }
@@ -91,6 +93,7 @@ impl Kind {
             Kind::Path => "/var/tmp".to_owned(),
             Kind::Ports => "80,443".to_owned(),
             Kind::Cidrs => "10.0.0.0/8,::1".to_owned(),
+            Kind::Addresses => "10.0.0.1,::1".to_owned(),
             Kind::Names => "GET,POST".to_owned(),
         }
     }

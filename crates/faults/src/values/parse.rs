@@ -50,6 +50,9 @@ pub(super) fn value(param: &Param, text: &str) -> Read {
         Kind::Cidrs => list(param, text, "an address or a range of addresses", |item| {
             cidr(item).map(|_| item.to_owned())
         }),
+        Kind::Addresses => list(param, text, "an address", |item| {
+            item.parse::<IpAddr>().ok().map(|address| address.to_string())
+        }),
         Kind::Names => list(param, text, NAME, |item| is_name(item).then(|| item.to_owned())),
     }
 }
@@ -257,6 +260,7 @@ mod tests {
                 Kind::Path,
                 Kind::Ports,
                 Kind::Cidrs,
+                Kind::Addresses,
                 Kind::Names,
             ];
             for kind in kinds {

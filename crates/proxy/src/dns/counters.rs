@@ -13,6 +13,7 @@ pub struct Counters {
     queries: AtomicU64,
     matched: AtomicU64,
     hurt: AtomicU64,
+    spared: AtomicU64,
     over_tcp: AtomicU64,
     forwarded: AtomicU64,
     unread: AtomicU64,
@@ -31,6 +32,8 @@ pub struct Snapshot {
     pub matched: u64,
     /// Questions that were hurt.
     pub hurt: u64,
+    /// Questions that the dice spared.
+    pub spared: u64,
     /// Questions that fit the rule and came over TCP.
     pub over_tcp: u64,
     /// Messages passed on to the real resolver.
@@ -55,6 +58,7 @@ impl Counters {
             queries: self.queries.load(Relaxed),
             matched: self.matched.load(Relaxed),
             hurt: self.hurt.load(Relaxed),
+            spared: self.spared.load(Relaxed),
             over_tcp: self.over_tcp.load(Relaxed),
             forwarded: self.forwarded.load(Relaxed),
             unread: self.unread.load(Relaxed),
@@ -70,6 +74,10 @@ impl Counters {
         self.matched.fetch_add(u64::from(matched), Relaxed);
         self.over_tcp.fetch_add(u64::from(matched && tcp), Relaxed);
         self.names.count(name);
+    }
+
+    pub(super) fn spared(&self) {
+        self.spared.fetch_add(1, Relaxed);
     }
 
     pub(super) fn hurt(&self) {

@@ -71,9 +71,8 @@ pub(crate) enum Transport {
 /// What becomes of a question.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// It goes on as it came; `matched` where the dice spared it, or where the fault's own
-    /// consequence (the retry over TCP) arrived.
-    Pass { matched: bool },
+    /// It goes on as it came.
+    Pass(Why),
     /// This is the answer.
     Reply(Vec<u8>),
     /// The real answer about another name is asked for and given instead.
@@ -82,6 +81,17 @@ pub(crate) enum Verdict {
     Hold(Duration),
     /// Nothing is said, ever.
     Silence,
+}
+
+/// Why a question goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Why {
+    /// The rule is not about it.
+    Other,
+    /// The dice spared it.
+    Spared,
+    /// It is what the fault wanted: a question repeated over TCP.
+    Repeat,
 }
 
 impl Rule {
@@ -94,13 +104,13 @@ impl Rule {
     ) -> Verdict {
         let kind = self.kinds.is_empty() || self.kinds.contains(&query.kind);
         if !kind || !self.names.fits(&query.name) || !self.can_hurt(query) {
-            return Verdict::Pass { matched: false };
+            return Verdict::Pass(Why::Other);
         }
         if self.effect == Effect::Truncate && transport == Transport::Tcp {
-            return Verdict::Pass { matched: true };
+            return Verdict::Pass(Why::Repeat);
         }
         if dice.random::<f64>() >= self.share {
-            return Verdict::Pass { matched: true };
+            return Verdict::Pass(Why::Spared);
         }
         match &self.effect {
             Effect::Answer(wrong) => wrong.to(message, query),
@@ -171,13 +181,13 @@ mod tests {
     fn only_what_matches_is_hurt() {
         let error = rule(Effect::Error(Rcode::ServFail));
         let passed = |rule: &Rule, name, kind| judge(rule, name, kind, Transport::Udp);
-        let spared = Verdict::Pass { matched: false };
-        assert_eq!(passed(&error, "a.other", TYPE_A), spared);
+        let other = Verdict::Pass(Why::Other);
+        assert_eq!(passed(&error, "a.other", TYPE_A), other);
         assert!(matches!(passed(&error, "a.example", 15), Verdict::Reply(_)));
         let narrow = Rule { kinds: vec![TYPE_AAAA], ..error.clone() };
-        assert_eq!(passed(&narrow, "a.example", TYPE_A), spared);
+        assert_eq!(passed(&narrow, "a.example", TYPE_A), other);
         let never = Rule { share: 0.0, ..error };
-        assert_eq!(passed(&never, "a.example", TYPE_A), Verdict::Pass { matched: true });
+        assert_eq!(passed(&never, "a.example", TYPE_A), Verdict::Pass(Why::Spared));
     }
 
     #[test]
@@ -190,7 +200,7 @@ mod tests {
         };
         assert_eq!((count(TYPE_A), count(TYPE_AAAA)), (1, 0));
         let mail = judge(&rule, "a.example", 15, Transport::Udp);
-        assert_eq!(mail, Verdict::Pass { matched: false });
+        assert_eq!(mail, Verdict::Pass(Why::Other));
     }
 
     #[test]
@@ -212,7 +222,7 @@ mod tests {
         let rule = rule(Effect::Truncate);
         let over = |transport| judge(&rule, "a.example", TYPE_A, transport);
         assert!(matches!(over(Transport::Udp), Verdict::Reply(_)));
-        assert_eq!(over(Transport::Tcp), Verdict::Pass { matched: true });
+        assert_eq!(over(Transport::Tcp), Verdict::Pass(Why::Repeat));
     }
 
     #[test]

@@ -18,7 +18,7 @@ use super::{
     counters::Counters,
     datagram,
     message::{self, Name, Query},
-    rules::{Rule, Transport, Verdict},
+    rules::{Rule, Transport, Verdict, Why},
     stream,
 };
 use crate::{
@@ -180,7 +180,7 @@ async fn accept(desk: Arc<Desk>, door: usize, listener: TcpListener) {
 impl Desk {
     /// Decides on one message.
     pub(super) fn judge(&self, message: &[u8], transport: Transport) -> Judged {
-        let pass = Verdict::Pass { matched: false };
+        let pass = Verdict::Pass(Why::Other);
         let Some(armed) = self.rules.armed(BootTime::now()) else {
             return Judged { verdict: pass, armed: None, query: None };
         };
@@ -190,6 +190,9 @@ impl Desk {
         };
         let verdict = armed.rules.judge(message, &query, transport, &mut armed.dice());
         let matched = verdict != pass;
+        if verdict == Verdict::Pass(Why::Spared) {
+            self.counters.spared();
+        }
         self.counters.query(&query.name, matched, transport == Transport::Tcp);
         Judged { verdict, armed: Some(armed), query: Some(query) }
     }

@@ -10,6 +10,7 @@ pub struct Counters {
     hellos: AtomicU64,
     matched: AtomicU64,
     hurt: AtomicU64,
+    spared: AtomicU64,
     refused: AtomicU64,
     accepted: AtomicU64,
     other: AtomicU64,
@@ -26,6 +27,8 @@ pub struct Snapshot {
     pub matched: u64,
     /// Handshakes that were hurt.
     pub hurt: u64,
+    /// Handshakes that the dice spared.
+    pub spared: u64,
     /// Handshakes with an impostor that the client broke off, as it should.
     pub refused: u64,
     /// Handshakes with an impostor that the client took for real.
@@ -46,6 +49,7 @@ impl Counters {
             hellos: self.hellos.load(Relaxed),
             matched: self.matched.load(Relaxed),
             hurt: self.hurt.load(Relaxed),
+            spared: self.spared.load(Relaxed),
             refused: self.refused.load(Relaxed),
             accepted: self.accepted.load(Relaxed),
             other: self.other.load(Relaxed),
@@ -58,6 +62,10 @@ impl Counters {
         self.hellos.fetch_add(1, Relaxed);
         self.matched.fetch_add(u64::from(matched), Relaxed);
         self.names.count(if name.is_empty() { "(no name)" } else { name });
+    }
+
+    pub(super) fn spared(&self) {
+        self.spared.fetch_add(1, Relaxed);
     }
 
     pub(super) fn hurt(&self) {

@@ -77,7 +77,11 @@ impl Handshakes {
         };
         let fits = armed.rules.fits(&hello);
         self.counters.hello(&hello.name, fits);
-        if !fits || armed.dice().random::<f64>() >= armed.rules.share {
+        let spared = fits && armed.dice().random::<f64>() >= armed.rules.share;
+        if spared {
+            self.counters.spared();
+        }
+        if !fits || spared {
             return Served::On(Box::new(connection));
         }
         match self.hurt(&mut connection, &hello, &armed).await {
