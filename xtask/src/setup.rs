@@ -71,6 +71,20 @@ const CURL: Need = Need {
     from: From::Debian("curl"),
     why: "real tests wait with it until a service in a namespace answers",
 };
+const DIG: Need = Need {
+    name: "dig",
+    version: &["-v"],
+    least: (9, 0),
+    from: From::Debian("bind9-dnsutils"),
+    why: "real tests ask a resolver with it while its answers are hurt",
+};
+const DNSMASQ: Need = Need {
+    name: "dnsmasq",
+    version: &["--version"],
+    least: (2, 0),
+    from: From::Debian("dnsmasq-base"),
+    why: "is that resolver, in a network namespace",
+};
 const GO: Need = Need {
     name: "go",
     version: &["version"],
@@ -150,13 +164,15 @@ pub(crate) const DEMO: [&Need; 5] = [&GCC, &LIBC, &IP, &NSENTER, &GO];
 /// What benchmarks need.
 pub(crate) const BENCH: [&Need; 7] = [&GCC, &LIBC, &IP, &NSENTER, &GO, &PYTHON, &STRESS_NG];
 /// What every layer of the tests together needs.
-pub(crate) const TEST: [&Need; 14] = [
+pub(crate) const TEST: [&Need; 16] = [
     &GIT,
     &GCC,
     &LIBC,
     &IP,
     &NSENTER,
     &CURL,
+    &DIG,
+    &DNSMASQ,
     &GO,
     &PROMETHEUS,
     &CHROMIUM,

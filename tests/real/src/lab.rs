@@ -78,6 +78,23 @@ impl Lab {
         pid
     }
 
+    /// A command that runs in the namespace and in the cgroup of a service, as a child of it would.
+    /// The namespace's own `resolv.conf` is in force, where a test has made one.
+    pub fn beside(&self, name: &str, program: impl AsRef<std::ffi::OsStr>) -> Command {
+        let cgroup = self.services.iter().find(|service| service.name == name);
+        let cgroup = cgroup.and_then(|service| service.cgroup.as_ref());
+        let mut shell = Command::new("sh");
+        shell.args(["-c", "echo 0 > \"$0/cgroup.procs\" && exec \"$@\""]);
+        shell.arg(cgroup.expect("the service was started in a cgroup of its own"));
+        shell.args(["ip", "netns", "exec", &self.name]).arg(program).stdin(Stdio::null());
+        shell
+    }
+
+    /// Where the files are that `ip netns exec` shows in the namespace instead of those in `/etc`.
+    pub fn etc(&self) -> PathBuf {
+        PathBuf::from("/etc/netns").join(&self.name)
+    }
+
     /// The pid of a service.
     pub fn pid(&self, name: &str) -> u32 {
         let service = self.services.iter().find(|s| s.name == name);
@@ -133,6 +150,10 @@ impl Drop for Lab {
             }
         }
         drop(Command::new("ip").args(["netns", "del", &self.name]).status());
+        // Most tests made none; the folder above it goes with the last one.
+        if std::fs::remove_dir_all(self.etc()).is_ok() {
+            drop(std::fs::remove_dir("/etc/netns"));
+        }
         drop(std::fs::remove_dir_all(&self.scratch));
     }
 }

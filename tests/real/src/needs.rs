@@ -16,6 +16,8 @@ pub enum Need {
     Go,
     /// Debian's prometheus.
     Prometheus,
+    /// Debian's dnsmasq, a resolver, and dig, a client of it.
+    Dns,
 }
 
 /// True where all needs are met; prints `SKIP name: reason` otherwise, which the test runner
@@ -36,6 +38,9 @@ impl Need {
             Need::Netns => (is_root() && runs("ip", &["netns", "list"]), "cannot make namespaces"),
             Need::Cgroup2 => (crate::lab::cgroup2_mount().is_some(), "no cgroup v2 mount"),
             Need::Go => (runs("go", &["version"]), "no Go toolchain"),
+            Need::Dns => {
+                (runs("dnsmasq", &["--version"]) && runs("dig", &["-v"]), "no dnsmasq or dig")
+            }
             Need::Prometheus => (Path::new("/usr/bin/prometheus").exists(), "no prometheus"),
         };
         (!ok).then_some(reason)

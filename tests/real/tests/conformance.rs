@@ -92,7 +92,7 @@ fn available(test: &str) -> impl Iterator<Item = &'static Case> {
         if let Err(why) = &answer {
             println!("SKIP {test} for {}: {why}", case.fault);
         }
-        answer.is_ok()
+        answer.is_ok() && met(&format!("{test} for {}", case.fault), case.needs)
     })
 }
 

@@ -6,6 +6,7 @@ mod agent_deaths;
 mod bad_days;
 mod conformance;
 mod kill_matrix;
+mod names;
 mod podinfo_chain;
 mod seen;
 mod victim;

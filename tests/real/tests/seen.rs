@@ -2,6 +2,7 @@
 //! live in the folders of the faults (`seen.rs`); `cargo xtask gen` lists them below.
 
 use crate::victim::Victim;
+use squall_real::needs::Need;
 use squall_wire::injection::Injection;
 
 /// Values of a `with` or `where` block.
@@ -19,6 +20,8 @@ pub(crate) struct Case {
     pub(crate) victim: fn() -> Victim,
     /// How it shows, and what is left to undo.
     pub(crate) seen: Seen,
+    /// What the case itself needs; the fault's own needs are tried besides.
+    pub(crate) needs: &'static [Need],
 }
 
 /// How an effect shows from outside, which also says what its life is like.
@@ -35,7 +38,7 @@ pub(crate) enum Seen {
 impl Case {
     /// A case on the usual target without any values; `seen` says the rest.
     pub(crate) const fn of(fault: &'static str, seen: Seen) -> Case {
-        Case { fault, with: &[], filters: &[], victim: Victim::new, seen }
+        Case { fault, with: &[], filters: &[], victim: Victim::new, seen, needs: &[] }
     }
 
     /// The injection on this victim.

@@ -141,10 +141,8 @@ impl dns::Origins for Meant {
 /// The resolvers whose questions are redirected.
 fn remotes(values: &Checked) -> Vec<Remote> {
     let port = values.port("port");
-    let every = [
-        (IpAddr::from(Ipv4Addr::UNSPECIFIED), 0),
-        (IpAddr::from(Ipv6Addr::UNSPECIFIED), 0),
-    ];
+    let every =
+        [(IpAddr::from(Ipv4Addr::UNSPECIFIED), 0), (IpAddr::from(Ipv6Addr::UNSPECIFIED), 0)];
     let chosen = values.text("resolver").and_then(cidr);
     let ranges = chosen.map_or(every.to_vec(), |range| vec![range]);
     ranges.into_iter().map(|(network, prefix)| Remote { network, prefix, port }).collect()

@@ -1,6 +1,6 @@
 //! How `dns.answer` is seen from outside: the target finds another address.
 
-use crate::names::{dig, resolving};
+use crate::names::{NEEDS, dig, resolving};
 use crate::seen::{Case, Seen};
 use crate::victim::Victim;
 
@@ -8,6 +8,7 @@ pub(crate) const CASE: Case = Case {
     with: &[("address", "10.66.0.1,fd66::1")],
     filters: &[("name", "*.shop.test")],
     victim: resolving,
+    needs: NEEDS,
     ..Case::of("dns.answer", Seen::While(is_wrong))
 };
 

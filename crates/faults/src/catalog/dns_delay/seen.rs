@@ -1,6 +1,6 @@
 //! How `dns.delay` is seen from outside: the target's answers are right and late.
 
-use crate::names::{dig, resolving};
+use crate::names::{NEEDS, dig, resolving};
 use crate::seen::{Case, Seen};
 use crate::victim::Victim;
 
@@ -8,6 +8,7 @@ pub(crate) const CASE: Case = Case {
     with: &[("mean", "300ms")],
     filters: &[("name", "*.shop.test")],
     victim: resolving,
+    needs: NEEDS,
     ..Case::of("dns.delay", Seen::While(is_late))
 };
 

@@ -1,12 +1,13 @@
 //! How `dns.error` is seen from outside: the target's questions fail, other names do not.
 
-use crate::names::{dig, resolving};
+use crate::names::{NEEDS, dig, resolving};
 use crate::seen::{Case, Seen};
 use crate::victim::Victim;
 
 pub(crate) const CASE: Case = Case {
     filters: &[("name", "*.shop.test")],
     victim: resolving,
+    needs: NEEDS,
     ..Case::of("dns.error", Seen::While(fails))
 };
 

@@ -1,12 +1,13 @@
 //! How `dns.timeout` is seen from outside: the target's questions have no answer.
 
-use crate::names::{dig, resolving};
+use crate::names::{NEEDS, dig, resolving};
 use crate::seen::{Case, Seen};
 use crate::victim::Victim;
 
 pub(crate) const CASE: Case = Case {
     filters: &[("name", "*.shop.test")],
     victim: resolving,
+    needs: NEEDS,
     ..Case::of("dns.timeout", Seen::While(is_silent))
 };
 

@@ -1,12 +1,13 @@
 //! How `dns.truncate` is seen from outside: the answer is right and came over TCP.
 
-use crate::names::{dig, resolving};
+use crate::names::{NEEDS, dig, resolving};
 use crate::seen::{Case, Seen};
 use crate::victim::Victim;
 
 pub(crate) const CASE: Case = Case {
     filters: &[("name", "*.shop.test")],
     victim: resolving,
+    needs: NEEDS,
     ..Case::of("dns.truncate", Seen::While(comes_over_tcp))
 };
 
