@@ -5,10 +5,7 @@ use std::io;
 use bytes::{Buf, BytesMut};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::{
-        TcpStream,
-        tcp::{ReadHalf, WriteHalf},
-    },
+    net::tcp::{ReadHalf, WriteHalf},
 };
 
 use crate::counters::Counters;
@@ -71,20 +68,4 @@ pub(crate) async fn flow(
             return Ok(finish(to).await);
         }
     }
-}
-
-/// Joins two sockets until both directions have ended; tells whether both ended well.
-pub(crate) async fn both_ways(
-    client: &mut TcpStream,
-    upstream: &mut TcpStream,
-    early: BytesMut,
-    counters: &Counters,
-) -> io::Result<bool> {
-    let (mut client_reads, mut client_writes) = client.split();
-    let (mut upstream_reads, mut upstream_writes) = upstream.split();
-    let (up, down) = tokio::try_join!(
-        flow(&mut client_reads, &mut upstream_writes, early, counters),
-        flow(&mut upstream_reads, &mut client_writes, BytesMut::new(), counters),
-    )?;
-    Ok((up, down) == (End::Finished, End::Finished))
 }

@@ -4,7 +4,7 @@
 use std::{
     collections::HashMap,
     sync::{
-        Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
     time::Duration,
@@ -81,6 +81,23 @@ pub struct Snapshot {
     pub other_paths: u64,
 }
 
+/// Counts a connection as open while it lives, wherever it goes.
+#[derive(Debug)]
+pub(crate) struct Open(Arc<Counters>);
+
+impl Open {
+    pub(crate) fn new(counters: &Arc<Counters>) -> Open {
+        counters.opened();
+        Open(Arc::clone(counters))
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.closed();
+    }
+}
+
 impl Counters {
     /// Reads every counter; single counters may be a request apart.
     #[must_use]
@@ -118,6 +135,11 @@ impl Counters {
 
     pub(crate) fn closed(&self) {
         self.open.fetch_sub(1, Relaxed);
+    }
+
+    /// How many connections are open.
+    pub(crate) fn open(&self) -> u64 {
+        self.open.load(Relaxed)
     }
 
     pub(crate) fn request(&self, path: &str, matched: bool, hit: bool) {

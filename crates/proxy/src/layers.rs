@@ -172,6 +172,12 @@ impl Layers {
         self.now().iter().any(|layer| layer.rules.armed(now) && layer.scope.holds(place))
     }
 
+    /// Tells whether any layer wants to read a connection.
+    pub(crate) fn read(&self, place: &Place, now: BootTime) -> bool {
+        let wants = |layer: &Inner| layer.stream.is_some() || layer.rules.armed(now);
+        self.now().iter().any(|layer| wants(layer) && layer.scope.holds(place))
+    }
+
     /// Asks every layer in whose scope the connection is about one request.
     pub(crate) fn decide(&self, place: &Place, request: &Request<'_>, now: BootTime) -> Decided {
         let mut decided = Decided::default();

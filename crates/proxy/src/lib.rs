@@ -30,10 +30,12 @@ mod delay;
 pub mod dns;
 mod http1;
 mod http2;
+mod lane;
 mod layers;
 mod names;
 mod place;
 mod plane;
+mod readers;
 mod rules;
 mod seen;
 mod serve;
@@ -44,6 +46,7 @@ mod upstream;
 
 pub use counters::{Counters, ERROR_BOUNDS_US, MAX_PATHS, Snapshot};
 pub use delay::{BootTime, Sleep, Timer};
+pub use lane::MAX_CONNECTIONS;
 pub use layers::{Connection, Layer, Served, Stream};
 pub use names::NamePattern;
 pub use place::{Door, Place, Remote, Scope, Way};
@@ -52,6 +55,6 @@ pub use rules::{
     MAX_BODY, MAX_DELAY, MAX_FIELDS, MAX_RATE, MAX_RULES, Matcher, PathPattern, Rule, RuleError,
     RuleSet, Rules, Share, Side,
 };
-pub use serve::{DRAIN_GRACE, DRAIN_MAX, MAX_CONNECTIONS, Proxy, ServeError, Stop, run, serve};
+pub use serve::{DRAIN_GRACE, DRAIN_MAX, Proxy, ServeError, Stop, run};
 pub use switch::Switch;
 pub use upstream::{Direct, Upstream};

@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use crate::{
     counters::Counters,
     delay::{BootTime, Timer},
+    lane::Bell,
     layers::{Held, Layers},
     upstream::Upstream,
 };
@@ -29,6 +30,8 @@ pub(crate) struct Plane {
     pub(crate) counters: Arc<Counters>,
     pub(crate) timer: Timer,
     pub(crate) stage: watch::Receiver<Stage>,
+    /// Leads back to the lane.
+    pub(crate) bell: Bell,
 }
 
 impl Plane {

@@ -6,7 +6,12 @@ use std::{io, time::Duration};
 use bytes::BytesMut;
 use tokio::{io::AsyncReadExt, net::TcpStream};
 
-use crate::{bytes_through::READ_CHUNK, delay::BootTime, plane::Plane};
+use crate::{
+    bytes_through::READ_CHUNK,
+    delay::BootTime,
+    http1::{Found, HeadScan, Kind},
+    plane::Plane,
+};
 
 /// What an HTTP/2 client sends first.
 pub(crate) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -22,6 +27,8 @@ pub(crate) enum Spoken {
     Http2,
     /// HTTP/1 or bytes: its own scanner tells.
     Other,
+    /// Neither: nobody can read it.
+    Unread,
 }
 
 /// Reads from the client until its protocol is plain; the bytes read are left in `early`.
@@ -38,6 +45,10 @@ pub(crate) async fn sniff(
             return Ok(Spoken::Http2);
         }
         if !PREFACE.starts_with(early) {
+            if HeadScan::default().find(Kind::Request, early) == Found::NotHttp {
+                plane.counters.not_read();
+                return Ok(Spoken::Unread);
+            }
             return Ok(Spoken::Other);
         }
         if !early.is_empty() {
@@ -53,7 +64,9 @@ pub(crate) async fn sniff(
             settings = begins_with_settings(upstream), if !server_spoke => {
                 // A gRPC server may send its settings before the client has said a word.
                 if !settings? {
-                    return Ok(Spoken::Other);
+                    // In HTTP/1 the client speaks first.
+                    plane.counters.not_read();
+                    return Ok(Spoken::Unread);
                 }
                 server_spoke = true;
             }

@@ -4,6 +4,7 @@
 use std::{
     io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    os::fd::AsFd,
     sync::{
         Arc,
         atomic::{AtomicU8, Ordering::Relaxed},
@@ -11,10 +12,14 @@ use std::{
     time::Duration,
 };
 
+use rustix::io::Errno;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::net::{TcpSocket, TcpStream};
 
-use crate::place::{Place, Way};
+use crate::{
+    lane,
+    place::{Place, Way},
+};
 
 /// Source addresses tried: about 28,000 ports each, enough for 7,000 new connections a second.
 const SOURCES: u8 = 16;
@@ -70,6 +75,12 @@ pub(crate) struct Exemption {
     local: SocketAddr,
 }
 
+impl std::fmt::Debug for Exemption {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Exemption").field(&self.local).finish()
+    }
+}
+
 impl Drop for Exemption {
     fn drop(&mut self) {
         self.upstream.closed(self.local);
@@ -86,32 +97,55 @@ pub(crate) struct Dialed {
 pub(crate) fn place(
     upstream: &Arc<dyn Upstream>,
     way: Way,
-    client: &TcpStream,
+    client: &std::net::TcpStream,
+    peer: Option<SocketAddr>,
 ) -> io::Result<Place> {
     // A dual-stack listener reports IPv4 clients in IPv6 clothes.
     let plain = |at: SocketAddr| SocketAddr::new(at.ip().to_canonical(), at.port());
-    upstream.place(way, plain(client.peer_addr()?), plain(client.local_addr()?))
+    let peer = peer.map_or_else(|| client.peer_addr(), Ok)?;
+    upstream.place(way, plain(peer), plain(client.local_addr()?))
+}
+
+/// Begins to connect to the address the client dialed: the socket is writable once that is done.
+pub(crate) fn begin(
+    upstream: &Arc<dyn Upstream>,
+    place: &Place,
+) -> io::Result<(std::net::TcpStream, Option<Exemption>)> {
+    let original = upstream.address(place);
+    let (socket, exemption) = open(upstream, place, original)?;
+    match socket.connect(&original.into()) {
+        Ok(()) => {}
+        Err(error) if error.raw_os_error() == Some(Errno::INPROGRESS.raw_os_error()) => {}
+        Err(error) => return Err(error),
+    }
+    Ok((socket.into(), exemption))
+}
+
+/// Makes a socket towards the service that passes the redirect.
+fn open(
+    upstream: &Arc<dyn Upstream>,
+    place: &Place,
+    original: SocketAddr,
+) -> io::Result<(Socket, Option<Exemption>)> {
+    let kind = Type::STREAM.nonblocking().cloexec();
+    let socket = Socket::new_raw(Domain::for_address(original), kind, Some(Protocol::TCP))?;
+    lane::options(&SockRef::from(&socket))?;
+    if place.way != Way::Inbound {
+        return Ok((socket, None));
+    }
+    // Bound by hand, so that the port is known, and exempt, before the first packet.
+    bind(&socket, original)?;
+    let local = socket.local_addr()?.as_socket().ok_or(io::ErrorKind::AddrNotAvailable)?;
+    upstream.bound(local, place)?;
+    Ok((socket, Some(Exemption { upstream: Arc::clone(upstream), local })))
 }
 
 /// Connects to the address the client dialed.
 pub(crate) async fn dial(upstream: &Arc<dyn Upstream>, place: &Place) -> io::Result<Dialed> {
     let original = upstream.address(place);
-    let socket = Socket::new(Domain::for_address(original), Type::STREAM, Some(Protocol::TCP))?;
-    socket.set_nonblocking(true)?;
-    socket.set_tcp_nodelay(true)?;
-    let mut exemption = None;
-    if place.way == Way::Inbound {
-        // Bound by hand, so that the port is known, and exempt, before the first packet.
-        bind(&socket, original)?;
-    }
-    let socket = TcpSocket::from_std_stream(socket.into());
-    if place.way == Way::Inbound {
-        let local = socket.local_addr()?;
-        upstream.bound(local, place)?;
-        exemption = Some(Exemption { upstream: Arc::clone(upstream), local });
-    }
+    let (socket, exemption) = open(upstream, place, original)?;
     // Declared after the exemption, so a connect that is given up closes the socket first.
-    let connecting = socket.connect(original);
+    let connecting = TcpSocket::from_std_stream(socket.into()).connect(original);
     let stream = connecting.await?;
     Ok(Dialed { stream, exemption })
 }
@@ -142,7 +176,7 @@ fn source(at: u8, original: SocketAddr) -> IpAddr {
 }
 
 /// Makes the close of a stream a reset, as the other side would have seen it.
-pub(crate) fn reset_on_close(stream: &TcpStream) {
+pub(crate) fn reset_on_close(stream: &impl AsFd) {
     // A socket that is gone already cannot be reset, and need not be.
     let _gone = SockRef::from(stream).set_linger(Some(Duration::ZERO));
 }

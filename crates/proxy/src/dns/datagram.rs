@@ -17,7 +17,7 @@ use super::{
     rules::{Transport, Verdict},
     serve::{Desk, Judged, connect_udp},
 };
-use crate::{delay::BootTime, serve::ACCEPT_PAUSE};
+use crate::{delay::BootTime, lane::ACCEPT_PAUSE};
 
 /// The most clients of one door whose answers are awaited; a datagram beyond is lost, as
 /// datagrams are.

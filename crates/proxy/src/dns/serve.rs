@@ -23,7 +23,8 @@ use super::{
 };
 use crate::{
     delay::{BootTime, Timer},
-    serve::{ACCEPT_PAUSE, DRAIN_MAX, EVENT_INTERVAL, ServeError, Stop, prepare_thread},
+    lane::ACCEPT_PAUSE,
+    serve::{DRAIN_MAX, EVENT_INTERVAL, ServeError, Stop, prepare_thread},
     switch::{Armed, Switch},
 };
 

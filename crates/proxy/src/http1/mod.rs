@@ -9,4 +9,5 @@ mod head;
 mod judge;
 mod relay;
 
+pub(crate) use head::{Found, HeadScan, Kind};
 pub(crate) use relay::relay;

@@ -199,6 +199,7 @@ fn megabytes_pass_in_both_directions_at_once() {
         half_close(&sends);
     });
     let stand = Stand::before(service);
+    stand.watch();
     let mut client = stand.client();
     let body: Vec<u8> = (0..8_000_000_u32).map(|n| (n % 251) as u8).collect();
     let head = format!("PUT /big HTTP/1.1\r\nContent-Length: {}\r\n\r\n", body.len());

@@ -152,6 +152,7 @@ fn busy_clients_leave_a_draining_proxy_without_losing_a_request() {
 #[test]
 fn a_drain_ends_idle_connections_in_the_end() {
     let mut stand = Stand::before(mirror());
+    stand.watch();
     let mut idle = stand.client();
     get(&mut idle, "/");
     stand.proxy.stop(Stop::Drain);

@@ -78,6 +78,7 @@ fn reader(interim: &'static str) -> std::net::SocketAddr {
 #[test]
 fn a_body_is_not_taken_for_a_request() {
     let stand = Stand::before(reader(""));
+    stand.watch();
     let mut client = stand.client();
     let body = "GET /inside HTTP/1.1\r\n\r\n";
     for _ in 0..2 {
@@ -165,6 +166,7 @@ fn after_a_switch_of_protocol_bytes_are_plain() {
 #[test]
 fn a_refused_switch_stays_http() {
     let stand = Stand::before(mirror());
+    stand.watch();
     let mut client = stand.client();
     client.write_all(b"GET / HTTP/1.1\r\nUpgrade: h2c\r\n\r\n").unwrap();
     read_answer(&mut client);

@@ -68,6 +68,11 @@ impl Stand {
         self.arm(vec![rule(path, side, mean)]);
     }
 
+    /// Has connections read, and nothing done to them: without a rule nobody reads.
+    pub(crate) fn watch(&self) {
+        self.delay("/never", Side::Request, Duration::ZERO);
+    }
+
     pub(crate) fn arm(&self, rules: Vec<Rule>) {
         let set = RuleSet::new(rules, 7).unwrap();
         self.layer.rules().arm(set, BootTime::now().after(PATIENCE));

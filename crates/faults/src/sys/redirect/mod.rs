@@ -171,9 +171,9 @@ impl Undo {
         }
         let space = of_namespace(Arc::new(netns))?;
         let doors = matches!(what, What::Doors(_)).then(|| space.doors()).transpose()?;
-        let (hold, scope) =
-            self.claim(&space, doors.as_ref().map(|(_, ports)| &ports[..]), lease)?;
-        // From here on its drop ends it, also when the next step fails.
+        let (hold, scope) = self.claim(&space, doors.as_ref().map(|(_, ports)| &ports[..]))?;
+        // The claim leads nothing before its lease begins, when whoever wants it is there. From
+        // here on its drop ends it, also when the next step fails.
         let (rules, stream) = match what {
             What::Rules(rules) => (Some(rules), None),
             What::Stream(stream) => (None, Some(stream)),
@@ -181,22 +181,22 @@ impl Undo {
                 let (doors, _) = doors.expect("invariant: made above");
                 let held = self.held(&space, scope, None, hold);
                 held.serve(doors, serve)?;
-                return self.begun(held, reset);
+                return self.begun(held, lease, reset);
             }
         };
         let held = self.held(&space, scope, stream, hold);
         if let Some(rules) = rules {
             held.layer.rules().arm(rules, BootTime(lease.boottime_ns));
         }
-        self.begun(held, reset)
+        self.begun(held, lease, reset)
     }
 
     fn claim(
         &self,
         space: &Space,
         doors: Option<&[[[u16; 2]; 2]]>,
-        lease: LeaseEnd,
     ) -> Result<(Hold, Scope), EffectError> {
+        let lease = LeaseEnd { boottime_ns: 0, monotonic_ns: 0 };
         match &self.course {
             Course::Inbound(locals) => {
                 let slot = space.inbound().claim(locals, self.token, lease)?;
@@ -230,7 +230,13 @@ impl Undo {
         Redirected { layer, hold, space: Arc::clone(space), mechanism: self.mechanism() }
     }
 
-    fn begun(&self, held: Redirected, reset: bool) -> Result<Redirected, EffectError> {
+    fn begun(
+        &self,
+        held: Redirected,
+        lease: LeaseEnd,
+        reset: bool,
+    ) -> Result<Redirected, EffectError> {
+        held.extend(lease)?;
         match &self.course {
             _ if !reset => {}
             Course::Inbound(locals) => {
