@@ -11,13 +11,15 @@ use aya::maps::{HashMap, Map, MapData, SockMap};
 use aya::programs::SkLookup;
 use aya::programs::sk_lookup::SkLookupLink;
 use std::collections::BTreeMap;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 
 const OBJECT: &[u8] = aya::include_bytes_aligned!("inbound.bpf.o");
 const PROGRAM: &str = "squall_inbound";
 const WHAT: &str = "a socket lookup program";
 /// The map of leases.
 pub(super) const CONFIG: &str = "inbound_cfg";
+/// The state of a listening socket in `/proc/PID/net/tcp`.
+const LISTEN: &str = "0A";
 /// Size of the C structure.
 const LOCAL_BYTES: usize = 20;
 /// Injections on one address, as in the C source; two bytes each.
@@ -158,6 +160,22 @@ impl Drop for Inbound {
 /// Loads the program and attaches it to a namespace, without an address to redirect.
 pub(super) fn trial(netns: &Netns) -> Result<(), EffectError> {
     Inbound::load()?.attach(netns, &[])
+}
+
+/// A listener on `[::]` usually takes IPv4 as well. It does not where another socket listens on
+/// the port over IPv4; that one may be somebody else's and is left alone.
+pub(super) fn dual(pid: u32, local: SocketAddr) -> Option<SocketAddr> {
+    if local.ip() != IpAddr::from(Ipv6Addr::UNSPECIFIED) {
+        return None;
+    }
+    let table = std::fs::read_to_string(format!("/proc/{pid}/net/tcp")).ok()?;
+    let taken = table.lines().skip(1).any(|line| {
+        let mut words = line.split_ascii_whitespace().skip(1);
+        let port = words.next().and_then(|local| local.split_once(':'));
+        let port = port.and_then(|(_, port)| u16::from_str_radix(port, 16).ok());
+        port == Some(local.port()) && words.nth(1) == Some(LISTEN)
+    });
+    (!taken).then(|| SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), local.port()))
 }
 
 fn program(object: &mut Ebpf) -> Result<&mut SkLookup, EffectError> {

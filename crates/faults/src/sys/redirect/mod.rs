@@ -33,11 +33,8 @@ use space::{Space, of_namespace};
 use squall_proxy::{BootTime, Layer, Remote, RuleSet, Scope, Snapshot, Stream};
 use squall_wire::injection::Injection;
 use squall_wire::receipt::Receipt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
-
-/// The state of a listening socket in `/proc/PID/net/tcp`.
-const LISTEN: &str = "0A";
 
 /// What undoes a redirect; part of a receipt.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -104,7 +101,7 @@ impl Undo {
         mut locals: Vec<SocketAddr>,
     ) -> Result<Undo, EffectError> {
         let pid = injection.target.process.pid;
-        let second = locals.iter().filter_map(|local| dual(pid, *local));
+        let second = locals.iter().filter_map(|local| inbound::dual(pid, *local));
         let second: Vec<SocketAddr> = second.filter(|local| !locals.contains(local)).collect();
         locals.extend(second);
         if locals.is_empty() {
@@ -383,20 +380,4 @@ pub(crate) fn trial(netns: &Netns) -> Result<(), EffectError> {
 /// Loads the programs and attaches them to a cgroup, for nobody.
 pub(crate) fn trial_outbound(cgroup: &std::path::Path) -> Result<(), EffectError> {
     outbound::trial(cgroup)
-}
-
-/// A listener on `[::]` usually takes IPv4 as well. It does not where another socket listens on
-/// the port over IPv4; that one may be somebody else's and is left alone.
-fn dual(pid: u32, local: SocketAddr) -> Option<SocketAddr> {
-    if local.ip() != IpAddr::from(Ipv6Addr::UNSPECIFIED) {
-        return None;
-    }
-    let table = std::fs::read_to_string(format!("/proc/{pid}/net/tcp")).ok()?;
-    let taken = table.lines().skip(1).any(|line| {
-        let mut words = line.split_ascii_whitespace().skip(1);
-        let port = words.next().and_then(|local| local.split_once(':'));
-        let port = port.and_then(|(_, port)| u16::from_str_radix(port, 16).ok());
-        port == Some(local.port()) && words.nth(1) == Some(LISTEN)
-    });
-    (!taken).then(|| SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), local.port()))
 }
