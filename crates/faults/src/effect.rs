@@ -86,6 +86,11 @@ pub struct LeaseEnd {
     pub monotonic_ns: u64,
 }
 
+impl LeaseEnd {
+    /// What ends here never acts.
+    pub(crate) const NEVER: LeaseEnd = LeaseEnd { boottime_ns: 0, monotonic_ns: 0 };
+}
+
 /// The longest a single step may take before the agent reports it as stuck.
 pub const STEP_MS_MAX: u64 = 5_000;
 

@@ -93,6 +93,14 @@ pub enum Need {
     Cgroup2,
     /// Programs of type cgroup/connect4 and 6 load and attach.
     BpfCgroupConnect,
+    /// Programs of type cgroup/bind4 and 6 load and attach.
+    BpfCgroupBind,
+    /// Programs that see a cgroup's packets load and attach.
+    BpfCgroupSkb,
+    /// Programs that see a device's packets load and attach (tcx).
+    BpfTcx,
+    /// A TAP device can be made.
+    Tap,
     /// Programs of type sk_lookup load and attach.
     BpfSkLookup,
     /// Programs for the addresses a cgroup sends to, and of type sockops, load and attach.
@@ -108,6 +116,10 @@ impl Need {
             Need::Root => "root",
             Need::Cgroup2 => "cgroup v2",
             Need::BpfCgroupConnect => "bpf cgroup/connect4, 6",
+            Need::BpfCgroupBind => "bpf cgroup/bind4, 6",
+            Need::BpfCgroupSkb => "bpf cgroup_skb",
+            Need::BpfTcx => "bpf tcx",
+            Need::Tap => "tap device",
             Need::BpfSkLookup => "bpf sk_lookup",
             Need::BpfCgroupRedirect => "bpf cgroup redirect",
             Need::SockDestroy => "socket destroy",

@@ -8,6 +8,7 @@ pub mod catalog;
 mod dns;
 pub mod dose;
 pub mod fault;
+mod traffic;
 pub mod values;
 
 #[cfg(feature = "effects")]

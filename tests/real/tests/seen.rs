@@ -98,8 +98,22 @@ mod dns_timeout;
 mod dns_truncate;
 #[path = "../../../crates/faults/src/catalog/http_delay/seen.rs"]
 mod http_delay;
+#[path = "../../../crates/faults/src/catalog/net_corrupt/seen.rs"]
+mod net_corrupt;
+#[path = "../../../crates/faults/src/catalog/net_delay/seen.rs"]
+mod net_delay;
+#[path = "../../../crates/faults/src/catalog/net_duplicate/seen.rs"]
+mod net_duplicate;
+#[path = "../../../crates/faults/src/catalog/net_loss/seen.rs"]
+mod net_loss;
+#[path = "../../../crates/faults/src/catalog/net_occupy/seen.rs"]
+mod net_occupy;
+#[path = "../../../crates/faults/src/catalog/net_partition/seen.rs"]
+mod net_partition;
 #[path = "../../../crates/faults/src/catalog/net_refuse/seen.rs"]
 mod net_refuse;
+#[path = "../../../crates/faults/src/catalog/net_reorder/seen.rs"]
+mod net_reorder;
 #[path = "../../../crates/faults/src/catalog/process_pause/seen.rs"]
 mod process_pause;
 
@@ -112,7 +126,14 @@ pub(crate) const CASES: &[Case] = &[
     dns_timeout::CASE,
     dns_truncate::CASE,
     http_delay::CASE,
+    net_corrupt::CASE,
+    net_delay::CASE,
+    net_duplicate::CASE,
+    net_loss::CASE,
+    net_occupy::CASE,
+    net_partition::CASE,
     net_refuse::CASE,
+    net_reorder::CASE,
     process_pause::CASE,
 ];
 // gen:end

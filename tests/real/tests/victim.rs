@@ -163,6 +163,12 @@ impl Victim {
 
     /// Asks the target over HTTP, from inside its namespace but outside its cgroup.
     pub(crate) fn get(&self, path: &str) -> std::io::Result<String> {
+        self.get_within(path, SOON)
+    }
+
+    /// As [`Victim::get`], with no more patience than this for the connection and for each part
+    /// of the reply.
+    pub(crate) fn get_within(&self, path: &str, patience: Duration) -> std::io::Result<String> {
         let netns = std::fs::File::open(format!("/proc/{}/ns/net", self.pid()))?;
         let request = format!("GET {path} HTTP/1.1\r\nhost: t\r\nconnection: close\r\n\r\n");
         let ask = move || {
@@ -171,8 +177,8 @@ impl Victim {
                 Some(rustix::thread::LinkNameSpaceType::Network),
             )?;
             let address: SocketAddr = SERVES.parse().unwrap();
-            let mut stream = TcpStream::connect_timeout(&address, SOON)?;
-            stream.set_read_timeout(Some(SOON))?;
+            let mut stream = TcpStream::connect_timeout(&address, patience)?;
+            stream.set_read_timeout(Some(patience))?;
             stream.write_all(request.as_bytes())?;
             let mut answer = Vec::new();
             let mut bytes = [0; 4096];
@@ -202,6 +208,32 @@ impl Victim {
         let text = self.get("/stats").unwrap();
         let (dialed, refused) = text.split_once(' ').unwrap();
         (dialed.parse().unwrap(), refused.parse().unwrap())
+    }
+
+    /// True where the target's own dials neither work nor fail: it makes hundreds a second.
+    pub(crate) fn dials_hang(&self) -> bool {
+        let before = self.dials();
+        std::thread::sleep(Duration::from_millis(150));
+        self.dials() == before
+    }
+
+    /// Runs one of the roles as a process of the target's cgroup and namespace. True where it
+    /// ended well.
+    pub(crate) fn as_target(&self, words: &[&str]) -> bool {
+        let mount = squall_real::lab::cgroup2_mount().unwrap();
+        let cgroup = mount.join(self.target.cgroup.trim_start_matches('/'));
+        let mut shell = Command::new("sh");
+        shell.args(["-c", "echo 0 > \"$0/cgroup.procs\" && exec \"$@\""]).arg(cgroup);
+        shell.arg("nsenter").arg(format!("--net=/proc/{}/ns/net", self.pid())).arg("--");
+        shell.arg(ROLE).args(words).status().unwrap().success()
+    }
+
+    /// A counter of TCP in the target's network namespace, by its name in `netstat`.
+    pub(crate) fn network_counter(&self, name: &str) -> u64 {
+        let text = std::fs::read_to_string(format!("/proc/{}/net/netstat", self.pid())).unwrap();
+        let lines: Vec<&str> = text.lines().filter(|line| line.starts_with("TcpExt:")).collect();
+        let at = lines[0].split(' ').position(|word| word == name).unwrap();
+        lines[1].split(' ').nth(at).unwrap().parse().unwrap()
     }
 
     /// The processes in the target's cgroup.

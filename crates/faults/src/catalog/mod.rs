@@ -26,7 +26,14 @@ pub mod dns_error;
 pub mod dns_timeout;
 pub mod dns_truncate;
 pub mod http_delay;
+pub mod net_corrupt;
+pub mod net_delay;
+pub mod net_duplicate;
+pub mod net_loss;
+pub mod net_occupy;
+pub mod net_partition;
 pub mod net_refuse;
+pub mod net_reorder;
 pub mod process_pause;
 
 /// Every fault, by name.
@@ -67,9 +74,44 @@ pub static ALL: &[Entry] = &[
         effect: http_delay::effect::EFFECT,
     },
     Entry {
+        fault: net_corrupt::FAULT,
+        #[cfg(feature = "effects")]
+        effect: net_corrupt::effect::EFFECT,
+    },
+    Entry {
+        fault: net_delay::FAULT,
+        #[cfg(feature = "effects")]
+        effect: net_delay::effect::EFFECT,
+    },
+    Entry {
+        fault: net_duplicate::FAULT,
+        #[cfg(feature = "effects")]
+        effect: net_duplicate::effect::EFFECT,
+    },
+    Entry {
+        fault: net_loss::FAULT,
+        #[cfg(feature = "effects")]
+        effect: net_loss::effect::EFFECT,
+    },
+    Entry {
+        fault: net_occupy::FAULT,
+        #[cfg(feature = "effects")]
+        effect: net_occupy::effect::EFFECT,
+    },
+    Entry {
+        fault: net_partition::FAULT,
+        #[cfg(feature = "effects")]
+        effect: net_partition::effect::EFFECT,
+    },
+    Entry {
         fault: net_refuse::FAULT,
         #[cfg(feature = "effects")]
         effect: net_refuse::effect::EFFECT,
+    },
+    Entry {
+        fault: net_reorder::FAULT,
+        #[cfg(feature = "effects")]
+        effect: net_reorder::effect::EFFECT,
     },
     Entry {
         fault: process_pause::FAULT,

@@ -22,6 +22,7 @@ struct bpf_map_def {
 enum {
     BPF_MAP_TYPE_HASH = 1,
     BPF_MAP_TYPE_ARRAY = 2,
+    BPF_MAP_TYPE_PERCPU_ARRAY = 6,
     BPF_MAP_TYPE_LRU_HASH = 9,
     BPF_MAP_TYPE_SOCKMAP = 15,
 };
@@ -32,6 +33,11 @@ enum {
     IPPROTO_TCP = 6,
     IPPROTO_UDP = 17,
     IPPROTO_MPTCP = 262,
+    IPPROTO_HOPOPTS = 0,
+    IPPROTO_ROUTING = 43,
+    IPPROTO_FRAGMENT = 44,
+    IPPROTO_DSTOPTS = 60,
+    EADDRINUSE = 98,
     ECONNREFUSED = 111,
 };
 
@@ -42,8 +48,20 @@ static long (*bpf_map_update_elem)(void *map, const void *key, const void *value
                                    __u64 flags) = (void *)2;
 static long (*bpf_map_delete_elem)(void *map, const void *key) = (void *)3;
 static __u32 (*bpf_get_prandom_u32)(void) = (void *)7;
+static long (*bpf_skb_store_bytes)(void *skb, __u32 at, const void *from, __u32 length,
+                                   __u64 flags) = (void *)9;
+static long (*bpf_l4_csum_replace)(void *skb, __u32 at, __u64 from, __u64 to,
+                                   __u64 flags) = (void *)11;
+static long (*bpf_clone_redirect)(void *skb, __u32 device, __u64 flags) = (void *)13;
 static __u64 (*bpf_get_current_pid_tgid)(void) = (void *)14;
+static long (*bpf_redirect)(__u32 device, __u64 flags) = (void *)23;
+static long (*bpf_skb_load_bytes)(const void *skb, __u32 at, void *to,
+                                  __u32 length) = (void *)26;
 static __u64 (*bpf_get_socket_cookie)(void *ctx) = (void *)46;
+static long (*bpf_sock_ops_cb_flags_set)(void *ctx, int flags) = (void *)59;
+static long (*bpf_skb_load_bytes_relative)(const void *skb, __u32 at, void *to, __u32 length,
+                                           __u32 start) = (void *)68;
+static __u64 (*bpf_skb_ancestor_cgroup_id)(void *skb, int level) = (void *)83;
 static long (*bpf_sk_release)(void *sk) = (void *)86;
 static __u64 (*bpf_get_current_ancestor_cgroup_id)(int level) = (void *)123;
 static long (*bpf_sk_assign)(void *ctx, void *sk, __u64 flags) = (void *)124;

@@ -1,67 +1,13 @@
 //! Loads BPF objects and finds their maps again, also those of another process.
 //!
 //! Programs are never pinned and links are owned by descriptors, so all of it is gone when its
-//! holder is gone. An object is loaded once a process and armed by writing to its map.
+//! holder is gone. A program is armed by writing to its map.
 
 use crate::effect::EffectError;
-use aya::maps::{Array, HashMap, Map, MapData, loaded_maps};
+use aya::maps::{Array, Map, MapData, loaded_maps};
 use aya::{Ebpf, EbpfLoader};
 use std::error::Error;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-
-/// An object that is loaded when it is first wanted, and kept.
-pub(crate) struct Object {
-    what: &'static str,
-    bytes: &'static [u8],
-    loaded: Mutex<Option<Ebpf>>,
-}
-
-/// A loaded object, for one caller at a time.
-pub(crate) struct Loaded(MutexGuard<'static, Option<Ebpf>>);
-
-impl Object {
-    pub(crate) const fn new(what: &'static str, bytes: &'static [u8]) -> Object {
-        Object { what, bytes, loaded: Mutex::new(None) }
-    }
-
-    /// Loads it unless it is loaded; `load` brings each program into the kernel.
-    pub(crate) fn get(
-        &'static self,
-        load: impl FnOnce(&mut Ebpf) -> Result<(), EffectError>,
-    ) -> Result<Loaded, EffectError> {
-        // Nothing that panics leaves a half-loaded object: it is stored last.
-        let mut guard = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
-        if guard.is_none() {
-            let mut ebpf = fresh(self.what, self.bytes)?;
-            load(&mut ebpf)?;
-            *guard = Some(ebpf);
-        }
-        Ok(Loaded(guard))
-    }
-
-    /// The ids of its programs, while it is loaded.
-    pub(crate) fn program_ids(&'static self) -> Vec<u32> {
-        let guard = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
-        let programs = guard.iter().flat_map(Ebpf::programs);
-        programs.filter_map(|(_, program)| Some(program.info().ok()?.id())).collect()
-    }
-}
-
-impl Loaded {
-    /// The object.
-    pub(crate) fn ebpf(&mut self) -> &mut Ebpf {
-        self.0.as_mut().expect("invariant: a loaded object is stored before it is handed out")
-    }
-
-    /// One of its hash maps, by name.
-    pub(crate) fn hash<const K: usize, const V: usize>(
-        &mut self,
-        name: &str,
-    ) -> Result<HashMap<&mut MapData, [u8; K], [u8; V]>, EffectError> {
-        let map = self.ebpf().map_mut(name).expect("invariant: the object has this map");
-        HashMap::try_from(map).map_err(unavailable("a BPF map"))
-    }
-}
 
 /// Pays, ahead of the first BPF fault, what that would pay: some 50 ms once a process. Call it
 /// from a thread of its own.
@@ -89,18 +35,8 @@ pub(crate) fn fresh(what: &'static str, bytes: &[u8]) -> Result<Ebpf, EffectErro
     loader.load(bytes).map_err(unavailable(what))
 }
 
-/// A hash map of a known shape, ours or another process's.
-pub(crate) type Hash<const K: usize, const V: usize> = HashMap<MapData, [u8; K], [u8; V]>;
-
-/// Every hash map of that name on this host, whoever loaded it; a map of another shape with the
-/// same name is somebody else's and left out.
-pub(crate) fn hashes_named<const K: usize, const V: usize>(
-    name: &str,
-) -> Result<Vec<Hash<K, V>>, EffectError> {
-    maps_named(name, K, V, |map| HashMap::try_from(map).ok())
-}
-
-/// As [`hashes_named`], for arrays.
+/// Every array of that name on this host, whoever loaded it; a map of another shape with the same
+/// name is somebody else's and left out.
 pub(crate) fn arrays_named<const V: usize>(
     name: &str,
 ) -> Result<Vec<Array<MapData, [u8; V]>>, EffectError> {

@@ -62,7 +62,17 @@ fn attempt(need: Need) -> Result<String, String> {
             let group = Throwaway::new()?;
             Ok(format!("a group was made below {}", group.parent().display()))
         }
-        Need::BpfCgroupConnect => connect_programs(),
+        Need::BpfCgroupConnect => on_new_cgroup(catalog::net_refuse::trial),
+        Need::BpfCgroupBind => on_new_cgroup(catalog::net_occupy::trial),
+        Need::BpfCgroupSkb => on_new_cgroup(catalog::net_partition::trial),
+        Need::BpfTcx => in_new_namespace(|_| {
+            catalog::net_duplicate::trial().map_err(said)?;
+            Ok("loaded and attached to a device of a new network namespace".to_owned())
+        }),
+        Need::Tap => in_new_namespace(|_| {
+            catalog::net_reorder::trial().map_err(said)?;
+            Ok("a device was made in a new network namespace".to_owned())
+        }),
         Need::BpfSkLookup => in_new_namespace(|netns| {
             redirect::trial(netns).map_err(said)?;
             Ok("loaded and attached to a new network namespace".to_owned())
@@ -87,10 +97,10 @@ fn signal_init() -> Result<String, String> {
     }
 }
 
-fn connect_programs() -> Result<String, String> {
+fn on_new_cgroup(trial: fn(&File) -> Result<(), EffectError>) -> Result<String, String> {
     let group = Throwaway::new()?;
     let folder = File::open(&group.0).map_err(|error| format!("open a cgroup: {error}"))?;
-    catalog::net_refuse::trial(&folder).map_err(said)?;
+    trial(&folder).map_err(said)?;
     Ok("loaded and attached to a new cgroup".to_owned())
 }
 

@@ -1,14 +1,22 @@
 //! The mechanisms that effects share; the only place of the house with unsafe code.
 
+pub(crate) mod armed;
 pub mod bpf;
-
+pub(crate) mod calls;
 pub mod cgroup;
 pub mod clock;
+pub(crate) mod device;
 pub mod doctor;
 pub mod fingerprint;
+pub(crate) mod lateness;
+pub(crate) mod line;
 mod netlink;
 pub mod netns;
+pub(crate) mod packets;
 pub mod process;
 pub mod redirect;
+pub(crate) mod rule;
+pub(crate) mod scope;
 pub mod sock_diag;
+pub(crate) mod tap;
 pub mod worker;

@@ -63,6 +63,31 @@ impl Netns {
         &self.file
     }
 
+    /// Runs something on a thread that is in the namespace and ends there.
+    ///
+    /// # Errors
+    /// When the namespace cannot be entered.
+    pub(crate) fn inside<T: Send>(
+        &self,
+        body: impl FnOnce() -> T + Send,
+    ) -> Result<T, EffectError> {
+        let thread = || {
+            self.enter().map_err(system("enter the target's network namespace"))?;
+            Ok(body())
+        };
+        std::thread::scope(|scope| {
+            let joined = scope.spawn(thread).join();
+            joined.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        })
+    }
+
+    /// True for the host's own namespace.
+    pub(crate) fn is_first(&self) -> bool {
+        /// The inode that newer kernels always give it; older ones let root look at process 1.
+        const FIRST: u64 = 0xEFFF_FFF9;
+        self.inode == FIRST || Netns::seen(1).is_ok_and(|first| first.inode == self.inode)
+    }
+
     /// Moves the calling thread into it. Only for threads that end there.
     ///
     /// # Errors

@@ -86,6 +86,7 @@ fn plays_its_part() {
     match std::env::var(PART).as_deref() {
         Ok("connector") => connector(),
         Ok("holder") => holder(),
+        Ok("host") => crate::host::play(commands()),
         Ok("server") => crate::server::play(commands()),
         _ => {}
     }

@@ -20,7 +20,7 @@ pub(crate) fn start() -> Part {
 }
 
 /// A new namespace has nothing but a loopback device, and that is down.
-fn loopback_up() {
+pub(crate) fn loopback_up() {
     // SAFETY: all zeros is a valid request.
     let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
     request.ifr_name[0] = b'l' as libc::c_char;

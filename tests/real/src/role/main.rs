@@ -11,6 +11,7 @@ use squall_agent::shell::{self, Options};
 use squall_agent::watchdog;
 use squall_faults::sys::worker::{self, WORK_ARGUMENT};
 use std::ffi::OsString;
+use std::net::TcpListener;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -25,6 +26,7 @@ fn main() -> ExitCode {
             ExitCode::from(watchdog::main(Path::new(state_dir), pid.parse().unwrap_or(0)))
         }
         ["target", serve, dial] => target::main(serve, dial),
+        ["bind", address] => ExitCode::from(u8::from(TcpListener::bind(address).is_err())),
         ["client"] => client::main(),
         ["hold"] => hold::main(),
         [WORK_ARGUMENT, load @ ..] => worker::main(load.iter().map(OsString::from)),

@@ -5,6 +5,7 @@ pub mod effect;
 
 use crate::dose::Tolerance;
 use crate::fault::{Bound, Death, Description, Fault, Kind, Need, Param, ValueIssue};
+use crate::traffic;
 use crate::values::Checked;
 
 #[cfg(feature = "effects")]
@@ -30,14 +31,14 @@ static DESCRIPTION: Description = Description {
     filters: &[
         Param {
             name: "port",
-            kind: Kind::Port,
+            kind: Kind::Ports,
             default: None,
             required: false,
-            help: "only connections to this port",
+            help: "only connections to these ports",
         },
         Param {
             name: "to",
-            kind: Kind::Cidr,
+            kind: Kind::Cidrs,
             default: None,
             required: false,
             help: "only connections to these addresses",
@@ -67,24 +68,12 @@ impl Fault for NetRefuse {
     }
 
     fn check(&self, values: &Checked) -> Vec<ValueIssue> {
-        // Port 22 is how people reach the host; a jump host must stay one.
-        if values.port("port") != Some(22) {
-            return Vec::new();
-        }
-        vec![ValueIssue {
-            code: "F020",
-            key: "port".to_owned(),
-            at_key: false,
-            message: "port 22 is management traffic".to_owned(),
-            label: "never refused".to_owned(),
-            help: Some("choose the port of the service the target depends on".to_owned()),
-            other: None,
-        }]
+        traffic::check(values)
     }
 
     fn bound(&self, values: &Checked) -> Bound {
         let share = values.printed("share").unwrap_or_default();
-        let whom = match (values.text("to"), values.port("port")) {
+        let whom = match (values.printed("to"), values.printed("port")) {
             (Some(to), Some(port)) => format!("connections to {to} port {port}"),
             (Some(to), None) => format!("connections to {to}"),
             (None, Some(port)) => format!("connections to port {port}"),

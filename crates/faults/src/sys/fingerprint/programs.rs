@@ -1,7 +1,6 @@
 //! BPF: links in the way of the given processes, and programs and pins of Squall.
 
 use super::Facts;
-use crate::catalog::net_refuse;
 use crate::sys::cgroup::Group;
 use aya::programs::loaded_programs;
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,6 +20,7 @@ const BPF_LINK_GET_NEXT_ID: libc::c_long = 31;
 /// Kinds of links: `enum bpf_link_type`.
 const LINK_CGROUP: u32 = 3;
 const LINK_NETNS: u32 = 5;
+const LINK_TCX: u32 = 11;
 
 /// The head of `struct bpf_link_info` with the parts of its union that are read here.
 #[repr(C)]
@@ -60,6 +60,9 @@ pub(super) fn links(spaces: &BTreeSet<u64>, groups: &[Group]) -> Facts {
             facts.push(format!("cgroup {} attach {}", group.path, link.attach));
         } else if link.kind == LINK_NETNS && (is_ours || spaces.contains(&low)) {
             facts.push(format!("net:[{low}] attach {high}"));
+        } else if link.kind == LINK_TCX && is_ours {
+            // The second number is where it hangs: 46 for ingress, 47 for egress.
+            facts.push(format!("squall tcx device {low} attach {high}"));
         } else if is_ours {
             facts.push(format!("squall kind {} attach {}", link.kind, link.attach));
         }
@@ -67,11 +70,9 @@ pub(super) fn links(spaces: &BTreeSet<u64>, groups: &[Group]) -> Facts {
     Ok(facts)
 }
 
-/// Programs of Squall that this process does not merely keep loaded. Other people's come and go.
+/// Programs of Squall. Other people's come and go.
 pub(super) fn loaded() -> Facts {
-    let kept = net_refuse::effect::OBJECT.program_ids();
-    let left = squall_programs()?.into_iter().filter(|(id, _)| !kept.contains(id));
-    Ok(left.map(|(_, name)| name).collect())
+    Ok(squall_programs()?.into_iter().map(|(_, name)| name).collect())
 }
 
 fn squall_programs() -> io::Result<Vec<(u32, String)>> {

@@ -1,0 +1,201 @@
+//! One injection's own copy of a BPF object: its programs, their links, its rule, its counters.
+//!
+//! The copy is attached with a rule that is over, and armed by one write to its map. The write
+//! that ends it is as small, so that a revert from the receipt alone needs no link.
+
+use crate::effect::{EffectError, LeaseEnd};
+use crate::sys::bpf::{self, unavailable};
+use crate::sys::rule::{RULE_BYTES, Rule, TALLY_BYTES, Tally};
+use aya::Ebpf;
+use aya::maps::{Array, HashMap, Map, MapData};
+use aya::programs::links::LinkOrder;
+use aya::programs::tc::{TcAttachOptions, TcAttachType};
+use aya::programs::{
+    CgroupAttachMode, CgroupSkb, CgroupSkbAttachType, CgroupSockAddr, SchedClassifier,
+};
+use std::any::Any;
+use std::fs::File;
+
+/// An object of the catalogue.
+#[derive(Debug)]
+pub(crate) struct Object {
+    /// What it is, for messages.
+    pub(crate) what: &'static str,
+    /// What its maps are called: `NAME_cfg` and `NAME_stat`.
+    pub(crate) name: &'static str,
+    /// The compiled object.
+    pub(crate) bytes: &'static [u8],
+}
+
+/// A loaded copy. Dropping it ends the effect and detaches.
+pub(crate) struct Armed {
+    about: &'static Object,
+    object: Ebpf,
+    rule: Rule,
+    links: Vec<Box<dyn Any + Send>>,
+}
+
+impl Armed {
+    /// Loads the maps; no program is loaded yet and nothing acts.
+    pub(crate) fn load(about: &'static Object) -> Result<Armed, EffectError> {
+        let object = bpf::fresh(about.what, about.bytes)?;
+        Ok(Armed { about, object, rule: Rule::default(), links: Vec::new() })
+    }
+
+    /// Attaches a program to the packets of a cgroup.
+    pub(crate) fn on_cgroup(
+        &mut self,
+        name: &str,
+        cgroup: &File,
+        side: CgroupSkbAttachType,
+    ) -> Result<(), EffectError> {
+        let what = self.about.what;
+        let program: &mut CgroupSkb = self.program(name).try_into().map_err(unavailable(what))?;
+        program.load().map_err(unavailable(what))?;
+        let link = program.attach(cgroup, side, CgroupAttachMode::Single);
+        let link = link.and_then(|link| program.take_link(link)).map_err(unavailable(what))?;
+        self.links.push(Box::new(link));
+        Ok(())
+    }
+
+    /// Attaches a program to the socket calls of a cgroup.
+    pub(crate) fn on_calls(&mut self, name: &str, cgroup: &File) -> Result<(), EffectError> {
+        let what = self.about.what;
+        let program: &mut CgroupSockAddr =
+            self.program(name).try_into().map_err(unavailable(what))?;
+        program.load().map_err(unavailable(what))?;
+        let link = program.attach(cgroup, CgroupAttachMode::Single);
+        let link = link.and_then(|link| program.take_link(link)).map_err(unavailable(what))?;
+        self.links.push(Box::new(link));
+        Ok(())
+    }
+
+    /// Attaches a program to devices of the calling thread's network namespace, behind what
+    /// others attached.
+    pub(crate) fn on_devices(
+        &mut self,
+        name: &str,
+        devices: &[String],
+        side: TcAttachType,
+    ) -> Result<(), EffectError> {
+        let what = self.about.what;
+        let program: &mut SchedClassifier =
+            self.program(name).try_into().map_err(unavailable(what))?;
+        program.load().map_err(unavailable(what))?;
+        let mut links: Vec<Box<dyn Any + Send>> = Vec::new();
+        for device in devices {
+            let options = TcAttachOptions::TcxOrder(LinkOrder::last());
+            let link = program.attach_with_options(device, side, options);
+            let link = link.and_then(|link| program.take_link(link)).map_err(unavailable(what))?;
+            links.push(Box::new(link));
+        }
+        self.links.extend(links);
+        Ok(())
+    }
+
+    /// Makes the programs act, until the rule's end.
+    pub(crate) fn arm(&mut self, rule: Rule) -> Result<(), EffectError> {
+        self.rule = rule;
+        self.write()
+    }
+
+    /// Moves the end.
+    pub(crate) fn extend(&mut self, lease: LeaseEnd) -> Result<(), EffectError> {
+        self.rule.expires_ns = lease.boottime_ns;
+        self.write()
+    }
+
+    /// Ends the effect; the programs stay attached and let everything pass.
+    pub(crate) fn end(&mut self) -> Result<(), EffectError> {
+        self.extend(LeaseEnd::NEVER)
+    }
+
+    /// What was seen, what matched, what was hit.
+    pub(crate) fn tally(&mut self) -> Result<Tally, EffectError> {
+        let (what, name) = (self.about.what, format!("{}_stat", self.about.name));
+        let map: Array<_, [u8; TALLY_BYTES]> =
+            self.map(&name).try_into().map_err(unavailable(what))?;
+        Ok(Tally::read(&map.get(&0, 0).map_err(unavailable(what))?))
+    }
+
+    /// A hash map of the object.
+    pub(crate) fn hash<const K: usize, const V: usize>(
+        &mut self,
+        name: &str,
+    ) -> Result<HashMap<&mut MapData, [u8; K], [u8; V]>, EffectError> {
+        let what = self.about.what;
+        self.map(name).try_into().map_err(unavailable(what))
+    }
+
+    /// Whose counters these are, for a thread that reads them: another handle on the same map.
+    pub(crate) fn counters(&mut self) -> Result<Counters, EffectError> {
+        let (what, name) = (self.about.what, format!("{}_stat", self.about.name));
+        let Map::Array(data) = self.map(&name) else { panic!("invariant: {name} is an array") };
+        let id = data.info().map_err(unavailable(what))?.id();
+        let data = MapData::from_id(id).and_then(Map::from_map_data);
+        let map = Array::try_from(data.map_err(unavailable(what))?);
+        Ok(Counters(map.map_err(unavailable(what))?))
+    }
+
+    fn write(&mut self) -> Result<(), EffectError> {
+        let (what, name) = (self.about.what, config(self.about.name));
+        let bytes = self.rule.bytes()?;
+        let mut map: Array<_, [u8; RULE_BYTES]> =
+            self.map(&name).try_into().map_err(unavailable(what))?;
+        map.set(0, bytes, 0).map_err(unavailable(what))
+    }
+
+    fn program(&mut self, name: &str) -> &mut aya::programs::Program {
+        let found = self.object.program_mut(name);
+        found.unwrap_or_else(|| panic!("invariant: the object has the program {name}"))
+    }
+
+    fn map(&mut self, name: &str) -> &mut Map {
+        let found = self.object.map_mut(name);
+        found.unwrap_or_else(|| panic!("invariant: the object has the map {name}"))
+    }
+}
+
+impl Drop for Armed {
+    fn drop(&mut self) {
+        // The rule first: it ends the effect on every hook at once, and says so to whoever finds
+        // the map before the kernel has freed it. Should that fail, the links end it.
+        let _links_follow = self.end();
+        self.links.clear();
+    }
+}
+
+/// Counters that outlive nothing but are read elsewhere.
+pub(crate) struct Counters(Array<MapData, [u8; TALLY_BYTES]>);
+
+impl Counters {
+    pub(crate) fn read(&self) -> Option<Tally> {
+        Some(Tally::read(&self.0.get(&0, 0).ok()?))
+    }
+}
+
+/// Ends an injection's effect, whichever process still holds it.
+pub(crate) fn end(about: &Object, token: u64) -> Result<(), EffectError> {
+    for mut map in bpf::arrays_named::<RULE_BYTES>(&config(about.name))? {
+        let Ok(mut rule) = map.get(&0, 0) else { continue };
+        if acts(&rule, token) {
+            rule[..8].fill(0);
+            map.set(0, rule, 0).map_err(unavailable(about.what))?;
+        }
+    }
+    Ok(())
+}
+
+/// How many copies of an injection's rule still act.
+pub(crate) fn acting(about: &Object, token: u64) -> Result<usize, EffectError> {
+    let maps = bpf::arrays_named::<RULE_BYTES>(&config(about.name))?;
+    Ok(maps.iter().filter(|map| map.get(&0, 0).is_ok_and(|rule| acts(&rule, token))).count())
+}
+
+fn acts(rule: &[u8; RULE_BYTES], token: u64) -> bool {
+    rule[..8] != [0; 8] && rule[8..16] == token.to_ne_bytes()
+}
+
+fn config(name: &str) -> String {
+    format!("{name}_cfg")
+}

@@ -1,0 +1,215 @@
+//! What a fault's BPF programs are told and what they count: the bytes of `rule.h`.
+
+use crate::effect::{EffectError, LeaseEnd};
+use crate::values::Checked;
+use crate::values::parse::cidr;
+use std::net::IpAddr;
+
+/// Sizes of the C structures; the kernel refuses a map of another shape.
+pub(crate) const RULE_BYTES: usize = 408;
+pub(crate) const TALLY_BYTES: usize = 48;
+
+const RANGES_MAX: usize = 8;
+const PORTS_MAX: usize = 8;
+
+/// Bits of `sides`.
+pub(crate) const LEAVING: u32 = 1;
+pub(crate) const ARRIVING: u32 = 2;
+
+const BIT_TCP: u32 = 1;
+const BIT_UDP: u32 = 2;
+const BIT_OTHER: u32 = 4;
+
+/// `struct rule`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Rule {
+    /// When it ends by itself, on the boot-time axis.
+    pub(crate) expires_ns: u64,
+    /// Which injection's it is.
+    pub(crate) token: u64,
+    /// The target's cgroup, where the hook sees other people's traffic too.
+    pub(crate) cgroup: u64,
+    /// Seed of its choices.
+    pub(crate) seed: u64,
+    /// How deep the cgroup lies.
+    pub(crate) level: u32,
+    /// The only process it is for, where the cgroup is shared.
+    pub(crate) tgid: u32,
+    /// Shares after a hit and after a miss, of `u32::MAX`.
+    pub(crate) shares: [u32; 2],
+    /// Which directions.
+    pub(crate) sides: u32,
+    /// Which protocols.
+    pub(crate) protocols: u32,
+    /// Which ports, none for all.
+    pub(crate) ports: Vec<u16>,
+    /// Which addresses, none for all.
+    pub(crate) ranges: Vec<(IpAddr, u8)>,
+    /// A device that only one fault needs.
+    pub(crate) device: u32,
+    /// A choice that only one fault has.
+    pub(crate) mode: u32,
+}
+
+/// `struct tally`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Tally {
+    pub(crate) seen: u64,
+    pub(crate) matched: u64,
+    pub(crate) hit: u64,
+    pub(crate) segments: u64,
+    pub(crate) segments_hit: u64,
+}
+
+impl Rule {
+    /// A rule for everything that the filters `port`, `peer` or `to`, and `protocol` let through.
+    pub(crate) fn of(values: &Checked, token: u64, seed: u64, lease: LeaseEnd) -> Rule {
+        let ranges = values.list("peer").iter().chain(values.list("to"));
+        Rule {
+            expires_ns: lease.boottime_ns,
+            token,
+            seed,
+            shares: [u32::MAX; 2],
+            sides: LEAVING,
+            protocols: protocols(values.text("protocol")),
+            ports: values.ports("port"),
+            ranges: ranges.filter_map(|range| cidr(range)).collect(),
+            ..Rule::default()
+        }
+    }
+
+    /// Hurts a share of what matches; with a correlation hits come in bursts. The chance after a
+    /// hit and after a miss are those of the two-state chain that has this share in the long run
+    /// and this correlation from one to the next.
+    pub(crate) fn share(&mut self, share: f64, correlation: f64) {
+        let after_hit = share + correlation * (1.0 - share);
+        let after_miss = share * (1.0 - correlation);
+        self.shares = [after_hit, after_miss].map(|of| (of * f64::from(u32::MAX)).round() as u32);
+    }
+
+    /// The bytes the programs read.
+    ///
+    /// # Errors
+    /// With more ports or ranges than a program compares.
+    pub(crate) fn bytes(&self) -> Result<[u8; RULE_BYTES], EffectError> {
+        if self.ports.len() > PORTS_MAX || self.ranges.len() > RANGES_MAX {
+            let text = format!("at most {PORTS_MAX} ports and {RANGES_MAX} address ranges");
+            return Err(EffectError::BadValues(text));
+        }
+        let mut out = Vec::with_capacity(RULE_BYTES);
+        for long in [self.expires_ns, self.token, self.cgroup, self.seed] {
+            out.extend(long.to_ne_bytes());
+        }
+        let lengths = [self.ranges.len() as u32, self.ports.len() as u32];
+        let [after_hit, after_miss] = self.shares;
+        let numbers = [self.level, self.tgid, after_hit, after_miss, self.sides, self.protocols];
+        for number in numbers.into_iter().chain(lengths) {
+            out.extend(number.to_ne_bytes());
+        }
+        for at in 0..PORTS_MAX {
+            out.extend(self.ports.get(at).copied().unwrap_or(0).to_ne_bytes());
+        }
+        out.extend(self.device.to_ne_bytes());
+        out.extend(self.mode.to_ne_bytes());
+        for (address, bits) in &self.ranges {
+            range(&mut out, *address, *bits);
+        }
+        out.resize(RULE_BYTES, 0);
+        Ok(out.try_into().expect("invariant: the fields add up to the structure"))
+    }
+}
+
+impl Tally {
+    pub(crate) fn read(bytes: &[u8; TALLY_BYTES]) -> Tally {
+        let number = |at: usize| {
+            let bytes = bytes[at * 8..at * 8 + 8].try_into().expect("invariant: eight bytes");
+            u64::from_ne_bytes(bytes)
+        };
+        Tally {
+            seen: number(0),
+            matched: number(1),
+            hit: number(2),
+            segments: number(3),
+            segments_hit: number(4),
+        }
+    }
+}
+
+/// `struct range`.
+fn range(out: &mut Vec<u8>, address: IpAddr, bits: u8) {
+    let (octets, bits, family) = match (address, address.to_canonical()) {
+        (_, IpAddr::V6(v6)) => (v6.octets().to_vec(), bits, 6u32),
+        (IpAddr::V4(_), IpAddr::V4(v4)) => (v4.octets().to_vec(), bits, 4),
+        // An IPv4 range in IPv6 clothes: the first 96 bits are the clothes.
+        (IpAddr::V6(_), IpAddr::V4(v4)) => (v4.octets().to_vec(), bits.saturating_sub(96), 4),
+    };
+    let (mut address, mut mask) = ([0u8; 16], [0u8; 16]);
+    for (at, octet) in octets.iter().enumerate() {
+        let left = usize::from(bits).saturating_sub(at * 8).min(8);
+        mask[at] = (0xff00u16 >> left) as u8;
+        address[at] = octet & mask[at];
+    }
+    out.extend(address);
+    out.extend(mask);
+    out.extend(family.to_ne_bytes());
+    out.extend([0; 4]);
+}
+
+fn protocols(word: Option<&str>) -> u32 {
+    match word {
+        Some("tcp") => BIT_TCP,
+        Some("udp") => BIT_UDP,
+        Some("both") => BIT_TCP | BIT_UDP,
+        _ => BIT_TCP | BIT_UDP | BIT_OTHER,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
+    use super::*;
+
+    /// Address, mask and family as hexadecimal digits without trailing zeros.
+    fn shown(text: &str) -> String {
+        let mut bytes = Vec::new();
+        let (address, bits) = cidr(text).unwrap();
+        range(&mut bytes, address, bits);
+        let hex = |bytes: &[u8]| -> String {
+            let text: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+            text.trim_end_matches("00").to_owned()
+        };
+        format!("{} {} {}", hex(&bytes[..16]), hex(&bytes[16..32]), bytes[32])
+    }
+
+    #[test]
+    fn ranges_are_masked_and_mapped_ones_are_ipv4() {
+        assert_eq!(shown("10.1.2.3/12"), "0a fff 4".replace("0a fff", "0a fff0"));
+        assert_eq!(shown("127.0.0.1"), "7f000001 ffffffff 4");
+        assert_eq!(shown("::ffff:127.0.0.1/104"), "7f ff 4");
+        assert_eq!(shown("fd00::1/8"), "fd ff 6");
+        assert_eq!(shown("::/0"), "  6");
+    }
+
+    #[test]
+    fn a_correlation_changes_the_bursts_and_not_the_share() {
+        let mut rule = Rule::default();
+        for (share, correlation) in [(0.1, 0.0), (0.1, 0.5), (0.3, 0.25), (1.0, 0.9)] {
+            rule.share(share, correlation);
+            let [hit, miss] = rule.shares.map(|of| f64::from(of) / f64::from(u32::MAX));
+            // The share of a chain in balance: what comes in is what goes out.
+            let in_balance = miss / (1.0 - hit + miss).max(1e-12);
+            assert!((in_balance - share).abs() < 1e-6 || share == 1.0, "{share} {correlation}");
+            assert!((hit - miss - correlation).abs() < 1e-6 || share == 1.0);
+        }
+        rule.share(1.0, 0.0);
+        assert_eq!(rule.shares, [u32::MAX; 2]);
+    }
+
+    #[test]
+    fn more_ports_than_a_program_compares_are_an_error() {
+        let mut rule = Rule { ports: vec![1; PORTS_MAX], ..Rule::default() };
+        assert_eq!(rule.bytes().unwrap().len(), RULE_BYTES);
+        rule.ports.push(1);
+        assert!(rule.bytes().is_err());
+    }
+}

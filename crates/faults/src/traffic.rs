@@ -1,0 +1,120 @@
+//! Which traffic a fault on sockets and packets is about: the `where` block they share, and what
+//! they say of it.
+
+use crate::fault::{Kind, Param, ValueIssue};
+use crate::values::Checked;
+
+/// People reach the host by it, and from it the next one.
+const PORT_SSH: u16 = 22;
+
+/// `port`, on either end.
+pub(crate) const PORT: Param = Param {
+    name: "port",
+    kind: Kind::Ports,
+    default: None,
+    required: false,
+    help: "only traffic of these ports, on either end",
+};
+
+/// `peer`, the addresses of the other end.
+pub(crate) const PEER: Param = Param {
+    name: "peer",
+    kind: Kind::Cidrs,
+    default: None,
+    required: false,
+    help: "only traffic with these addresses",
+};
+
+/// `protocol`.
+pub(crate) const PROTOCOL: Param = Param {
+    name: "protocol",
+    kind: Kind::Word(&["any", "tcp", "udp"]),
+    default: Some("any"),
+    required: false,
+    help: "any is all of IP",
+};
+
+/// What most faults on packets filter by.
+pub(crate) const FILTERS: &[Param] = &[PORT, PEER, PROTOCOL];
+
+/// `share`, for faults whose choice is by chance.
+pub(crate) const SHARE: Param = Param {
+    name: "share",
+    kind: Kind::Share { min_percent: 0.0001, max_percent: 100.0 },
+    default: None,
+    required: true,
+    help: "of the packets that match",
+};
+
+/// `correlation`: hits come in bursts, the share stays.
+pub(crate) const CORRELATION: Param = Param {
+    name: "correlation",
+    kind: Kind::Share { min_percent: 0.0, max_percent: 99.0 },
+    default: Some("0%"),
+    required: false,
+    help: "how much one packet's fate follows the last one's; the share stays",
+};
+
+/// Which way the packets go, seen from the target.
+pub(crate) const DIRECTION: Param = Param {
+    name: "direction",
+    kind: Kind::Word(&["out", "in", "both"]),
+    default: Some("out"),
+    required: false,
+    help: "packets that leave the target, that arrive at it, or both",
+};
+
+/// As many ports and as many ranges as a program compares.
+pub(crate) const ITEMS_MAX: usize = 8;
+
+/// Refuses to hurt management traffic by name (programs and lists leave it out all the same), and
+/// lists that are too long.
+pub(crate) fn check(values: &Checked) -> Vec<ValueIssue> {
+    let mut issues = Vec::new();
+    if values.ports("port").contains(&PORT_SSH) {
+        issues.push(ValueIssue {
+            code: "F020",
+            key: "port".to_owned(),
+            at_key: false,
+            message: "port 22 is management traffic".to_owned(),
+            label: "never touched".to_owned(),
+            help: Some("choose the port of a service".to_owned()),
+            other: None,
+        });
+    }
+    for key in ["port", "peer", "to"] {
+        let items = values.list(key).len();
+        if items > ITEMS_MAX {
+            issues.push(ValueIssue {
+                code: "F021",
+                key: key.to_owned(),
+                at_key: false,
+                message: format!("{items} of {key:?} are more than can be compared"),
+                label: format!("at most {ITEMS_MAX}"),
+                help: Some("leave it out for all, or use wider ranges".to_owned()),
+                other: None,
+            });
+        }
+    }
+    issues
+}
+
+/// The traffic in words: `TCP packets of port 8080 with 10.0.0.0/8`.
+pub(crate) fn chosen(what: &str, values: &Checked) -> String {
+    let mut text = match values.text("protocol") {
+        None | Some("any") => what.to_owned(),
+        Some(protocol) => format!("{} {what}", protocol.to_uppercase()),
+    };
+    if let Some(port) = values.printed("port") {
+        text = format!("{text} of port {port}");
+    }
+    if let Some(peer) = values.printed("peer") {
+        text = format!("{text} with {peer}");
+    }
+    text
+}
+
+/// A share in thousandths, rounded up: what the error budget has to stand.
+pub(crate) fn per_mille(share: f64) -> u32 {
+    (share * 1000.0).ceil().clamp(0.0, 1000.0) as u32
+}
