@@ -9,7 +9,7 @@ use std::{
 };
 
 use bytes::BytesMut;
-use tokio::net::TcpStream;
+use tokio::{net::TcpStream, sync::watch};
 
 use crate::{
     counters::{Counters, Snapshot},
@@ -32,6 +32,8 @@ pub(crate) struct Layers {
     list: Arc<Mutex<Arc<Vec<Arc<Inner>>>>>,
     /// What is counted for all of them: connections, bytes, errors.
     pub(crate) shared: Arc<Counters>,
+    /// Tells that the rules of some layer have changed.
+    news: Arc<watch::Sender<()>>,
 }
 
 #[derive(Debug)]
@@ -154,12 +156,18 @@ impl Drop for Layer {
 
 impl Layers {
     pub(crate) fn add(&self, scope: Scope, stream: Option<Box<dyn Stream>>) -> Layer {
-        let (rules, counters) = (Rules::idle(), Counters::default());
+        let rules = Rules::telling(Arc::clone(&self.news));
+        let counters = Counters::default();
         let inner = Arc::new(Inner { scope, rules, counters, stream });
         let mut list = self.lock();
         *list = Arc::new(list.iter().chain([&inner]).cloned().collect());
         drop(list);
         Layer { inner, layers: self.clone() }
+    }
+
+    /// Returns a view that tells when the rules of some layer have changed.
+    pub(crate) fn news(&self) -> watch::Receiver<()> {
+        self.news.subscribe()
     }
 
     /// Ends the rules of all layers.
@@ -216,6 +224,11 @@ impl Layers {
 }
 
 impl Acts {
+    /// Tells whether the message passes as it came.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.delays.is_empty() && self.edits.is_empty() && self.main.is_none()
+    }
+
     fn extend(&mut self, held: Option<Held>) {
         let Some(held) = held else { return };
         match held.effect() {

@@ -7,15 +7,16 @@
 //! network namespace; this crate only moves bytes and waits.
 //!
 //! What is seen of a connection:
-//! - **HTTP/1.1**: heads are read, never written. Bytes are forwarded exactly as
-//!   they came, late where a rule says so; the one exception is the last response of a
-//!   connection that is drained, see [`Stop::Drain`]. Anything the scanner does not
-//!   understand turns the rest of that connection into plain bytes.
-//! - **HTTP/2 with prior knowledge** (gRPC included): while rules are armed the
-//!   connection is bridged, stream by stream: messages, trailers, resets and
-//!   flow control are kept, frames and header compression are not the same
-//!   bytes. Server push, extended CONNECT and priorities are not bridged.
-//!   Without rules the connection is plain bytes.
+//! - **HTTP/1.1**: heads are read to decide. Bytes are forwarded exactly as they came unless a
+//!   rule acts on just this message; the one exception is the last response of a connection that
+//!   is drained, see [`Stop::Drain`]. Anything the scanner does not understand turns the rest of
+//!   that connection into plain bytes.
+//! - **HTTP/2 with prior knowledge** (gRPC included): frames are forwarded as they came, and
+//!   header blocks are read along. A connection on which no rule hits a stream is the same bytes
+//!   on both sides. Where one does, its frames are held, changed or dropped, and those of others
+//!   stay the same but for two things, which only happen once they must: header blocks are written
+//!   as literals after one that changed the table was overtaken, changed or dropped, and streams
+//!   are renumbered after one was overtaken. HTTP/2 by ALPN is TLS, and passes as plain bytes.
 //! - **Anything else**, also TLS: plain bytes with half-close kept.
 //!
 //! Limits a user should know: connections opened before the redirect was armed
@@ -28,6 +29,7 @@ mod bytes_through;
 mod counters;
 mod delay;
 pub mod dns;
+mod grpc;
 mod http1;
 mod http2;
 mod lane;

@@ -234,7 +234,7 @@ async fn speak(
     early: BytesMut,
 ) -> io::Result<bool> {
     match spoken {
-        Spoken::Http2 => http2::bridge(plane, client, upstream, place, early).await,
+        Spoken::Http2 => http2::relay(plane, client, upstream, place, early).await,
         _ => http1::relay(plane, client, upstream, place, early).await,
     }
 }

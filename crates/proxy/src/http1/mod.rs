@@ -9,5 +9,6 @@ mod head;
 mod judge;
 mod relay;
 
+pub(crate) use edit::is_of_the_body;
 pub(crate) use head::{Found, HeadScan, Kind};
 pub(crate) use relay::relay;

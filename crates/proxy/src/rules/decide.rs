@@ -29,6 +29,8 @@ struct Shared {
     armed: watch::Sender<Option<Arc<Armed>>>,
     /// When the set in force stops acting, in nanoseconds of the boot clock.
     expires_ns: AtomicU64,
+    /// Told of every change, beside those who watch `armed`.
+    news: Arc<watch::Sender<()>>,
 }
 
 #[derive(Debug)]
@@ -79,8 +81,13 @@ impl Rules {
     /// Returns rules that do nothing until armed.
     #[must_use]
     pub fn idle() -> Rules {
-        let armed = watch::Sender::new(None);
-        Rules { shared: Arc::new(Shared { armed, expires_ns: AtomicU64::new(0) }) }
+        Rules::telling(Arc::default())
+    }
+
+    /// Returns rules that do nothing until armed, and tell of every change.
+    pub(crate) fn telling(news: Arc<watch::Sender<()>>) -> Rules {
+        let (armed, expires_ns) = (watch::Sender::new(None), AtomicU64::new(0));
+        Rules { shared: Arc::new(Shared { armed, expires_ns, news }) }
     }
 
     /// Puts a set in force until `expires`; messages held by an earlier set go on at once.
@@ -88,6 +95,7 @@ impl Rules {
         let dice = Mutex::new(StdRng::seed_from_u64(set.seed));
         self.shared.expires_ns.store(expires.0, Ordering::SeqCst);
         self.shared.armed.send_replace(Some(Arc::new(Armed { set, dice })));
+        self.shared.news.send_replace(());
     }
 
     /// Moves the end of the set in force; a later `clear` still wins.
@@ -98,6 +106,7 @@ impl Rules {
     /// Ends the set in force; messages it holds go on at once.
     pub fn clear(&self) {
         self.shared.armed.send_replace(None);
+        self.shared.news.send_replace(());
     }
 
     /// Tells whether any rule may act at `now`.

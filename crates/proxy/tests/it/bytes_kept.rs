@@ -128,7 +128,7 @@ fn check(rules: &[squall_proxy::Rule], cases: u32) {
         stand.arm(rules.to_vec());
     }
     let config = ProptestConfig { cases, failure_persistence: None, ..Default::default() };
-    let preface = if rules.is_empty() { PREFACE } else { b"" };
+    let preface = PREFACE;
     proptest!(config, |(mut talk in talk(), http2 in proptest::bool::weighted(0.1))| {
         if http2 {
             talk.client.splice(..0, preface.iter().copied());

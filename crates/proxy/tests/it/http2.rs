@@ -1,4 +1,4 @@
-//! HTTP/2 streams through the bridge, as h2 itself sees them on both ends.
+//! HTTP/2 streams through the proxy, as h2 itself sees them on both ends.
 
 use std::{
     net::SocketAddr,
@@ -17,10 +17,10 @@ use crate::stand::{PATIENCE, Stand};
 const LONG: Duration = Duration::from_secs(600);
 
 /// What the service saw go wrong, by path.
-type Seen = Arc<Mutex<Vec<(String, Option<Reason>)>>>;
+pub(crate) type Seen = Arc<Mutex<Vec<(String, Option<Reason>)>>>;
 
 /// A service whose path says what it does.
-fn service() -> (SocketAddr, Seen) {
+pub(crate) fn service() -> (SocketAddr, Seen) {
     let seen = Seen::default();
     let noted = Arc::clone(&seen);
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -47,9 +47,19 @@ fn service() -> (SocketAddr, Seen) {
     (address, seen)
 }
 
+/// Returns the names of headers that begin with `x`, and the deadline.
+fn seen_headers(headers: &HeaderMap) -> (String, String) {
+    let mut names: Vec<_> = headers.keys().map(|name| name.as_str()).collect();
+    names.retain(|name| name.starts_with('x'));
+    names.sort_unstable();
+    let timeout = headers.get("grpc-timeout").map_or("", |value| value.to_str().unwrap());
+    (names.join(" "), timeout.to_owned())
+}
+
 async fn serve(request: Request<RecvStream>, mut respond: SendResponse<Bytes>, seen: Seen) {
     let path = request.uri().path().to_owned();
     let authority = request.uri().authority().unwrap().to_string();
+    let (names, timeout) = seen_headers(request.headers());
     let mut body = request.into_body();
     match path.as_str() {
         "/refuse" => return respond.send_reset(Reason::ENHANCE_YOUR_CALM),
@@ -69,7 +79,11 @@ async fn serve(request: Request<RecvStream>, mut respond: SendResponse<Bytes>, s
         }
         _ => {}
     }
-    let head = Response::builder().header("seen-authority", authority).body(()).unwrap();
+    let mut head = Response::builder().header("seen-authority", authority);
+    if path.starts_with("/headers") {
+        head = head.header("seen-names", names).header("seen-timeout", timeout);
+    }
+    let head = head.body(()).unwrap();
     let mut stream = respond.send_response(head, false).unwrap();
     while let Some(chunk) = body.data().await {
         let mut chunk = match chunk {
@@ -93,23 +107,23 @@ async fn serve(request: Request<RecvStream>, mut respond: SendResponse<Bytes>, s
     stream.send_trailers(trailers).unwrap();
 }
 
-fn run<T>(test: impl Future<Output = T>) -> T {
+pub(crate) fn run<T>(test: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async { tokio::time::timeout(PATIENCE, test).await }).unwrap()
 }
 
-async fn connect(address: SocketAddr) -> SendRequest<Bytes> {
+pub(crate) async fn connect(address: SocketAddr) -> SendRequest<Bytes> {
     let socket = TcpStream::connect(address).await.unwrap();
     let (sender, connection) = h2::client::handshake(socket).await.unwrap();
     tokio::spawn(connection);
     sender
 }
 
-struct Answer {
-    head: Response<()>,
-    body: Vec<u8>,
-    trailers: Option<HeaderMap>,
-    took: Duration,
+pub(crate) struct Answered {
+    pub(crate) head: Response<()>,
+    pub(crate) body: Vec<u8>,
+    pub(crate) trailers: Option<HeaderMap>,
+    pub(crate) took: Duration,
 }
 
 fn request(path: &str) -> Request<()> {
@@ -117,10 +131,23 @@ fn request(path: &str) -> Request<()> {
 }
 
 /// Sends a request with a body and a trailer, and reads everything.
-async fn ask(sender: &SendRequest<Bytes>, path: &str, body: Vec<u8>) -> Result<Answer, h2::Error> {
+async fn ask(
+    sender: &SendRequest<Bytes>,
+    path: &str,
+    body: Vec<u8>,
+) -> Result<Answered, h2::Error> {
+    ask_with(sender, request(path), body).await
+}
+
+/// Sends a request with a body and a trailer, and reads everything.
+pub(crate) async fn ask_with(
+    sender: &SendRequest<Bytes>,
+    request: Request<()>,
+    body: Vec<u8>,
+) -> Result<Answered, h2::Error> {
     let began = Instant::now();
     let mut sender = sender.clone().ready().await?;
-    let (response, mut stream) = sender.send_request(request(path), false)?;
+    let (response, mut stream) = sender.send_request(request, false)?;
     drop(sender);
     let sending = tokio::spawn(async move {
         let mut body = Bytes::from(body);
@@ -129,7 +156,9 @@ async fn ask(sender: &SendRequest<Bytes>, path: &str, body: Vec<u8>) -> Result<A
             let Some(Ok(room)) = std::future::poll_fn(|cx| stream.poll_capacity(cx)).await else {
                 return;
             };
-            stream.send_data(body.split_to(room.min(body.len())), false).unwrap();
+            if stream.send_data(body.split_to(room.min(body.len())), false).is_err() {
+                return;
+            }
         }
         let mut trailers = HeaderMap::new();
         trailers.insert("sum", "7".parse().unwrap());
@@ -145,7 +174,7 @@ async fn ask(sender: &SendRequest<Bytes>, path: &str, body: Vec<u8>) -> Result<A
     }
     let trailers = incoming.trailers().await?;
     sending.await.unwrap();
-    Ok(Answer { head: Response::from_parts(parts, ()), body, trailers, took: began.elapsed() })
+    Ok(Answered { head: Response::from_parts(parts, ()), body, trailers, took: began.elapsed() })
 }
 
 fn armed() -> (Stand, Seen) {
@@ -221,7 +250,7 @@ fn interim_answers_reach_the_client() {
 }
 
 #[test]
-fn a_reset_crosses_the_bridge_in_both_directions() {
+fn a_reset_reaches_the_other_side_in_both_directions() {
     let (stand, seen) = armed();
     run(async {
         let sender = connect(stand.address).await;

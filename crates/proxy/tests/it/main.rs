@@ -8,5 +8,6 @@ mod ends;
 mod http1;
 mod http1_effects;
 mod http2;
+mod http2_effects;
 mod stand;
 mod tls;
