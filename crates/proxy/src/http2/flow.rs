@@ -204,9 +204,10 @@ impl Core<'_> {
         Next::Went
     }
 
-    /// Ends a stream whose request the service never saw, once its answer is whole.
+    /// Ends a stream that the service has nothing to do with, once its answer is whole.
     pub(super) fn answered(&mut self, id: u32, stream: &mut Stream) {
-        if stream.service > 0 || !stream.half(Side::Response).ended {
+        let alone = stream.service == 0 || stream.forsaken;
+        if !alone || !stream.half(Side::Response).ended {
             return;
         }
         if !stream.half(Side::Request).sent {
@@ -268,10 +269,8 @@ impl Core<'_> {
             } else if count > left {
                 frame::reset(stream.service, frame::CANCEL, self.lane(Side::Request).frames());
                 stream.half(side).sent = true;
-                let up = stream.half(Side::Request);
-                up.ended = true;
-                up.unheard.get_or_insert(0);
-                self.drop_queue(Side::Request, stream);
+                self.forsake(stream);
+                self.answered(id, stream);
             }
             stream.half(side).unheard = Some(left.saturating_sub(count));
         }
@@ -292,6 +291,7 @@ impl Core<'_> {
             // The client has another answer than this.
             half.sent = true;
             self.forsake(&mut stream);
+            self.answered(id, &mut stream);
         } else if side == Side::Request || half.is_free() {
             let number = Self::number_for(side, id, stream.service);
             if number > 0 {
@@ -309,6 +309,7 @@ impl Core<'_> {
     /// The service does not want the rest of a request.
     fn forsake(&mut self, stream: &mut Stream) {
         self.drop_queue(Side::Request, stream);
+        stream.forsaken = true;
         let up = stream.half(Side::Request);
         up.ended = true;
         up.unheard = Some(0);

@@ -35,6 +35,8 @@ pub(super) struct Stream {
     pub(super) over: bool,
     /// Whether the request was for the head alone.
     pub(super) head_only: bool,
+    /// Whether the service has nothing to do with it any more, while its client gets an answer.
+    pub(super) forsaken: bool,
 }
 
 /// One direction of a stream.
