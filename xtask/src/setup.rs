@@ -78,6 +78,13 @@ const DIG: Need = Need {
     from: From::Debian("bind9-dnsutils"),
     why: "real tests ask a resolver with it while its answers are hurt",
 };
+const OPENSSL: Need = Need {
+    name: "openssl",
+    version: &["version"],
+    least: (3, 0),
+    from: From::Debian("openssl"),
+    why: "is a TLS server in real tests, and makes its certificate",
+};
 const DNSMASQ: Need = Need {
     name: "dnsmasq",
     version: &["--version"],
@@ -164,7 +171,7 @@ pub(crate) const DEMO: [&Need; 5] = [&GCC, &LIBC, &IP, &NSENTER, &GO];
 /// What benchmarks need.
 pub(crate) const BENCH: [&Need; 7] = [&GCC, &LIBC, &IP, &NSENTER, &GO, &PYTHON, &STRESS_NG];
 /// What every layer of the tests together needs.
-pub(crate) const TEST: [&Need; 16] = [
+pub(crate) const TEST: [&Need; 17] = [
     &GIT,
     &GCC,
     &LIBC,
@@ -173,6 +180,7 @@ pub(crate) const TEST: [&Need; 16] = [
     &CURL,
     &DIG,
     &DNSMASQ,
+    &OPENSSL,
     &GO,
     &PROMETHEUS,
     &CHROMIUM,

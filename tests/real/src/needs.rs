@@ -16,6 +16,8 @@ pub enum Need {
     Go,
     /// Debian's prometheus.
     Prometheus,
+    /// OpenSSL's program, as a TLS server.
+    OpenSsl,
     /// Debian's dnsmasq, a resolver, and dig, a client of it.
     Dns,
 }
@@ -38,6 +40,7 @@ impl Need {
             Need::Netns => (is_root() && runs("ip", &["netns", "list"]), "cannot make namespaces"),
             Need::Cgroup2 => (crate::lab::cgroup2_mount().is_some(), "no cgroup v2 mount"),
             Need::Go => (runs("go", &["version"]), "no Go toolchain"),
+            Need::OpenSsl => (runs("openssl", &["version"]), "no openssl"),
             Need::Dns => {
                 (runs("dnsmasq", &["--version"]) && runs("dig", &["-v"]), "no dnsmasq or dig")
             }

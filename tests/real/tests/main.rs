@@ -8,5 +8,6 @@ mod conformance;
 mod kill_matrix;
 mod names;
 mod podinfo_chain;
+mod secured;
 mod seen;
 mod victim;

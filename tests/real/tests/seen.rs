@@ -116,6 +116,18 @@ mod net_refuse;
 mod net_reorder;
 #[path = "../../../crates/faults/src/catalog/process_pause/seen.rs"]
 mod process_pause;
+#[path = "../../../crates/faults/src/catalog/tls_alert/seen.rs"]
+mod tls_alert;
+#[path = "../../../crates/faults/src/catalog/tls_alpn/seen.rs"]
+mod tls_alpn;
+#[path = "../../../crates/faults/src/catalog/tls_certificate/seen.rs"]
+mod tls_certificate;
+#[path = "../../../crates/faults/src/catalog/tls_close/seen.rs"]
+mod tls_close;
+#[path = "../../../crates/faults/src/catalog/tls_corrupt/seen.rs"]
+mod tls_corrupt;
+#[path = "../../../crates/faults/src/catalog/tls_stall/seen.rs"]
+mod tls_stall;
 
 /// Every case, by the fault's name.
 pub(crate) const CASES: &[Case] = &[
@@ -135,6 +147,12 @@ pub(crate) const CASES: &[Case] = &[
     net_refuse::CASE,
     net_reorder::CASE,
     process_pause::CASE,
+    tls_alert::CASE,
+    tls_alpn::CASE,
+    tls_certificate::CASE,
+    tls_close::CASE,
+    tls_corrupt::CASE,
+    tls_stall::CASE,
 ];
 // gen:end
 

@@ -35,6 +35,12 @@ pub mod net_partition;
 pub mod net_refuse;
 pub mod net_reorder;
 pub mod process_pause;
+pub mod tls_alert;
+pub mod tls_alpn;
+pub mod tls_certificate;
+pub mod tls_close;
+pub mod tls_corrupt;
+pub mod tls_stall;
 
 /// Every fault, by name.
 pub static ALL: &[Entry] = &[
@@ -117,6 +123,36 @@ pub static ALL: &[Entry] = &[
         fault: process_pause::FAULT,
         #[cfg(feature = "effects")]
         effect: process_pause::effect::EFFECT,
+    },
+    Entry {
+        fault: tls_alert::FAULT,
+        #[cfg(feature = "effects")]
+        effect: tls_alert::effect::EFFECT,
+    },
+    Entry {
+        fault: tls_alpn::FAULT,
+        #[cfg(feature = "effects")]
+        effect: tls_alpn::effect::EFFECT,
+    },
+    Entry {
+        fault: tls_certificate::FAULT,
+        #[cfg(feature = "effects")]
+        effect: tls_certificate::effect::EFFECT,
+    },
+    Entry {
+        fault: tls_close::FAULT,
+        #[cfg(feature = "effects")]
+        effect: tls_close::effect::EFFECT,
+    },
+    Entry {
+        fault: tls_corrupt::FAULT,
+        #[cfg(feature = "effects")]
+        effect: tls_corrupt::effect::EFFECT,
+    },
+    Entry {
+        fault: tls_stall::FAULT,
+        #[cfg(feature = "effects")]
+        effect: tls_stall::effect::EFFECT,
     },
 ];
 // gen:end
