@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-/// Folders that hold Go modules, one a folder.
-const HOMES: &[&str] = &["targets/shop"];
+/// Folders that are a Go module, or hold some, one a folder.
+const HOMES: &[&str] = &["sdk/go", "targets", "targets/shop"];
 
 /// Runs every module.
 pub(crate) fn run() -> Result<Tally, String> {
@@ -35,6 +35,9 @@ fn modules() -> Result<Vec<PathBuf>, String> {
     let mut found = Vec::new();
     for home in HOMES {
         let folder = tree::root().join(home);
+        if folder.join("go.mod").is_file() {
+            found.push(folder.clone());
+        }
         for entry in std::fs::read_dir(&folder).map_err(|e| format!("{home}: {e}"))? {
             let path = entry.map_err(|e| format!("{home}: {e}"))?.path();
             if path.join("go.mod").is_file() {
