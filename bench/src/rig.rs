@@ -84,6 +84,7 @@ impl Rig {
             netns: found.netns,
             cgroup: found.cgroup,
             listening: found.listening,
+            probes: Vec::new(),
         }
     }
 }

@@ -6,7 +6,7 @@ mod sweep;
 
 use crate::{command, setup, tree};
 use shop::Shop;
-pub(crate) use shop::{build as build_shop, folder as shop_folder, go};
+pub(crate) use shop::{build as build_shop, build_instrumented, folder as shop_folder, go};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 pub(crate) use sweep::sweep;

@@ -53,6 +53,7 @@ pub fn scan() -> Inventory {
             container: group::container(&groups),
             cgroup,
             listening: Vec::new(),
+            probes: Vec::new(),
         });
     }
     add_sockets(&mut processes);

@@ -8,6 +8,9 @@ use std::{fs, io};
 pub const STATE_DIR: &str = "/var/lib/squall";
 /// The socket where neither `SQUALL_SOCKET` nor `SQUALL_STATE` is set.
 pub const SOCKET: &str = "/run/squall/agent.sock";
+/// The socket for processes with the SDK, where neither `SQUALL_SDK_SOCKET` nor `SQUALL_STATE` is
+/// set: not in the agent's own folder, which other users may not enter.
+pub const SDK_SOCKET: &str = "/run/squall-sdk.sock";
 /// The longest socket path: the kernel keeps 108 bytes with the closing NUL.
 pub const SOCKET_BYTES_MAX: usize = 107;
 
@@ -18,6 +21,8 @@ pub struct Paths {
     pub socket: PathBuf,
     /// The folder with its journal.
     pub state_dir: PathBuf,
+    /// The unix socket that processes with the SDK dial, as `SQUALL_AGENT` names it to them.
+    pub sdk_socket: PathBuf,
 }
 
 impl Paths {
@@ -26,16 +31,22 @@ impl Paths {
     pub fn from_env() -> Paths {
         let named = |name| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
         let state = named("SQUALL_STATE");
-        let beside = state.as_ref().map(|dir| dir.join("agent.sock"));
+        let beside = |name| state.as_ref().map(|dir| dir.join(name));
+        let (socket, sdk) = (beside("agent.sock"), beside("sdk.sock"));
         Paths {
-            socket: named("SQUALL_SOCKET").or(beside).unwrap_or_else(|| SOCKET.into()),
+            socket: named("SQUALL_SOCKET").or(socket).unwrap_or_else(|| SOCKET.into()),
+            sdk_socket: named("SQUALL_SDK_SOCKET").or(sdk).unwrap_or_else(|| SDK_SOCKET.into()),
             state_dir: state.unwrap_or_else(|| STATE_DIR.into()),
         }
     }
 
-    /// Both below one folder.
+    /// All below one folder.
     pub fn below(dir: &Path) -> Paths {
-        Paths { socket: dir.join("agent.sock"), state_dir: dir.to_path_buf() }
+        Paths {
+            socket: dir.join("agent.sock"),
+            state_dir: dir.to_path_buf(),
+            sdk_socket: dir.join("sdk.sock"),
+        }
     }
 }
 

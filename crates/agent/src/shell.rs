@@ -8,6 +8,7 @@ mod disk;
 mod exits;
 mod guard;
 mod listen;
+pub mod processes;
 pub(crate) mod signals;
 pub mod spawn;
 
@@ -23,8 +24,8 @@ use guard::Guard;
 use squall_faults::catalog;
 use squall_faults::fault::Death;
 use squall_faults::sys::fingerprint::fingerprint;
-use squall_faults::sys::{bpf, clock};
-use squall_wire::protocol::FromAgent;
+use squall_faults::sys::{bpf, clock, inprocess};
+use squall_wire::protocol::{Answer, FromAgent, Reply};
 use squall_wire::receipt::Receipt;
 use std::collections::BTreeMap;
 use std::io;
@@ -50,6 +51,8 @@ pub struct Options {
     pub program: PathBuf,
     /// This build, for `Welcome`.
     pub version: String,
+    /// Users beside root and the agent's own whose processes may register through the SDK.
+    pub sdk_users: Vec<u32>,
 }
 
 impl Options {
@@ -60,6 +63,7 @@ impl Options {
             idle_exit: None,
             program: "/proc/self/exe".into(),
             version: version.into(),
+            sdk_users: Vec::new(),
         }
     }
 }
@@ -134,6 +138,10 @@ pub fn serve(options: &Options) -> Result<u8, ServeError> {
     }
     let guard = Guard::start(options, &events).map_err(start("start the watchdog"))?;
     listen::start(listener, events.clone()).map_err(start("start a thread"))?;
+    if let Err(why) = processes::start(options) {
+        // Faults inside processes are one family of many.
+        say::say(format_args!("squall agent: no process can register: {why}"));
+    }
     let ends = events.clone();
     let waiter = std::thread::Builder::new().name("signals".into());
     let waiter = waiter.spawn(move || {
@@ -161,6 +169,7 @@ pub fn serve(options: &Options) -> Result<u8, ServeError> {
         held_back: Vec::new(),
         events,
         socket: options.paths.socket.clone(),
+        sdk_socket: options.paths.sdk_socket.clone(),
         exit: false,
     };
     Ok(shell.run(&queue, open))
@@ -235,6 +244,7 @@ struct Shell {
     held_back: Vec<(Slot, Box<Receipt>)>,
     events: Sender<Input>,
     socket: PathBuf,
+    sdk_socket: PathBuf,
     exit: bool,
 }
 
@@ -261,6 +271,7 @@ impl Shell {
         }
         // Before the journal is let go: the next agent must not find this one's socket.
         let _ = std::fs::remove_file(&self.socket);
+        let _ = std::fs::remove_file(&self.sdk_socket);
         // Answers that are on their way are sent before the sockets close.
         self.connections.into_values().for_each(Connection::finish);
         self.disk.finish();
@@ -347,6 +358,10 @@ impl Shell {
             Command::Unwatch { receipt } => self.guard.unwatch(&receipt),
             Command::Fingerprint { client, call, pids } => {
                 self.fingerprint(client, call, pids);
+            }
+            Command::Processes { client, call } => {
+                let answer = Answer::Processes { registered: inprocess::registered() };
+                self.say(client, &FromAgent::Reply(Reply { id: call, answer }));
             }
             Command::Reply { client, reply } => self.say(client, &FromAgent::Reply(*reply)),
             Command::Notify { client, notice } => self.say(client, &FromAgent::Notice(*notice)),

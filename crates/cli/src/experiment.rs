@@ -5,6 +5,7 @@ use crate::diagnostics;
 use crate::exit::Exit;
 use crate::files::{self, Text};
 use crate::history;
+use crate::host;
 use squall_plan::{Catalogue, Inputs, Plan, plan};
 use squall_spec::{
     Diagnostic, Experiment, Policy, Services, check_experiment, parse_policy, parse_services,
@@ -122,7 +123,7 @@ pub(crate) fn make_plan(
     let history = history::of(records, &experiment.metadata.name, since_unix_ms);
     let inputs = Inputs {
         experiment,
-        inventory: &squall_agent::inventory::scan(),
+        inventory: &host::inventory(),
         services: loaded.services.as_ref(),
         catalogue: &Catalogue::all(),
         policy: loaded.policy.as_ref(),

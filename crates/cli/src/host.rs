@@ -4,7 +4,8 @@ use squall_agent::client::Client;
 use squall_agent::paths::Paths;
 use squall_agent::watchdog;
 use squall_faults::sys::worker;
-use squall_wire::protocol::{Answer, ArmedLine, Ask};
+use squall_wire::protocol::{Answer, ArmedLine, Ask, Registered};
+use squall_wire::target::Inventory;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -30,6 +31,33 @@ fn watch(words: Vec<String>) -> ExitCode {
 
 fn work(words: Vec<String>) -> ExitCode {
     worker::main(words.into_iter().map(Into::into))
+}
+
+/// Every process of this host, with the probes of those that have registered with the agent.
+pub(crate) fn inventory() -> Inventory {
+    let mut inventory = squall_agent::inventory::scan();
+    for Registered { process, hello } in registered().unwrap_or_default() {
+        let same = inventory.processes.iter_mut().find(|found| found.process == process);
+        if let Some(found) = same {
+            found.probes = hello.probes;
+        }
+    }
+    inventory
+}
+
+/// The processes that have registered through the SDK; none where no agent runs.
+pub(crate) fn registered() -> Result<Vec<Registered>, String> {
+    let paths = Paths::from_env();
+    let mut client = match Client::connect(&paths.socket, "squall targets") {
+        Ok(client) => client,
+        Err(error) if error.is_absent() => return Ok(Vec::new()),
+        Err(error) => return Err(error.to_string()),
+    };
+    match client.call(Ask::Processes) {
+        Ok(Answer::Processes { registered }) => Ok(registered),
+        Ok(other) => Err(format!("the agent answered {other:?}")),
+        Err(error) => Err(error.to_string()),
+    }
 }
 
 /// What is armed on this host; nothing where no agent runs.

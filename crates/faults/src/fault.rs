@@ -66,6 +66,8 @@ pub enum Death {
     KernelLink,
     /// A process that dies with the agent.
     Holder,
+    /// The target holds the lease and ends it by itself when the agent falls silent.
+    InTarget,
     /// The watchdog, or the next start of the agent, replays the receipt.
     Receipt,
     /// Nothing stays: it acts once.
@@ -78,6 +80,7 @@ impl Death {
         match self {
             Death::KernelLink => "kernel link",
             Death::Holder => "its holder",
+            Death::InTarget => "the target's lease",
             Death::Receipt => "receipt",
             Death::OneShot => "one shot",
         }

@@ -8,6 +8,7 @@ pub mod catalog;
 mod dns;
 pub mod dose;
 pub mod fault;
+pub(crate) mod inprocess;
 mod tls;
 mod traffic;
 pub mod values;

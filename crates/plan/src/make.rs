@@ -154,6 +154,7 @@ fn target(found: &Found<'_>) -> Target {
         netns: found.process.netns,
         cgroup: found.process.cgroup.clone(),
         listening: found.process.listening.clone(),
+        probes: found.process.probes.clone(),
     }
 }
 

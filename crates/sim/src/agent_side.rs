@@ -113,7 +113,8 @@ impl World {
                 self.host.watched.remove(receipt);
                 return;
             }
-            Command::Release { .. } => return,
+            // No process of the simulation has the SDK, and no engine asks.
+            Command::Release { .. } | Command::Processes { .. } => return,
             Command::Exit => return self.agent_dies(),
             Command::Fingerprint { .. } => Slot(u64::MAX),
             Command::Prepare { slot, .. }

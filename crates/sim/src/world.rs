@@ -374,6 +374,7 @@ fn one(id: u32, fault: &str, lease_ms: u64, cap_ms: u64) -> Injection {
             netns: 1,
             cgroup: "/".into(),
             listening: Vec::new(),
+            probes: Vec::new(),
         },
         lease_ms,
         cap_ms,

@@ -12,4 +12,5 @@ pub mod lease;
 pub mod protocol;
 pub mod receipt;
 pub mod record;
+pub mod sdk;
 pub mod target;

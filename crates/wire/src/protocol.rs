@@ -5,7 +5,9 @@
 //! fault.
 
 use crate::fingerprint::Fingerprint;
+use crate::identity::ProcessIdentity;
 use crate::injection::{Bite, Injection};
+use crate::sdk::SdkHello;
 use serde::{Deserialize, Serialize};
 
 /// The version both sides must share.
@@ -67,6 +69,8 @@ pub enum Ask {
         /// Pids whose network namespaces are read too.
         pids: Vec<u32>,
     },
+    /// The processes that have registered with the agent through the SDK.
+    Processes,
     /// Revert everything, of every run, and refuse new ones until the next start.
     UndoAll,
     /// End the agent once nothing is armed.
@@ -121,10 +125,25 @@ pub enum Answer {
     },
     /// To `Fingerprint`.
     Fingerprint(Fingerprint),
+    /// To `Processes`.
+    Processes {
+        /// One line a process.
+        registered: Vec<Registered>,
+    },
     /// To `Shutdown`.
     Bye,
     /// The agent will not do it; nothing was changed.
     Refused(Refusal),
+}
+
+/// A process that has registered.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Registered {
+    /// The process, as the kernel names it.
+    pub process: ProcessIdentity,
+    /// What it says of itself.
+    pub hello: SdkHello,
 }
 
 /// An injection that is in place.

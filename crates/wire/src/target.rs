@@ -20,6 +20,9 @@ pub struct Target {
     pub cgroup: String,
     /// The addresses it listens on.
     pub listening: Vec<SocketAddr>,
+    /// The probes it has registered with the agent, where it has the SDK.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub probes: Vec<String>,
 }
 
 /// Everything the planner may know of one running process.
@@ -48,6 +51,9 @@ pub struct Process {
     pub container: Option<String>,
     /// The addresses it listens on.
     pub listening: Vec<SocketAddr>,
+    /// The probes it has registered with the agent, where it has the SDK.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub probes: Vec<String>,
 }
 
 /// The processes of one host at one moment.

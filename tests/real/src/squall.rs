@@ -61,3 +61,15 @@ impl Ran {
         self
     }
 }
+
+/// The folder with the programs of the shop, `SQUALL_SHOP`, or where a build here puts them.
+pub fn shop() -> PathBuf {
+    std::env::var_os("SQUALL_SHOP").map_or_else(
+        || {
+            let own = std::env::current_exe().expect("a test knows its own path");
+            let target = own.ancestors().nth(3).expect("tests lie in target/PROFILE/deps");
+            target.join("shop")
+        },
+        PathBuf::from,
+    )
+}

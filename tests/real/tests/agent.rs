@@ -151,7 +151,11 @@ fn a_full_disk_refuses_before_anything_is_touched() {
     std::fs::create_dir_all(&state).unwrap();
     let run = victim.lab.scratch().join("run");
     let mut agent = Agent {
-        paths: squall_agent::paths::Paths { socket: run.join("agent.sock"), state_dir: state },
+        paths: squall_agent::paths::Paths {
+            socket: run.join("agent.sock"),
+            sdk_socket: state.join("sdk.sock"),
+            state_dir: state,
+        },
         child: Command::new("true").spawn().unwrap(),
     };
     agent.child.wait().unwrap();

@@ -194,8 +194,9 @@ struct Holder {
 }
 
 impl Holder {
-    fn start(injection: &Injection) -> Holder {
+    fn start(victim: &Victim, injection: &Injection) -> Holder {
         let mut command = Command::new(ROLE);
+        command.env("SQUALL_STATE", victim.state_dir());
         command.arg("hold").stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let line = serde_json::to_string(injection).unwrap() + "\n";
@@ -236,7 +237,7 @@ fn after_kill_9_of_the_holder_the_receipt_alone_reverts() {
         let victim = (case.victim)();
         let (before, count) = (victim.fingerprint(), case.count(&victim));
         let lease_ms = 60_000;
-        let mut holder = Holder::start(&Injection { lease_ms, ..case.injection(&victim) });
+        let mut holder = Holder::start(&victim, &Injection { lease_ms, ..case.injection(&victim) });
         until_bites(&victim, case, count, || holder.bite());
         holder.child.kill().unwrap();
         holder.child.wait().unwrap();
@@ -254,7 +255,7 @@ fn a_reused_pid_or_another_boot_is_never_touched() {
     }
     let _alone = alone();
     let victim = Victim::new();
-    let holder = Holder::start(&victim.injection("process.pause", &[]));
+    let holder = Holder::start(&victim, &victim.injection("process.pause", &[]));
     assert!(victim.is_stopped());
     let text = serde_json::to_string(&holder.receipt).unwrap();
     let start = victim.target.process.start_ticks;

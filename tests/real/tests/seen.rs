@@ -96,6 +96,34 @@ mod dns_error;
 mod dns_timeout;
 #[path = "../../../crates/faults/src/catalog/dns_truncate/seen.rs"]
 mod dns_truncate;
+#[path = "../../../crates/faults/src/catalog/go_chan_block/seen.rs"]
+mod go_chan_block;
+#[path = "../../../crates/faults/src/catalog/go_context_shrink/seen.rs"]
+mod go_context_shrink;
+#[path = "../../../crates/faults/src/catalog/go_cpu_burr/seen.rs"]
+mod go_cpu_burr;
+#[path = "../../../crates/faults/src/catalog/go_gc_pressure/seen.rs"]
+mod go_gc_pressure;
+#[path = "../../../crates/faults/src/catalog/go_goroutine_leak/seen.rs"]
+mod go_goroutine_leak;
+#[path = "../../../crates/faults/src/catalog/go_grpc_delay/seen.rs"]
+mod go_grpc_delay;
+#[path = "../../../crates/faults/src/catalog/go_grpc_status/seen.rs"]
+mod go_grpc_status;
+#[path = "../../../crates/faults/src/catalog/go_http_delay/seen.rs"]
+mod go_http_delay;
+#[path = "../../../crates/faults/src/catalog/go_http_error/seen.rs"]
+mod go_http_error;
+#[path = "../../../crates/faults/src/catalog/go_memory_grow/seen.rs"]
+mod go_memory_grow;
+#[path = "../../../crates/faults/src/catalog/go_mutex_hold/seen.rs"]
+mod go_mutex_hold;
+#[path = "../../../crates/faults/src/catalog/go_panic/seen.rs"]
+mod go_panic;
+#[path = "../../../crates/faults/src/catalog/go_pool_starve/seen.rs"]
+mod go_pool_starve;
+#[path = "../../../crates/faults/src/catalog/go_probe/seen.rs"]
+mod go_probe;
 #[path = "../../../crates/faults/src/catalog/http_delay/seen.rs"]
 mod http_delay;
 #[path = "../../../crates/faults/src/catalog/net_corrupt/seen.rs"]
@@ -137,6 +165,20 @@ pub(crate) const CASES: &[Case] = &[
     dns_error::CASE,
     dns_timeout::CASE,
     dns_truncate::CASE,
+    go_chan_block::CASE,
+    go_context_shrink::CASE,
+    go_cpu_burr::CASE,
+    go_gc_pressure::CASE,
+    go_goroutine_leak::CASE,
+    go_grpc_delay::CASE,
+    go_grpc_status::CASE,
+    go_http_delay::CASE,
+    go_http_error::CASE,
+    go_memory_grow::CASE,
+    go_mutex_hold::CASE,
+    go_panic::CASE,
+    go_pool_starve::CASE,
+    go_probe::CASE,
     http_delay::CASE,
     net_corrupt::CASE,
     net_delay::CASE,

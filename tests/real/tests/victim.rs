@@ -3,6 +3,7 @@
 use squall_agent::client::Client;
 use squall_agent::inventory;
 use squall_agent::paths::Paths;
+use squall_faults::catalog;
 use squall_real::lab::Lab;
 use squall_real::until::until;
 use squall_wire::fingerprint::{Difference, Fingerprint};
@@ -14,7 +15,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The program with all roles.
 pub(crate) const ROLE: &str = env!("CARGO_BIN_EXE_squall-real-role");
@@ -47,6 +48,26 @@ impl Victim {
         lab.start("target", ROLE.as_ref(), &["target", SERVES, DIALS]);
         lab.wait_port(SERVES.parse().unwrap());
         lab.wait_port(DIALS.parse().unwrap());
+        let victim = Victim::found(lab, Vec::new());
+        assert_eq!(victim.target.listening.len(), 2, "both listeners are seen from outside");
+        victim
+    }
+
+    /// A Go process with every hook of the SDK.
+    pub(crate) fn go() -> Victim {
+        let mut lab = Lab::new();
+        let socket = Paths::below(&lab.scratch().join("state")).sdk_socket;
+        let socket = format!("SQUALL_AGENT={}", socket.display());
+        let program = squall_real::squall::shop().join("instrumented");
+        let program = program.to_str().unwrap();
+        lab.start("target", "env".as_ref(), &[&socket, program, SERVES]);
+        lab.wait_port(SERVES.parse().unwrap());
+        let ours = catalog::ALL.iter().map(|entry| entry.fault.describe().name);
+        let ours = ours.filter(|name| name.starts_with("go.")).map(str::to_owned);
+        Victim::found(lab, ours.chain(["cache.flush".to_owned()]).collect())
+    }
+
+    fn found(lab: Lab, probes: Vec<String>) -> Victim {
         let pid = lab.pid("target");
         let all = inventory::scan().processes;
         let found = all.into_iter().find(|process| process.process.pid == pid).unwrap();
@@ -57,8 +78,8 @@ impl Victim {
             netns: found.netns,
             cgroup: found.cgroup,
             listening: found.listening,
+            probes,
         };
-        assert_eq!(target.listening.len(), 2, "both listeners are seen in the other namespace");
         Victim { lab, target }
     }
 
@@ -156,6 +177,12 @@ impl Victim {
     pub(crate) fn is_elsewhere(&self, found: &Difference) -> bool {
         let host_wide =
             ["bpf links", "bpf programs", "mounts", "named namespaces", "squall processes"];
+        // Groups that another test's process made beside ours.
+        let own = format!("-{}", std::process::id());
+        let of_tests = |word: &str| found.fact.contains(word) && !found.fact.contains(&own);
+        if found.category == "cgroups" && (of_tests("squall-test-") || of_tests("squall-doctor-")) {
+            return true;
+        }
         let here = [format!("net:[{}]", self.target.netns), self.target.cgroup.clone()];
         host_wide.contains(&found.category.as_str())
             && !here.iter().any(|place| found.fact.contains(place))
@@ -188,6 +215,7 @@ impl Victim {
                 answer.extend(&bytes[..read]);
                 let text = String::from_utf8_lossy(&answer).into_owned();
                 let whole = text.split_once("\r\n\r\n").filter(|(head, body)| {
+                    let head = head.to_ascii_lowercase();
                     let length = head.rsplit("content-length: ").next().unwrap_or_default();
                     let length = length.split("\r\n").next().unwrap_or_default();
                     length.parse::<usize>().is_ok_and(|length| body.len() >= length)
@@ -236,6 +264,44 @@ impl Victim {
         lines[1].split(' ').nth(at).unwrap().parse().unwrap()
     }
 
+    /// One number that a Go target says of itself.
+    pub(crate) fn stats(&self, key: &str) -> f64 {
+        let text = self.get("/stats").unwrap();
+        let stats: serde_json::Value = serde_json::from_str(&text).unwrap();
+        stats[key].as_f64().unwrap_or_else(|| panic!("{key} in {text}"))
+    }
+
+    /// True where one of its numbers grows by so much within a moment.
+    pub(crate) fn grows(&self, key: &str, by: u32) -> bool {
+        let before = self.stats(key);
+        std::thread::sleep(Duration::from_millis(100));
+        self.stats(key) - before >= f64::from(by)
+    }
+
+    /// True where the right answer comes, and comes late.
+    pub(crate) fn is_late(&self, path: &str, by_ms: u128) -> bool {
+        let start = Instant::now();
+        self.get(path).is_ok_and(|body| body == "hello") && start.elapsed().as_millis() >= by_ms
+    }
+
+    /// True where its own process uses more than this share of a core.
+    pub(crate) fn burns(&self, share: f64) -> bool {
+        let ticks = || {
+            let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid())).unwrap();
+            let fields: Vec<_> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+            fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
+        };
+        let (before, start) = (ticks(), Instant::now());
+        std::thread::sleep(Duration::from_millis(300));
+        // A tick is 10 ms.
+        (ticks() - before) as f64 * 0.01 > start.elapsed().as_secs_f64() * share
+    }
+
+    /// Where the lab's agent keeps its state.
+    pub(crate) fn state_dir(&self) -> std::path::PathBuf {
+        Paths::below(&self.lab.scratch().join("state")).state_dir
+    }
+
     /// The processes in the target's cgroup.
     pub(crate) fn cgroup_members(&self) -> String {
         let mount = squall_real::lab::cgroup2_mount().unwrap();
@@ -266,7 +332,16 @@ impl Agent {
         command.env("SQUALL_STATE", &paths.state_dir).env("SQUALL_SOCKET", &paths.socket);
         let child = command.spawn().unwrap();
         let agent = Agent { paths, child };
-        until("the agent answers", SOON, || Client::connect(&agent.paths.socket, "test").ok());
+        let client = || Client::connect(&agent.paths.socket, "test").ok();
+        let (mut client, _) = until("the agent answers", SOON, client);
+        if !victim.target.probes.is_empty() {
+            until("the target registers", SOON, || match client.call(Ask::Processes) {
+                Ok(Answer::Processes { registered }) => {
+                    registered.iter().any(|it| it.process == victim.target.process).then_some(())
+                }
+                other => panic!("{other:?}"),
+            });
+        }
         agent
     }
 

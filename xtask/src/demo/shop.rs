@@ -52,6 +52,13 @@ pub(crate) fn build() -> Result<(), String> {
     Ok(())
 }
 
+/// Builds the process with every hook of the SDK, beside the shop.
+pub(crate) fn build_instrumented() -> Result<(), String> {
+    let mut go = go(&tree::root().join("targets/instrumented"));
+    go.args(["build", "-buildvcs=false", "-o"]).arg(folder().join("instrumented")).arg(".");
+    command::run(&mut go)
+}
+
 /// The running shop.
 pub(crate) struct Shop {
     name: String,

@@ -94,6 +94,7 @@ pub(crate) fn cli(programs: &Programs) -> Result<Tally, String> {
 pub(crate) fn real(programs: &Programs) -> Result<Tally, String> {
     if setup::root() {
         demo::build_shop()?;
+        demo::build_instrumented()?;
     }
     each(programs, |p| p.package == "real", &["--test-threads=1"], true)
 }

@@ -32,6 +32,7 @@ impl Core {
             Ask::Fingerprint { pids } => {
                 self.out.push(Command::Fingerprint { client, call: id, pids });
             }
+            Ask::Processes => self.out.push(Command::Processes { client, call: id }),
             Ask::UndoAll => {
                 self.undone = true;
                 let slots = self.end_all("undo", true);

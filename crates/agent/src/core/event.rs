@@ -210,6 +210,13 @@ pub enum Command {
         /// Pids whose network namespaces are read too.
         pids: Vec<u32>,
     },
+    /// Say which processes have registered.
+    Processes {
+        /// Who asks.
+        client: Client,
+        /// The call's id.
+        call: u64,
+    },
     /// Answer a call.
     Reply {
         /// The connection.

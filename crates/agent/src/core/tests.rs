@@ -35,6 +35,7 @@ pub(super) fn injection(run: &str, id: &str, pid: u32) -> Injection {
             netns: 1,
             cgroup: "/".into(),
             listening: Vec::new(),
+            probes: Vec::new(),
         },
         lease_ms: 1_000,
         cap_ms: 2_500,

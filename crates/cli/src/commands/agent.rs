@@ -22,10 +22,17 @@ struct Options {
     /// Its state folder [default: $SQUALL_STATE, or /var/lib/squall]
     #[arg(long)]
     state: Option<PathBuf>,
+    /// The socket that processes with the Go SDK dial
+    /// [default: $SQUALL_SDK_SOCKET, or /run/squall-sdk.sock]
+    #[arg(long)]
+    sdk_socket: Option<PathBuf>,
+    /// Lets processes of this user id register, beside root's; may be given several times
+    #[arg(long, value_name = "UID")]
+    sdk_user: Vec<u32>,
 }
 
 fn run(context: &Context, matches: &ArgMatches) -> Exit {
-    let Options { idle_exit, socket, state } = options(matches);
+    let Options { idle_exit, socket, state, sdk_socket, sdk_user } = options(matches);
     let mut serving = Serving::new(env!("CARGO_PKG_VERSION"));
     serving.idle_exit = idle_exit.map(Duration::from_millis);
     if let Some(socket) = socket {
@@ -34,6 +41,10 @@ fn run(context: &Context, matches: &ArgMatches) -> Exit {
     if let Some(state) = state {
         serving.paths.state_dir = state;
     }
+    if let Some(sdk_socket) = sdk_socket {
+        serving.paths.sdk_socket = sdk_socket;
+    }
+    serving.sdk_users = sdk_user;
     match serve(&serving) {
         Ok(0) => Exit::Fine("nothing is armed"),
         Ok(_) => context.end(Exit::NotRestored),

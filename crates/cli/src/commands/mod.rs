@@ -53,6 +53,7 @@ mod report;
 mod run;
 mod schema;
 mod sla;
+mod targets;
 mod undo;
 
 /// Every verb, sorted by name.
@@ -69,6 +70,7 @@ pub(crate) static ALL: &[&Verb] = &[
     &run::VERB,
     &schema::VERB,
     &sla::VERB,
+    &targets::VERB,
     &undo::VERB,
 ];
 // gen:end

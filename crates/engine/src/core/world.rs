@@ -20,6 +20,7 @@ pub(super) fn injection(id: &str, pid: u32) -> Injection {
         netns: 1,
         cgroup: "/".into(),
         listening: Vec::new(),
+        probes: Vec::new(),
     };
     Injection {
         id: id.into(),

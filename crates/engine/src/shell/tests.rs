@@ -96,7 +96,7 @@ impl Peer {
             Ask::Bite { .. } => Answer::Bite(Bite { hits: 1, ..Bite::default() }),
             Ask::Status => Answer::Status { armed: Vec::new(), stuck: Vec::new() },
             Ask::Fingerprint { .. } => Answer::Fingerprint(Fingerprint::default()),
-            Ask::UndoAll | Ask::Shutdown => Answer::Bye,
+            Ask::Processes | Ask::UndoAll | Ask::Shutdown => Answer::Bye,
         }
     }
 
@@ -156,6 +156,7 @@ fn injection() -> Injection {
         netns: 1,
         cgroup: "/".into(),
         listening: Vec::new(),
+        probes: Vec::new(),
     };
     Injection {
         id: "i1".into(),

@@ -25,6 +25,20 @@ pub mod dns_delay;
 pub mod dns_error;
 pub mod dns_timeout;
 pub mod dns_truncate;
+pub mod go_chan_block;
+pub mod go_context_shrink;
+pub mod go_cpu_burr;
+pub mod go_gc_pressure;
+pub mod go_goroutine_leak;
+pub mod go_grpc_delay;
+pub mod go_grpc_status;
+pub mod go_http_delay;
+pub mod go_http_error;
+pub mod go_memory_grow;
+pub mod go_mutex_hold;
+pub mod go_panic;
+pub mod go_pool_starve;
+pub mod go_probe;
 pub mod http_delay;
 pub mod net_corrupt;
 pub mod net_delay;
@@ -73,6 +87,76 @@ pub static ALL: &[Entry] = &[
         fault: dns_truncate::FAULT,
         #[cfg(feature = "effects")]
         effect: dns_truncate::effect::EFFECT,
+    },
+    Entry {
+        fault: go_chan_block::FAULT,
+        #[cfg(feature = "effects")]
+        effect: go_chan_block::effect::EFFECT,
+    },
+    Entry {
+        fault: go_context_shrink::FAULT,
+        #[cfg(feature = "effects")]
+        effect: go_context_shrink::effect::EFFECT,
+    },
+    Entry {
+        fault: go_cpu_burr::FAULT,
+        #[cfg(feature = "effects")]
+        effect: go_cpu_burr::effect::EFFECT,
+    },
+    Entry {
+        fault: go_gc_pressure::FAULT,
+        #[cfg(feature = "effects")]
+        effect: go_gc_pressure::effect::EFFECT,
+    },
+    Entry {
+        fault: go_goroutine_leak::FAULT,
+        #[cfg(feature = "effects")]
+        effect: go_goroutine_leak::effect::EFFECT,
+    },
+    Entry {
+        fault: go_grpc_delay::FAULT,
+        #[cfg(feature = "effects")]
+        effect: go_grpc_delay::effect::EFFECT,
+    },
+    Entry {
+        fault: go_grpc_status::FAULT,
+        #[cfg(feature = "effects")]
+        effect: go_grpc_status::effect::EFFECT,
+    },
+    Entry {
+        fault: go_http_delay::FAULT,
+        #[cfg(feature = "effects")]
+        effect: go_http_delay::effect::EFFECT,
+    },
+    Entry {
+        fault: go_http_error::FAULT,
+        #[cfg(feature = "effects")]
+        effect: go_http_error::effect::EFFECT,
+    },
+    Entry {
+        fault: go_memory_grow::FAULT,
+        #[cfg(feature = "effects")]
+        effect: go_memory_grow::effect::EFFECT,
+    },
+    Entry {
+        fault: go_mutex_hold::FAULT,
+        #[cfg(feature = "effects")]
+        effect: go_mutex_hold::effect::EFFECT,
+    },
+    Entry {
+        fault: go_panic::FAULT,
+        #[cfg(feature = "effects")]
+        effect: go_panic::effect::EFFECT,
+    },
+    Entry {
+        fault: go_pool_starve::FAULT,
+        #[cfg(feature = "effects")]
+        effect: go_pool_starve::effect::EFFECT,
+    },
+    Entry {
+        fault: go_probe::FAULT,
+        #[cfg(feature = "effects")]
+        effect: go_probe::effect::EFFECT,
     },
     Entry {
         fault: http_delay::FAULT,

@@ -10,6 +10,7 @@ mod network;
 mod processes;
 mod programs;
 
+use crate::sys::inprocess;
 use crate::sys::netns::Netns;
 use crate::sys::process;
 use squall_wire::fingerprint::Fingerprint;
@@ -42,6 +43,8 @@ pub fn fingerprint(pids: &[u32]) -> Fingerprint {
     put(&mut out, "stopped processes", Ok(stopped));
     put(&mut out, "squall processes", Ok(own));
     put(&mut out, "traced processes", Ok(processes::traced(pids)));
+    // Only the agent that armed them can tell; the processes end them when it is gone.
+    put(&mut out, "faults in processes", Ok(inprocess::armed()));
     put(&mut out, "mounts", host::mounts(pids));
     put(&mut out, "resolver files", host::resolver(pids));
     put(&mut out, "sysctls", host::sysctls());

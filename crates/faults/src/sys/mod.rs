@@ -8,6 +8,7 @@ pub mod clock;
 pub(crate) mod device;
 pub mod doctor;
 pub mod fingerprint;
+pub mod inprocess;
 pub(crate) mod lateness;
 pub(crate) mod line;
 mod netlink;

@@ -113,6 +113,7 @@ pub(crate) fn target(pid: u32, listening: Vec<SocketAddr>) -> Target {
         netns: netns.parse().unwrap(),
         cgroup: cgroup.to_owned(),
         listening,
+        probes: Vec::new(),
     }
 }
 

@@ -41,6 +41,7 @@ pub(crate) fn process(pid: u32, parent: u32, name: &str, port: Option<u16>) -> P
         unit: None,
         container: None,
         listening: port.map(|port| ([127, 0, 0, 1], port).into()).into_iter().collect(),
+        probes: Vec::new(),
     }
 }
 

@@ -62,6 +62,7 @@ pub(crate) fn payment_slow(run: &str) -> Builder {
             netns: 1,
             cgroup: "/".into(),
             listening: vec![],
+            probes: vec![],
         },
         lease_ms: 5000,
         cap_ms: 65_000,

@@ -9,6 +9,7 @@ use squall_wire::lease::Lease;
 use squall_wire::protocol::{Answer, Ask, Call, FromAgent, Notice, encode};
 use squall_wire::receipt::{Entry, Receipt};
 use squall_wire::record::{Event, Line};
+use squall_wire::sdk::{FromSdk, ToSdk};
 use squall_wire::target::Inventory;
 use std::collections::BTreeSet;
 
@@ -42,11 +43,22 @@ fn calls() {
         Ask::Bite { .. } => "bite",
         Ask::Status => "status",
         Ask::Fingerprint { .. } => "fingerprint",
+        Ask::Processes => "processes",
         Ask::UndoAll => "undoAll",
         Ask::Shutdown => "shutdown",
     };
-    let names =
-        ["hello", "arm", "renew", "disarm", "bite", "status", "fingerprint", "undoAll", "shutdown"];
+    let names = [
+        "hello",
+        "arm",
+        "renew",
+        "disarm",
+        "bite",
+        "status",
+        "fingerprint",
+        "processes",
+        "undoAll",
+        "shutdown",
+    ];
     covers(&calls, name, &names);
 }
 
@@ -63,6 +75,7 @@ fn answers_and_notices() {
             Answer::Bite(_) => "bite",
             Answer::Status { .. } => "status",
             Answer::Fingerprint(_) => "fingerprint",
+            Answer::Processes { .. } => "processes",
             Answer::Bye => "bye",
             Answer::Refused(_) => "refused",
         },
@@ -76,6 +89,7 @@ fn answers_and_notices() {
         "bite",
         "status",
         "fingerprint",
+        "processes",
         "bye",
         "refused",
     ];
@@ -154,4 +168,29 @@ fn an_unknown_field_is_an_error_everywhere() {
         let more = line.replacen('{', "{\"surely_unknown\":1,", 1);
         assert!(serde_json::from_str::<Line>(&more).is_err());
     }
+}
+
+#[test]
+fn calls_of_a_process_with_the_sdk() {
+    let calls: Vec<ToSdk> = check(include_str!("../../vectors/sdk_calls.v1.jsonl"));
+    let name = |call: &ToSdk| match call {
+        ToSdk::Welcome { .. } => "welcome",
+        ToSdk::Arm(_) => "arm",
+        ToSdk::Renew { .. } => "renew",
+        ToSdk::Bite { .. } => "bite",
+        ToSdk::Disarm { .. } => "disarm",
+        ToSdk::Refused { .. } => "refused",
+    };
+    covers(&calls, name, &["welcome", "arm", "renew", "bite", "disarm", "refused"]);
+}
+
+#[test]
+fn answers_of_a_process_with_the_sdk() {
+    let answers: Vec<FromSdk> = check(include_str!("../../vectors/sdk_answers.v1.jsonl"));
+    let name = |answer: &FromSdk| match answer {
+        FromSdk::Hello(_) => "hello",
+        FromSdk::Ack(_) => "ack",
+        FromSdk::Event(_) => "event",
+    };
+    covers(&answers, name, &["hello", "ack", "event"]);
 }

@@ -1,14 +1,17 @@
 //! Applies one injection without any agent, says its receipt, and waits to be killed.
 
+use squall_agent::shell::{Options, processes};
 use squall_faults::catalog;
 use squall_faults::effect::LeaseEnd;
-use squall_faults::sys::clock;
+use squall_faults::sys::{clock, inprocess};
 use squall_faults::values::check;
 use squall_wire::injection::Injection;
+use squall_wire::protocol::Registered;
 use squall_wire::receipt::{RECEIPT_VERSION, Receipt};
 use std::error::Error;
 use std::io::Write;
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
 pub(crate) fn main() -> ExitCode {
     match hold() {
@@ -20,6 +23,26 @@ pub(crate) fn main() -> ExitCode {
     }
 }
 
+/// How long a process with the SDK may take to find its agent.
+const REGISTERED_WITHIN: Duration = Duration::from_secs(10);
+
+/// Faults inside a process are armed over its own connection, so the holder waits for that.
+fn wait_for_process(injection: &Injection) -> Result<(), Box<dyn Error>> {
+    if injection.target.probes.is_empty() {
+        return Ok(());
+    }
+    processes::start(&Options::new("test"))?;
+    let give_up = Instant::now() + REGISTERED_WITHIN;
+    let is_target = |found: &Registered| found.process == injection.target.process;
+    while !inprocess::registered().iter().any(is_target) {
+        if Instant::now() > give_up {
+            return Err("the target has not registered".into());
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    Ok(())
+}
+
 fn hold() -> Result<(), Box<dyn Error>> {
     let mut line = String::new();
     std::io::stdin().read_line(&mut line)?;
@@ -27,6 +50,7 @@ fn hold() -> Result<(), Box<dyn Error>> {
     let entry = catalog::find(&injection.fault).ok_or("no such fault")?;
     let values = check(entry.fault, &injection.params, &injection.filters);
     let values = values.map_err(|issues| format!("{issues:?}"))?;
+    wait_for_process(&injection)?;
     let receipt = Receipt {
         v: RECEIPT_VERSION,
         id: format!("r-{}-{}", injection.run, injection.id),

@@ -1,0 +1,35 @@
+//! `go.http-delay`: HTTP requests are late, in a handler or in a RoundTripper.
+
+#[cfg(feature = "effects")]
+pub mod effect;
+
+use crate::dose::Tolerance;
+use crate::fault::{Bound, Description, Fault};
+use crate::inprocess::{self, InProcessFault, Own};
+use crate::values::Checked;
+
+/// The fault.
+pub static FAULT: &dyn Fault = &InProcessFault { about: &DESCRIPTION, bound };
+
+static DESCRIPTION: Description = inprocess::described(Own {
+    name: "go.http-delay",
+    summary: "HTTP requests are late, inside the process",
+    params: &[
+        inprocess::MEAN,
+        inprocess::JITTER,
+        inprocess::SIDE,
+        inprocess::SHARE,
+        inprocess::REQUEST_ID,
+        inprocess::IN_FLIGHT,
+    ],
+    filters: inprocess::REQUESTS,
+    hit_word: "request delayed",
+    tolerance: Tolerance::Own,
+    example: include_str!("example.yaml"),
+    cases: include_str!("cases.md"),
+});
+
+fn bound(values: &Checked) -> Bound {
+    let late = values.printed("mean").unwrap_or_default();
+    inprocess::requests_hurt(values, &format!("is {late} late"))
+}
