@@ -11,6 +11,7 @@ mod faults;
 mod figure;
 mod files;
 mod peers;
+mod query;
 mod rest;
 mod restore;
 mod rig;
@@ -35,6 +36,7 @@ static GROUPS: &[Group] = &[
     Group { name: "delay", run: delay::run },
     Group { name: "files", run: files::run },
     Group { name: "rest", run: rest::run },
+    Group { name: "query", run: query::run },
 ];
 
 fn main() -> ExitCode {

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use crate::eval::EvalError;
+use crate::histogram::Histogram;
 use crate::labels::{BUCKET_BOUND, Labels};
-use crate::value::{Element, Value};
+use crate::value::{Datum, Element, Value};
 
 /// Buckets that differ by less than this share are taken as equal; sums of floats are not exact.
 const EQUAL_SHARE: f64 = 1e-12;
@@ -16,24 +17,36 @@ pub(crate) struct Bucket {
     pub(crate) count: f64,
 }
 
-/// Groups a vector of buckets into histograms and reduces each to one value.
+/// Groups a vector of buckets into histograms and reduces each to one value; native histograms are
+/// reduced as they are. Of a series that has both nothing is said.
 pub(crate) fn each(
     elements: Vec<Element>,
     f: impl Fn(&mut Vec<Bucket>) -> f64,
+    of_native: impl Fn(&Histogram) -> f64,
 ) -> Result<Value, EvalError> {
     let mut histograms = BTreeMap::<Labels, (Vec<Bucket>, bool)>::new();
-    for Element { labels, v, drop_name: _ } in elements {
+    let mut native = BTreeMap::<Labels, f64>::new();
+    for Element { labels, v, histogram, .. } in elements {
+        if let Some(histogram) = histogram {
+            native.insert(labels, of_native(&histogram));
+            continue;
+        }
         let Some(upper) = bound(labels.get(BUCKET_BOUND)) else { continue };
         let of = labels.without(&[BUCKET_BOUND]);
         let (buckets, _) = histograms.entry(of).or_insert_with(|| (Vec::new(), true));
         buckets.push(Bucket { upper, count: v });
     }
-    let one = |(labels, (mut buckets, drop_name)): (Labels, (Vec<Bucket>, bool))| Element {
-        v: f(&mut buckets),
-        labels,
-        drop_name,
-    };
-    Ok(Value::Vector(histograms.into_iter().map(one).collect()))
+    let both = |labels: &Labels| native.contains_key(labels) && histograms.contains_key(labels);
+    let twice: Vec<Labels> = native.keys().filter(|labels| both(labels)).cloned().collect();
+    let mut out = Vec::with_capacity(histograms.len() + native.len());
+    for (labels, (mut buckets, drop_name)) in histograms {
+        if !twice.contains(&labels) {
+            out.push(Element::of(labels, Datum::Float(f(&mut buckets)), drop_name));
+        }
+    }
+    let native = native.into_iter().filter(|(labels, _)| !twice.contains(labels));
+    out.extend(native.map(|(labels, v)| Element::of(labels, Datum::Float(v), true)));
+    Ok(Value::Vector(out))
 }
 
 /// Reads a bucket's bound as Go does.

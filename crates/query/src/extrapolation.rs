@@ -1,7 +1,9 @@
 //! Owns the extrapolation that `rate`, `increase` and `delta` share, exactly as Prometheus does it.
 
 use crate::function::Window;
+use crate::histogram::{self, Hint, Histogram, HistogramSample};
 use crate::series::Sample;
+use crate::value::Datum;
 
 /// A gap beyond this many mean intervals at a window's edge is taken as a series' start or end.
 const EDGE_INTERVALS: f64 = 1.1;
@@ -58,6 +60,45 @@ pub(crate) fn stretch(
     }
     let after = edge(seconds(last.t_ms, to_ms));
     (sampled + before + after) / sampled
+}
+
+/// Returns the change over the window divided by a length, for numbers and native histograms;
+/// nothing where a window has both.
+pub(crate) fn change_of(window: &Window<'_>, counter: bool, divisor: f64) -> Option<Datum> {
+    let (first, last) = match (window.samples, window.histograms) {
+        (_, []) => return Some(Datum::Float(change(window, counter)? / divisor)),
+        ([], [first, .., last]) => (first, last),
+        _ => return None,
+    };
+    let change = histogram::change(window.histograms, counter)?;
+    let end = |s: &HistogramSample| Sample { t_ms: s.t_ms, v: s.histogram.count };
+    let ends = Ends { first: end(first), last: end(last), count: window.histograms.len() };
+    let factor = stretch(ends, change.count, counter, (window.from_ms, window.to_ms));
+    Some(change.times(factor / divisor).into())
+}
+
+/// Returns the change between the last two samples, for a counter per second.
+pub(crate) fn last_two(window: &Window<'_>, counter: bool) -> Option<Datum> {
+    let newest =
+        Window { samples: &window.samples[window.samples.len().saturating_sub(2)..], ..*window };
+    let all = newest.both();
+    let [.., (before_ms, before), (last_ms, last)] = all.as_slice() else { return None };
+    let divisor = if counter { (last_ms - before_ms) as f64 / 1000.0 } else { 1.0 };
+    match (before, last) {
+        (Datum::Float(before), Datum::Float(last)) => {
+            let change = if counter && last < before { *last } else { last - before };
+            Some(Datum::Float(change / divisor))
+        }
+        (Datum::Histogram(before), Datum::Histogram(last)) => {
+            let change = if counter && last.was_reset_since(before) {
+                Histogram { hint: Hint::Gauge, ..Histogram::clone(last) }
+            } else {
+                last.minus(before)?
+            };
+            Some(change.over(divisor).into())
+        }
+        _ => None,
+    }
 }
 
 /// Returns the window's length in seconds.

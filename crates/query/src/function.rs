@@ -5,9 +5,10 @@ use std::fmt;
 use crate::ast::Expr;
 use crate::eval::{Context, EvalError};
 use crate::functions::ALL;
+use crate::histogram::{Histogram, HistogramSample};
 use crate::incremental::Over;
 use crate::series::Sample;
-use crate::value::{Element, Track, Value};
+use crate::value::{Datum, Element, Track, Value};
 
 /// One PromQL function.
 #[derive(Clone, Copy)]
@@ -22,19 +23,23 @@ pub struct Function {
 /// How a function computes.
 #[derive(Clone, Copy)]
 pub(crate) enum Body {
-    /// Each value of a vector by itself.
+    /// Each number of a vector by itself; histograms are left out.
     Each(fn(f64) -> f64),
-    /// Each series' samples of a range; `None` leaves the series out.
+    /// Each series' numbers in a range; `None` leaves the series out.
     Over(fn(&Window<'_>) -> Option<f64>),
-    /// As `Over`, but the result is still the metric, so it keeps its name.
-    OverKeepName(fn(&Window<'_>) -> Option<f64>),
+    /// Each series' numbers and histograms in a range.
+    OverBoth(fn(&Window<'_>) -> Option<Datum>),
+    /// As `OverBoth`, but the result is still the metric, so it keeps its name.
+    OverKeepName(fn(&Window<'_>) -> Option<Datum>),
     /// Anything else.
     Whole(fn(&Call<'_>) -> Result<Value, EvalError>),
 }
 
-/// The samples of one series in a range, never empty and free of staleness markers.
+/// The samples of one series in a range, free of staleness markers. Some are numbers, some native
+/// histograms; what reads numbers alone is not asked where there is none.
 pub(crate) struct Window<'w> {
     pub(crate) samples: &'w [Sample],
+    pub(crate) histograms: &'w [HistogramSample],
     /// The range is `from_ms < t <= to_ms`.
     pub(crate) from_ms: i64,
     pub(crate) to_ms: i64,
@@ -45,6 +50,37 @@ pub(crate) struct Window<'w> {
 impl Window<'_> {
     pub(crate) fn values(&self) -> impl Iterator<Item = f64> {
         self.samples.iter().map(|s| s.v)
+    }
+
+    /// Returns how many samples there are of both kinds.
+    pub(crate) fn len(&self) -> usize {
+        self.samples.len() + self.histograms.len()
+    }
+
+    /// Returns the oldest sample of either kind.
+    pub(crate) fn oldest(&self) -> Option<(i64, Datum)> {
+        match (self.samples, self.histograms) {
+            ([first, ..], []) => Some((first.t_ms, Datum::Float(first.v))),
+            _ => self.both().into_iter().next(),
+        }
+    }
+
+    /// Returns the newest sample of either kind.
+    pub(crate) fn newest(&self) -> Option<(i64, Datum)> {
+        match (self.samples, self.histograms) {
+            ([.., last], []) => Some((last.t_ms, Datum::Float(last.v))),
+            _ => self.both().pop(),
+        }
+    }
+
+    /// Returns the samples of both kinds in the order of time.
+    pub(crate) fn both(&self) -> Vec<(i64, Datum)> {
+        let floats = self.samples.iter().map(|s| (s.t_ms, Datum::Float(s.v)));
+        let histograms =
+            self.histograms.iter().map(|s| (s.t_ms, Datum::Histogram(s.histogram.clone())));
+        let mut all: Vec<_> = floats.chain(histograms).collect();
+        all.sort_by_key(|(t_ms, _)| *t_ms);
+        all
     }
 }
 
@@ -65,8 +101,12 @@ impl Function {
     pub(crate) fn over(&self) -> Option<Over<'_>> {
         let name = self.name;
         match &self.body {
-            Body::Over(f) => Some(Over { name, keep_name: false, f }),
-            Body::OverKeepName(f) => Some(Over { name, keep_name: true, f }),
+            Body::Over(f) => {
+                let f = Box::new(|window: &Window<'_>| Some(Datum::Float(f(window)?)));
+                Some(Over { name, keep_name: false, f })
+            }
+            Body::OverBoth(f) => Some(Over { name, keep_name: false, f: Box::new(f) }),
+            Body::OverKeepName(f) => Some(Over { name, keep_name: true, f: Box::new(f) }),
             Body::Each(_) | Body::Whole(_) => None,
         }
     }
@@ -75,8 +115,9 @@ impl Function {
         let call = Call { name: self.name, args, context };
         match self.body {
             Body::Each(f) => call.each(f),
-            Body::Over(f) => call.over(0, false, f),
-            Body::OverKeepName(f) => call.over(0, true, f),
+            Body::Over(f) => call.over(0, f),
+            Body::OverBoth(f) => call.over_both(0, false, f),
+            Body::OverKeepName(f) => call.over_both(0, true, f),
             Body::Whole(f) => f(&call),
         }
     }
@@ -113,9 +154,16 @@ impl Call<'_> {
         }
     }
 
-    /// Maps each value of the first argument, a vector; the name goes.
+    /// Evaluates an argument that must be an instant vector, and leaves histograms out.
+    pub(crate) fn floats(&self, arg: usize) -> Result<Vec<Element>, EvalError> {
+        let mut elements = self.vector(arg)?;
+        elements.retain(|element| element.histogram.is_none());
+        Ok(elements)
+    }
+
+    /// Maps each number of the first argument, a vector; the name goes.
     pub(crate) fn each(&self, f: impl Fn(f64) -> f64) -> Result<Value, EvalError> {
-        let mut elements = self.vector(0)?;
+        let mut elements = self.floats(0)?;
         for element in &mut elements {
             element.v = f(element.v);
             element.drop_name = true;
@@ -123,16 +171,37 @@ impl Call<'_> {
         Ok(Value::Vector(elements))
     }
 
-    /// Reduces each series of a range argument to one value.
+    /// Maps each histogram of the first argument, a vector, to a number; the name goes.
+    pub(crate) fn each_histogram(&self, f: impl Fn(&Histogram) -> f64) -> Result<Value, EvalError> {
+        let one = |element: Element| {
+            let v = f(element.histogram.as_deref()?);
+            Some(Element::of(element.labels, Datum::Float(v), true))
+        };
+        Ok(Value::Vector(self.vector(0)?.into_iter().filter_map(one).collect()))
+    }
+
+    /// Reduces each series' numbers of a range argument to one.
     pub(crate) fn over(
         &self,
         arg: usize,
-        keep_name: bool,
         f: impl Fn(&Window<'_>) -> Option<f64>,
+    ) -> Result<Value, EvalError> {
+        self.over_both(arg, false, |window| match window.samples {
+            [] => None,
+            _ => Some(Datum::Float(f(window)?)),
+        })
+    }
+
+    /// Reduces each series of a range argument to one value.
+    pub(crate) fn over_both(
+        &self,
+        arg: usize,
+        keep_name: bool,
+        f: impl Fn(&Window<'_>) -> Option<Datum>,
     ) -> Result<Value, EvalError> {
         let expr = self.args.get(arg).ok_or_else(|| self.wrong(arg, "nothing"))?;
         if let (Some(live), Expr::Range(vector, range_ms)) = (self.context.live, expr) {
-            let over = Over { name: self.name, keep_name, f: &f };
+            let over = Over { name: self.name, keep_name, f: Box::new(&f) };
             let found = live.over((vector, *range_ms), &over, self.context.at_ms);
             if let Some(elements) = found {
                 return Ok(Value::Vector(elements));
@@ -140,15 +209,16 @@ impl Call<'_> {
         }
         let range = self.context.range(expr)?.ok_or_else(|| self.wrong(arg, "no range vector"))?;
         let mut out = Vec::with_capacity(range.tracks.len());
-        for Track { labels, samples, drop_name } in range.tracks {
+        for Track { labels, samples, histograms, drop_name } in range.tracks {
             let window = Window {
                 samples: &samples,
+                histograms: &histograms,
                 from_ms: range.from_ms,
                 to_ms: range.to_ms,
                 at_ms: self.context.at_ms,
             };
-            if let Some(v) = f(&window) {
-                out.push(Element { labels, v, drop_name: drop_name || !keep_name });
+            if let Some(datum) = f(&window) {
+                out.push(Element::of(labels, datum, drop_name || !keep_name));
             }
         }
         Ok(Value::Vector(out))

@@ -55,10 +55,13 @@ impl Labels {
 
     /// Returns the label's value, or the empty string where the set lacks it.
     pub fn get(&self, name: &str) -> &str {
-        match self.0.binary_search_by(|(n, _)| n.as_ref().cmp(name)) {
-            Ok(at) => &self.0[at].1,
-            Err(_) => "",
-        }
+        self.value(name).map_or("", |value| value)
+    }
+
+    /// Returns the label's value as it is kept, for those who share texts.
+    pub fn value(&self, name: &str) -> Option<&Arc<str>> {
+        let at = self.0.binary_search_by(|(n, _)| n.as_ref().cmp(name)).ok()?;
+        Some(&self.0[at].1)
     }
 
     /// Tells whether the set has this label.

@@ -29,6 +29,7 @@ mod eval;
 mod extrapolation;
 mod function;
 pub mod functions;
+pub mod histogram;
 pub mod incremental;
 pub mod indicator;
 mod labels;
@@ -44,6 +45,6 @@ pub use labels::{
     BUCKET_BOUND, Label, Labels, METRIC_NAME, is_plain_metric, is_plain_name, quoted,
 };
 pub use parse::{QUERY_BYTES_MAX, QUERY_DEPTH_MAX, QueryError, parse};
-pub use selector::{MatchOp, Matcher, PatternError, Selector};
+pub use selector::{Asker, MatchOp, Matcher, PatternError, Selector};
 pub use series::{LOOKBACK_MS, Sample, Series, Storage, between, is_stale_marker, stale_marker};
 pub use value::{Element, Track, Value};

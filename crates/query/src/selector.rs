@@ -1,6 +1,7 @@
 //! Owns selectors: which series a query wants. Knows label sets, not samples.
 
 use std::fmt;
+use std::sync::Arc;
 
 use regex::Regex;
 
@@ -158,6 +159,42 @@ impl Selector {
     /// Tells whether a label set meets every condition.
     pub fn matches(&self, labels: &Labels) -> bool {
         self.matchers.iter().all(|m| m.matches(labels.get(&m.name)))
+    }
+}
+
+/// A selector that is asked about many label sets, which share most of their values: a pattern is
+/// tried on each value once.
+#[derive(Debug)]
+pub struct Asker<'s> {
+    selector: &'s Selector,
+    /// For each pattern, the values it was tried on.
+    tried: Vec<Vec<(Arc<str>, bool)>>,
+}
+
+/// Values remembered for a pattern; looking through more takes longer than trying it.
+const TRIED_MAX: usize = 8;
+
+impl<'s> Asker<'s> {
+    /// Prepares to ask a selector.
+    pub fn new(selector: &'s Selector) -> Self {
+        Asker { selector, tried: vec![Vec::new(); selector.matchers.len()] }
+    }
+
+    /// As [`Selector::matches`].
+    pub fn matches(&mut self, labels: &Labels) -> bool {
+        let matchers = self.selector.matchers.iter().zip(&mut self.tried);
+        matchers.into_iter().all(|(matcher, tried)| {
+            let shared = labels.value(&matcher.name).filter(|_| matcher.regex.is_some());
+            let Some(value) = shared else { return matcher.matches(labels.get(&matcher.name)) };
+            if let Some((_, answer)) = tried.iter().find(|(known, _)| Arc::ptr_eq(known, value)) {
+                return *answer;
+            }
+            let answer = matcher.matches(value);
+            if tried.len() < TRIED_MAX {
+                tried.push((value.clone(), answer));
+            }
+            answer
+        })
     }
 }
 

@@ -1,5 +1,6 @@
 //! Owns samples, series and the `Storage` they are read from. Knows nothing of queries.
 
+use crate::histogram::HistogramSeries;
 use crate::labels::Labels;
 use crate::selector::Selector;
 
@@ -52,6 +53,22 @@ pub trait Storage {
     /// Returns every series that matches, each with its samples of `start_ms..=end_ms`; a series
     /// without a sample there may be left out.
     fn select(&self, selector: &Selector, start_ms: i64, end_ms: i64) -> Vec<Series>;
+
+    /// Tells whether the storage has native histograms at all.
+    fn holds_histograms(&self) -> bool {
+        false
+    }
+
+    /// Returns every series of native histograms that matches, as [`Storage::select`] does. A
+    /// series may have numbers and histograms, one after the other.
+    fn histograms(
+        &self,
+        _selector: &Selector,
+        _start_ms: i64,
+        _end_ms: i64,
+    ) -> Vec<HistogramSeries> {
+        Vec::new()
+    }
 }
 
 impl Storage for Vec<Series> {

@@ -1,5 +1,8 @@
 //! Owns what an expression evaluates to.
 
+use std::sync::Arc;
+
+use crate::histogram::{Histogram, HistogramSample};
 use crate::labels::Labels;
 use crate::series::Sample;
 
@@ -21,8 +24,10 @@ pub enum Value {
 pub struct Element {
     /// What names it.
     pub labels: Labels,
-    /// Its value.
+    /// Its value; NaN where it is a histogram.
     pub v: f64,
+    /// Its value where it is a native histogram.
+    pub histogram: Option<Arc<Histogram>>,
     /// Whether the metric's name no longer applies. It is dropped at the end of the evaluation, so
     /// that `by (__name__)` and `label_replace` can still see it, as in Prometheus 3.
     pub(crate) drop_name: bool,
@@ -31,7 +36,35 @@ pub struct Element {
 impl Element {
     /// Builds an element whose labels are final.
     pub fn new(labels: Labels, v: f64) -> Self {
-        Element { labels, v, drop_name: false }
+        Element { labels, v, histogram: None, drop_name: false }
+    }
+
+    pub(crate) fn of(labels: Labels, datum: Datum, drop_name: bool) -> Self {
+        let (v, histogram) = match datum {
+            Datum::Float(v) => (v, None),
+            Datum::Histogram(histogram) => (f64::NAN, Some(histogram)),
+        };
+        Element { labels, v, histogram, drop_name }
+    }
+
+    pub(crate) fn datum(&self) -> Datum {
+        match &self.histogram {
+            None => Datum::Float(self.v),
+            Some(histogram) => Datum::Histogram(histogram.clone()),
+        }
+    }
+}
+
+/// One value: a number or a native histogram.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Datum {
+    Float(f64),
+    Histogram(Arc<Histogram>),
+}
+
+impl From<Histogram> for Datum {
+    fn from(histogram: Histogram) -> Datum {
+        Datum::Histogram(Arc::new(histogram))
     }
 }
 
@@ -40,8 +73,10 @@ impl Element {
 pub struct Track {
     /// What names it.
     pub labels: Labels,
-    /// Its values, oldest first.
+    /// Its values that are numbers, oldest first.
     pub samples: Vec<Sample>,
+    /// Its values that are native histograms, oldest first.
+    pub histograms: Vec<HistogramSample>,
     pub(crate) drop_name: bool,
 }
 

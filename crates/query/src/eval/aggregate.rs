@@ -6,9 +6,10 @@ use crate::ast::{Aggregate, AggregateOp, Expr, Grouping};
 use crate::eval::binary::signature;
 use crate::eval::context::Context;
 use crate::eval::error::EvalError;
+use crate::histogram::{self, Histogram};
 use crate::labels::{Labels, METRIC_NAME};
 use crate::statistics;
-use crate::value::{Element, Value};
+use crate::value::{Datum, Element, Value};
 
 pub(crate) fn eval(aggregate: &Aggregate, context: &Context<'_>) -> Result<Value, EvalError> {
     if let Some(elements) = live(aggregate, context) {
@@ -70,6 +71,10 @@ pub(crate) fn reduce(op: AggregateOp, values: &mut [f64]) -> f64 {
 
 /// Splits a vector into groups, in the order of their first member.
 fn groups(grouping: &Grouping, elements: Vec<Element>) -> Vec<(Labels, Vec<Element>)> {
+    if matches!(grouping, Grouping::By(names) if names.is_empty()) {
+        let all = (Labels::empty(), elements);
+        return if all.1.is_empty() { Vec::new() } else { vec![all] };
+    }
     let mut places = HashMap::<Labels, usize>::new();
     let mut groups: Vec<(Labels, Vec<Element>)> = Vec::new();
     for element in elements {
@@ -89,11 +94,32 @@ fn reduced(
     f: impl Fn(&mut [f64]) -> f64,
 ) -> Vec<Element> {
     let one = |(labels, members): (Labels, Vec<Element>)| {
-        let mut values: Vec<f64> = members.iter().map(|member| member.v).collect();
         let drop_name = members.iter().any(|member| member.drop_name);
-        Element { v: f(&mut values), drop_name: drop_name && labels.has(METRIC_NAME), labels }
+        let drop_name = drop_name && labels.has(METRIC_NAME);
+        let native = members.iter().filter_map(|member| member.histogram.as_deref());
+        let native: Vec<&Histogram> = native.collect();
+        let datum = match (aggregate.op, native.len()) {
+            // What only counts takes both kinds.
+            (AggregateOp::Count | AggregateOp::Group, _) | (_, 0) => {
+                let mut values: Vec<f64> = members.iter().map(|member| member.v).collect();
+                Datum::Float(f(&mut values))
+            }
+            // Numbers and histograms do not add up.
+            (AggregateOp::Sum | AggregateOp::Avg, count) if count < members.len() => return None,
+            (AggregateOp::Sum, _) => histogram::sum(&native)?.into(),
+            (AggregateOp::Avg, _) => histogram::mean(&native)?.into(),
+            _ => {
+                let floats = members.iter().filter(|member| member.histogram.is_none());
+                let mut values: Vec<f64> = floats.map(|member| member.v).collect();
+                if values.is_empty() {
+                    return None;
+                }
+                Datum::Float(f(&mut values))
+            }
+        };
+        Some(Element::of(labels, datum, drop_name))
     };
-    groups(&aggregate.grouping, elements).into_iter().map(one).collect()
+    groups(&aggregate.grouping, elements).into_iter().filter_map(one).collect()
 }
 
 fn ranked(
@@ -112,6 +138,7 @@ fn ranked(
     let k = if k < 1.0 { 0 } else { k as usize };
     let mut out = Vec::new();
     for (_, mut members) in groups(&aggregate.grouping, elements) {
+        members.retain(|member| member.histogram.is_none());
         // NaN comes last either way: it is neither large nor small.
         members.sort_by(|a, b| match (a.v.is_nan(), b.v.is_nan()) {
             (false, false) if top => statistics::nan_first(b.v, a.v),
@@ -139,7 +166,11 @@ fn count_values(
     let mut order = Vec::new();
     for element in elements {
         let key = signature(&element.labels, &aggregate.grouping);
-        let key = key.with(label, &go_float(element.v));
+        let shown = match &element.histogram {
+            None => go_float(element.v),
+            Some(histogram) => histogram.to_string(),
+        };
+        let key = key.with(label, &shown);
         *counts.entry(key.clone()).or_insert_with(|| {
             order.push(key);
             0.0

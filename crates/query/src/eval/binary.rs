@@ -6,16 +6,18 @@ use crate::ast::{Binary, BinaryOp, Group, Grouping};
 use crate::eval::context::Context;
 use crate::eval::error::EvalError;
 use crate::eval::set;
+use crate::histogram::Histogram;
 use crate::labels::{Labels, METRIC_NAME};
-use crate::value::{Element, Value};
+use crate::value::{Datum, Element, Value};
 
 pub(crate) fn eval(binary: &Binary, context: &Context<'_>) -> Result<Value, EvalError> {
     let left = context.eval(&binary.left)?;
     let right = context.eval(&binary.right)?;
     match (left, right) {
-        (Value::Scalar(l), Value::Scalar(r)) => Ok(Value::Scalar(match apply(binary.op, l, r) {
-            Outcome::Value(v) => v,
-            Outcome::Truth(truth) => f64::from(u8::from(truth)),
+        (Value::Scalar(l), Value::Scalar(r)) => Ok(Value::Scalar(match floats(binary.op, l, r) {
+            Outcome::Value(Datum::Float(v)) => v,
+            Outcome::Truth(is) => f64::from(u8::from(is)),
+            Outcome::Value(Datum::Histogram(_)) | Outcome::Nothing => f64::NAN,
         })),
         (Value::Vector(l), Value::Scalar(r)) => Ok(Value::Vector(with_scalar(binary, l, r, false))),
         (Value::Scalar(l), Value::Vector(r)) => Ok(Value::Vector(with_scalar(binary, r, l, true))),
@@ -42,19 +44,46 @@ pub(crate) fn signature(labels: &Labels, matching: &Grouping) -> Labels {
 }
 
 enum Outcome {
-    Value(f64),
+    Value(Datum),
     Truth(bool),
+    /// The operator means nothing between these two.
+    Nothing,
 }
 
-fn apply(op: BinaryOp, l: f64, r: f64) -> Outcome {
+fn apply(op: BinaryOp, left: &Datum, right: &Datum) -> Outcome {
+    let value = |histogram: Option<Histogram>| match histogram {
+        Some(histogram) => Outcome::Value(histogram.into()),
+        None => Outcome::Nothing,
+    };
+    match (op, left, right) {
+        (op, Datum::Float(l), Datum::Float(r)) => floats(op, *l, *r),
+        (BinaryOp::Mul, Datum::Float(factor), Datum::Histogram(h))
+        | (BinaryOp::Mul, Datum::Histogram(h), Datum::Float(factor)) => {
+            value(Some(h.times(*factor)))
+        }
+        (BinaryOp::Div, Datum::Histogram(h), Datum::Float(divisor)) => {
+            value(Some(h.over(*divisor)))
+        }
+        (BinaryOp::Add, Datum::Histogram(l), Datum::Histogram(r)) => value(l.plus(r)),
+        (BinaryOp::Sub, Datum::Histogram(l), Datum::Histogram(r)) => value(l.minus(r)),
+        (BinaryOp::Equal, Datum::Histogram(l), Datum::Histogram(r)) => Outcome::Truth(l.same(r)),
+        (BinaryOp::NotEqual, Datum::Histogram(l), Datum::Histogram(r)) => {
+            Outcome::Truth(!l.same(r))
+        }
+        _ => Outcome::Nothing,
+    }
+}
+
+fn floats(op: BinaryOp, l: f64, r: f64) -> Outcome {
+    let value = |v: f64| Outcome::Value(Datum::Float(v));
     match op {
-        BinaryOp::Add => Outcome::Value(l + r),
-        BinaryOp::Sub => Outcome::Value(l - r),
-        BinaryOp::Mul => Outcome::Value(l * r),
-        BinaryOp::Div => Outcome::Value(l / r),
-        BinaryOp::Mod => Outcome::Value(l % r),
-        BinaryOp::Pow => Outcome::Value(l.powf(r)),
-        BinaryOp::Atan2 => Outcome::Value(l.atan2(r)),
+        BinaryOp::Add => value(l + r),
+        BinaryOp::Sub => value(l - r),
+        BinaryOp::Mul => value(l * r),
+        BinaryOp::Div => value(l / r),
+        BinaryOp::Mod => value(l % r),
+        BinaryOp::Pow => value(l.powf(r)),
+        BinaryOp::Atan2 => value(l.atan2(r)),
         BinaryOp::Equal => Outcome::Truth(l == r),
         BinaryOp::NotEqual => Outcome::Truth(l != r),
         BinaryOp::Greater => Outcome::Truth(l > r),
@@ -62,8 +91,12 @@ fn apply(op: BinaryOp, l: f64, r: f64) -> Outcome {
         BinaryOp::GreaterEqual => Outcome::Truth(l >= r),
         BinaryOp::LessEqual => Outcome::Truth(l <= r),
         // The set operators never reach this; the parser refuses them between scalars.
-        BinaryOp::And | BinaryOp::Or | BinaryOp::Unless => Outcome::Value(f64::NAN),
+        BinaryOp::And | BinaryOp::Or | BinaryOp::Unless => value(f64::NAN),
     }
+}
+
+fn truth(truth: bool) -> Datum {
+    Datum::Float(f64::from(u8::from(truth)))
 }
 
 fn with_scalar(
@@ -72,17 +105,18 @@ fn with_scalar(
     scalar: f64,
     scalar_left: bool,
 ) -> Vec<Element> {
-    let one = |mut element: Element| -> Option<Element> {
-        let (l, r) = if scalar_left { (scalar, element.v) } else { (element.v, scalar) };
+    let scalar = Datum::Float(scalar);
+    let one = |element: Element| -> Option<Element> {
+        let own = element.datum();
+        let (l, r) = if scalar_left { (&scalar, &own) } else { (&own, &scalar) };
         match apply(binary.op, l, r) {
-            Outcome::Value(v) => (element.v, element.drop_name) = (v, true),
-            Outcome::Truth(truth) if binary.bool_result => {
-                (element.v, element.drop_name) = (f64::from(u8::from(truth)), true);
+            Outcome::Value(datum) => Some(Element::of(element.labels, datum, true)),
+            Outcome::Truth(is) if binary.bool_result => {
+                Some(Element::of(element.labels, truth(is), true))
             }
-            Outcome::Truth(true) => {}
-            Outcome::Truth(false) => return None,
+            Outcome::Truth(true) => Some(element),
+            Outcome::Truth(false) | Outcome::Nothing => None,
         }
-        Some(element)
     };
     elements.into_iter().filter_map(one).collect()
 }
@@ -116,18 +150,19 @@ fn matched(
         if binary.group == Group::None && !used.insert(key.clone()) {
             return Err(EvalError::ManyToOne(key.to_string()));
         }
-        let (l, r) = if swapped { (partner.v, element.v) } else { (element.v, partner.v) };
-        let (v, drop_name) = match apply(binary.op, l, r) {
-            Outcome::Value(v) => (v, false),
-            Outcome::Truth(truth) if binary.bool_result => (f64::from(u8::from(truth)), true),
+        let (own, other) = (element.datum(), partner.datum());
+        let (l, r) = if swapped { (other, own) } else { (own, other) };
+        let (datum, drop_name) = match apply(binary.op, &l, &r) {
+            Outcome::Value(datum) => (datum, false),
+            Outcome::Truth(is) if binary.bool_result => (truth(is), true),
             Outcome::Truth(true) => (l, element.drop_name),
-            Outcome::Truth(false) => continue,
+            Outcome::Truth(false) | Outcome::Nothing => continue,
         };
         let labels = result_labels(binary, &element.labels, &partner.labels);
         if binary.group != Group::None && !used.insert(labels.clone()) {
             return Err(EvalError::ManyToOne(labels.to_string()));
         }
-        out.push(Element { labels, v, drop_name });
+        out.push(Element::of(labels, datum, drop_name));
     }
     Ok(out)
 }

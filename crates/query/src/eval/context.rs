@@ -2,14 +2,17 @@
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::ast::{At, Expr, Shift, Subquery, VectorSelector};
 use crate::eval::error::EvalError;
 use crate::eval::{aggregate, binary};
+use crate::histogram::{Hint, Histogram, HistogramSample, HistogramSeries};
 use crate::incremental::Live;
 use crate::labels::Labels;
+use crate::selector::Selector;
 use crate::series::{LOOKBACK_MS, Sample, Series, Storage, between};
-use crate::value::{Element, Track, Value};
+use crate::value::{Datum, Element, Track, Value};
 
 /// The step of a subquery that names none; Prometheus' default evaluation interval.
 pub const SUBQUERY_STEP_MS: i64 = 60_000;
@@ -31,7 +34,8 @@ pub(crate) fn eval_live(
     live: &Live,
     at_ms: i64,
 ) -> Result<Value, EvalError> {
-    at_once(expr, storage, Some(live), at_ms)
+    // Tails hold numbers only.
+    at_once(expr, storage, Some(live).filter(|_| !storage.holds_histograms()), at_ms)
 }
 
 fn at_once(
@@ -113,6 +117,8 @@ impl Context<'_> {
                 Value::Vector(mut elements) => {
                     for element in &mut elements {
                         element.v = -element.v;
+                        let negated = element.histogram.as_ref().map(|h| h.times(-1.0));
+                        element.histogram = negated.map(Arc::new);
                         element.drop_name = true;
                     }
                     Ok(Value::Vector(elements))
@@ -135,19 +141,55 @@ impl Context<'_> {
             return elements;
         }
         let newest = self.newest(vector).into_iter();
-        newest.map(|(labels, sample)| Element::new(labels, sample.v)).collect()
+        newest.map(|(labels, _, datum)| Element::of(labels, datum, false)).collect()
     }
 
     /// Returns the newest sample of each matching series inside the look-back, unless it is gone.
-    pub(crate) fn newest(&self, vector: &VectorSelector) -> Vec<(Labels, Sample)> {
+    pub(crate) fn newest(&self, vector: &VectorSelector) -> Vec<(Labels, i64, Datum)> {
         let at_ms = self.shifted(&vector.shift);
         let from_ms = at_ms.saturating_sub(LOOKBACK_MS).saturating_add(1);
-        let series = self.storage.select(&vector.selector, from_ms, at_ms);
-        series
-            .into_iter()
-            .filter_map(|series| Some((series.labels, *series.samples.last()?)))
-            .filter(|(_, sample)| !sample.is_stale())
-            .collect()
+        let newest = |track: Track| {
+            let float = track.samples.last().copied();
+            let histogram = track.histograms.last();
+            match (float, histogram) {
+                (float, Some(last)) if float.is_none_or(|float| float.t_ms <= last.t_ms) => {
+                    let datum = Datum::Histogram(last.histogram.clone());
+                    Some((track.labels, last.t_ms, datum))
+                }
+                (Some(float), _) if !float.is_stale() => {
+                    Some((track.labels, float.t_ms, Datum::Float(float.v)))
+                }
+                _ => None,
+            }
+        };
+        self.tracks(&vector.selector, from_ms, at_ms).into_iter().filter_map(newest).collect()
+    }
+
+    /// Reads the numbers and the histograms of each matching series.
+    fn tracks(&self, selector: &Selector, from_ms: i64, to_ms: i64) -> Vec<Track> {
+        let series = self.storage.select(selector, from_ms, to_ms);
+        let track = |Series { labels, samples, .. }| Track {
+            labels,
+            samples,
+            histograms: Vec::new(),
+            drop_name: false,
+        };
+        let mut tracks: Vec<Track> = series.into_iter().map(track).collect();
+        if !self.storage.holds_histograms() {
+            return tracks;
+        }
+        for found in self.storage.histograms(selector, from_ms, to_ms) {
+            match tracks.iter_mut().find(|track| track.labels == found.labels) {
+                Some(track) => track.histograms = found.samples,
+                None => tracks.push(Track {
+                    labels: found.labels,
+                    samples: Vec::new(),
+                    histograms: found.samples,
+                    drop_name: false,
+                }),
+            }
+        }
+        tracks
     }
 
     /// Returns the range an expression stands for, or `None` where it is no range vector.
@@ -156,15 +198,9 @@ impl Context<'_> {
             Expr::Range(vector, range_ms) => {
                 let to_ms = self.shifted(&vector.shift);
                 let from_ms = to_ms.saturating_sub(*range_ms);
-                let found = self.storage.select(&vector.selector, from_ms.saturating_add(1), to_ms);
-                let tracks = found
-                    .into_iter()
-                    .map(|mut series| {
-                        series.samples.retain(|s| !s.is_stale());
-                        Track { labels: series.labels, samples: series.samples, drop_name: false }
-                    })
-                    .filter(|track| !track.samples.is_empty())
-                    .collect();
+                let mut tracks = self.tracks(&vector.selector, from_ms.saturating_add(1), to_ms);
+                tracks.iter_mut().for_each(|track| track.samples.retain(|s| !s.is_stale()));
+                tracks.retain(|track| !track.samples.is_empty() || !track.histograms.is_empty());
                 Ok(Some(Range { tracks, from_ms, to_ms }))
             }
             Expr::Subquery(sub) => self.subquery(sub).map(Some),
@@ -196,7 +232,9 @@ impl Context<'_> {
                 other => return Err(EvalError::Operand(other.kind())),
             }
         }
-        Ok(Range { tracks: tracks.into_values().collect(), from_ms, to_ms })
+        let mut tracks: Vec<Track> = tracks.into_values().collect();
+        tracks.iter_mut().for_each(|track| hint_anew(&mut track.histograms));
+        Ok(Range { tracks, from_ms, to_ms })
     }
 
     fn shifted(&self, shift: &Shift) -> i64 {
@@ -210,6 +248,21 @@ impl Context<'_> {
     }
 }
 
+/// A histogram's hint is about the one before it in its series, which steps may leave out; and one
+/// that is found again was reset once at most.
+fn hint_anew(samples: &mut [HistogramSample]) {
+    for at in (0..samples.len()).rev() {
+        let now = &samples[at].histogram;
+        let again = at > 0 && samples[at - 1].histogram.same(now);
+        let hint = match now.hint {
+            Hint::Reset if again => Hint::NoReset,
+            Hint::NoReset if !again => Hint::Unknown,
+            _ => continue,
+        };
+        samples[at].histogram = Arc::new(Histogram { hint, ..(**now).clone() });
+    }
+}
+
 fn steps(start_ms: i64, end_ms: i64, step_ms: i64) -> Result<impl Iterator<Item = i64>, EvalError> {
     let step_ms = step_ms.max(1);
     let count = if end_ms < start_ms { 0 } else { (end_ms - start_ms) / step_ms + 1 };
@@ -220,14 +273,18 @@ fn steps(start_ms: i64, end_ms: i64, step_ms: i64) -> Result<impl Iterator<Item 
 }
 
 fn extend(tracks: &mut BTreeMap<Labels, Track>, element: Element, t_ms: i64) {
-    let Element { labels, v, drop_name } = element;
+    let Element { labels, v, histogram, drop_name } = element;
     let track = tracks.entry(labels.clone()).or_insert_with(|| Track {
         labels,
         samples: Vec::new(),
+        histograms: Vec::new(),
         drop_name,
     });
     track.drop_name |= drop_name;
-    track.samples.push(Sample { t_ms, v });
+    match histogram {
+        None => track.samples.push(Sample { t_ms, v }),
+        Some(histogram) => track.histograms.push(HistogramSample { t_ms, histogram }),
+    }
 }
 
 /// Drops the names that no longer apply and refuses a result that names a series twice.
@@ -263,32 +320,47 @@ fn unique(elements: &[Element]) -> Result<(), EvalError> {
 
 /// A storage that reads each of a query's selectors once; a range asks for them at every step.
 struct Cached {
-    found: Vec<(crate::selector::Selector, Vec<Series>)>,
+    found: Vec<(Selector, Vec<Series>, Vec<HistogramSeries>)>,
+    holds_histograms: bool,
 }
 
 impl Cached {
     fn new(expr: &Expr, storage: &dyn Storage) -> Self {
-        let mut found: Vec<(crate::selector::Selector, Vec<Series>)> = Vec::new();
+        let mut found: Vec<(Selector, Vec<Series>, Vec<HistogramSeries>)> = Vec::new();
         expr.walk(&mut |expr| {
             if let Expr::Vector(vector) | Expr::Range(vector, _) = expr
-                && !found.iter().any(|(selector, _)| *selector == vector.selector)
+                && !found.iter().any(|(selector, ..)| *selector == vector.selector)
             {
                 let series = storage.select(&vector.selector, i64::MIN, i64::MAX);
-                found.push((vector.selector.clone(), series));
+                let histograms = storage.histograms(&vector.selector, i64::MIN, i64::MAX);
+                found.push((vector.selector.clone(), series, histograms));
             }
         });
-        Cached { found }
+        Cached { found, holds_histograms: storage.holds_histograms() }
     }
 }
 
 impl Storage for Cached {
-    fn select(
-        &self,
-        selector: &crate::selector::Selector,
-        start_ms: i64,
-        end_ms: i64,
-    ) -> Vec<Series> {
-        let Some((_, series)) = self.found.iter().find(|(known, _)| known == selector) else {
+    fn holds_histograms(&self) -> bool {
+        self.holds_histograms
+    }
+
+    fn histograms(&self, selector: &Selector, start_ms: i64, end_ms: i64) -> Vec<HistogramSeries> {
+        let known = self.found.iter().find(|(known, ..)| known == selector);
+        let Some((_, _, series)) = known.filter(|_| self.holds_histograms) else {
+            return Vec::new();
+        };
+        let cut = |series: &HistogramSeries| {
+            let from = series.samples.partition_point(|s| s.t_ms < start_ms);
+            let to = series.samples.partition_point(|s| s.t_ms <= end_ms).max(from);
+            let samples = series.samples[from..to].to_vec();
+            HistogramSeries { labels: series.labels.clone(), samples }
+        };
+        series.iter().map(cut).filter(|series| !series.samples.is_empty()).collect()
+    }
+
+    fn select(&self, selector: &Selector, start_ms: i64, end_ms: i64) -> Vec<Series> {
+        let Some((_, series, _)) = self.found.iter().find(|(known, ..)| known == selector) else {
             return Vec::new();
         };
         let cut = |series: &Series| Series {

@@ -6,7 +6,7 @@ mod context;
 mod error;
 mod set;
 
-pub(crate) use aggregate::reduce;
+pub(crate) use aggregate::{go_float, reduce};
 pub(crate) use binary::signature;
 pub(crate) use context::{Context, eval_live};
 pub use context::{SUBQUERY_STEP_MS, eval, eval_range};

@@ -3,7 +3,7 @@
 use crate::absence;
 use crate::eval::EvalError;
 use crate::function::{Body, Call, Function};
-use crate::value::Value;
+use crate::value::{Datum, Value};
 
 /// The function.
 pub const FUNCTION: Function = Function {
@@ -13,7 +13,7 @@ pub const FUNCTION: Function = Function {
 };
 
 fn absent(call: &Call<'_>) -> Result<Value, EvalError> {
-    let Value::Vector(found) = call.over(0, false, |_| Some(1.0))? else {
+    let Value::Vector(found) = call.over_both(0, false, |_| Some(Datum::Float(1.0)))? else {
         return Ok(Value::Vector(Vec::new()));
     };
     Ok(absence::absent(call.args.first(), found.is_empty()))

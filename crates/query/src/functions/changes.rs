@@ -1,15 +1,21 @@
 //! `changes`: counts how often the value changed within the range.
 
 use crate::function::{Body, Function, Window};
+use crate::value::Datum;
 
 /// The function.
 pub const FUNCTION: Function = Function {
     name: "changes",
     summary: "Counts how often the value changed within the range.",
-    body: Body::Over(changes),
+    body: Body::OverBoth(changes),
 };
 
-fn changes(window: &Window<'_>) -> Option<f64> {
-    let differs = |a: f64, b: f64| a != b && !(a.is_nan() && b.is_nan());
-    Some(window.samples.windows(2).filter(|pair| differs(pair[0].v, pair[1].v)).count() as f64)
+fn changes(window: &Window<'_>) -> Option<Datum> {
+    let differs = |a: &Datum, b: &Datum| match (a, b) {
+        (Datum::Float(a), Datum::Float(b)) => a != b && !(a.is_nan() && b.is_nan()),
+        (Datum::Histogram(a), Datum::Histogram(b)) => !a.same(b),
+        _ => true,
+    };
+    let all = window.both();
+    Some(Datum::Float(all.windows(2).filter(|pair| differs(&pair[0].1, &pair[1].1)).count() as f64))
 }

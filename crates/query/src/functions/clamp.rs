@@ -17,14 +17,11 @@ fn clamp(call: &Call<'_>) -> Result<Value, EvalError> {
         return Ok(Value::Vector(Vec::new()));
     }
     // A bound that is NaN makes everything NaN; `f64::max` and `f64::clamp` would not.
-    let limit = |v: f64| if bottom.is_nan() || top.is_nan() { f64::NAN } else { v };
-    call.each(|v| {
-        if v < bottom {
-            bottom
-        } else if v > top {
-            top
-        } else {
-            limit(v)
-        }
+    let unbounded = bottom.is_nan() || top.is_nan();
+    call.each(|v| match v {
+        _ if unbounded => f64::NAN,
+        v if v < bottom => bottom,
+        v if v > top => top,
+        v => v,
     })
 }

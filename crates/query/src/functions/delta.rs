@@ -7,5 +7,5 @@ use crate::function::{Body, Function};
 pub const FUNCTION: Function = Function {
     name: "delta",
     summary: "Returns a gauge's change over the range, stretched to the range's edges.",
-    body: Body::Over(|window| extrapolation::change(window, false)),
+    body: Body::OverBoth(|window| extrapolation::change_of(window, false, 1.0)),
 };

@@ -21,7 +21,7 @@ fn smooth(call: &Call<'_>) -> Result<Value, EvalError> {
             });
         }
     }
-    call.over(0, false, |window| holt(window, level, trend))
+    call.over(0, |window| holt(window, level, trend))
 }
 
 fn holt(window: &Window<'_>, level: f64, trend: f64) -> Option<f64> {

@@ -6,5 +6,5 @@ use crate::function::{Body, Function};
 pub const FUNCTION: Function = Function {
     name: "first_over_time",
     summary: "Returns the oldest value within the range.",
-    body: Body::OverKeepName(|window| window.values().next()),
+    body: Body::OverKeepName(|window| Some(window.oldest()?.1)),
 };

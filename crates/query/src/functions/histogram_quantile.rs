@@ -1,4 +1,4 @@
-//! `histogram_quantile`: returns a quantile of classic histograms, interpolated within a bucket.
+//! `histogram_quantile`: returns a quantile of histograms, interpolated within a bucket.
 
 use crate::buckets;
 use crate::eval::EvalError;
@@ -8,11 +8,11 @@ use crate::value::Value;
 /// The function.
 pub const FUNCTION: Function = Function {
     name: "histogram_quantile",
-    summary: "Returns a quantile of classic histograms, interpolated within a bucket.",
+    summary: "Returns a quantile of histograms, interpolated within a bucket.",
     body: Body::Whole(quantile),
 };
 
 fn quantile(call: &Call<'_>) -> Result<Value, EvalError> {
     let q = call.scalar(0)?;
-    buckets::each(call.vector(1)?, |buckets| buckets::quantile(q, buckets))
+    buckets::each(call.vector(1)?, |buckets| buckets::quantile(q, buckets), |h| h.quantile(q))
 }

@@ -1,4 +1,4 @@
-//! `histogram_quantiles`: returns several quantiles of classic histograms, told apart by a label.
+//! `histogram_quantiles`: returns several quantiles of histograms, told apart by a label.
 
 use crate::buckets;
 use crate::eval::EvalError;
@@ -8,7 +8,7 @@ use crate::value::Value;
 /// The function.
 pub const FUNCTION: Function = Function {
     name: "histogram_quantiles",
-    summary: "Returns several quantiles of classic histograms, told apart by a label.",
+    summary: "Returns several quantiles of histograms, told apart by a label.",
     body: Body::Whole(quantiles),
 };
 
@@ -19,7 +19,11 @@ fn quantiles(call: &Call<'_>) -> Result<Value, EvalError> {
     for arg in 2..call.args.len() {
         let q = call.scalar(arg)?;
         let shown = buckets::shown_bound(q);
-        let one = buckets::each(vector.clone(), |buckets| buckets::quantile(q, buckets))?;
+        let one = buckets::each(
+            vector.clone(),
+            |buckets| buckets::quantile(q, buckets),
+            |h| h.quantile(q),
+        )?;
         let Value::Vector(elements) = one else { continue };
         all.extend(elements.into_iter().map(|mut element| {
             element.labels = element.labels.with(&label, &shown);

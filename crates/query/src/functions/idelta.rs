@@ -1,15 +1,11 @@
 //! `idelta`: returns a gauge's change between its last two samples.
 
-use crate::function::{Body, Function, Window};
+use crate::extrapolation;
+use crate::function::{Body, Function};
 
 /// The function.
 pub const FUNCTION: Function = Function {
     name: "idelta",
     summary: "Returns a gauge's change between its last two samples.",
-    body: Body::Over(last_two),
+    body: Body::OverBoth(|window| extrapolation::last_two(window, false)),
 };
-
-fn last_two(window: &Window<'_>) -> Option<f64> {
-    let [.., before, last] = window.samples else { return None };
-    Some(last.v - before.v)
-}

@@ -7,5 +7,5 @@ use crate::function::{Body, Function};
 pub const FUNCTION: Function = Function {
     name: "increase",
     summary: "Returns a counter's increase over the range, stretched to the range's edges.",
-    body: Body::Over(|window| extrapolation::change(window, true)),
+    body: Body::OverBoth(|window| extrapolation::change_of(window, true, 1.0)),
 };

@@ -6,5 +6,5 @@ use crate::function::{Body, Function};
 pub const FUNCTION: Function = Function {
     name: "last_over_time",
     summary: "Returns the newest value within the range.",
-    body: Body::OverKeepName(|window| window.values().last()),
+    body: Body::OverKeepName(|window| Some(window.newest()?.1)),
 };

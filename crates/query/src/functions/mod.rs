@@ -33,9 +33,14 @@ pub mod end;
 pub mod exp;
 pub mod first_over_time;
 pub mod floor;
+pub mod histogram_avg;
+pub mod histogram_count;
 pub mod histogram_fraction;
 pub mod histogram_quantile;
 pub mod histogram_quantiles;
+pub mod histogram_stddev;
+pub mod histogram_stdvar;
+pub mod histogram_sum;
 pub mod hour;
 pub mod idelta;
 pub mod increase;
@@ -119,9 +124,14 @@ pub const ALL: &[Function] = &[
     exp::FUNCTION,
     first_over_time::FUNCTION,
     floor::FUNCTION,
+    histogram_avg::FUNCTION,
+    histogram_count::FUNCTION,
     histogram_fraction::FUNCTION,
     histogram_quantile::FUNCTION,
     histogram_quantiles::FUNCTION,
+    histogram_stddev::FUNCTION,
+    histogram_stdvar::FUNCTION,
+    histogram_sum::FUNCTION,
     hour::FUNCTION,
     idelta::FUNCTION,
     increase::FUNCTION,

@@ -14,7 +14,7 @@ pub const FUNCTION: Function = Function {
 
 fn predict(call: &Call<'_>) -> Result<Value, EvalError> {
     let ahead_s = call.scalar(1)?;
-    call.over(0, false, |window| {
+    call.over(0, |window| {
         let (slope, now) = statistics::regression(window.samples, window.at_ms);
         (window.samples.len() > 1).then_some(slope * ahead_s + now)
     })

@@ -14,7 +14,5 @@ pub const FUNCTION: Function = Function {
 
 fn quantile(call: &Call<'_>) -> Result<Value, EvalError> {
     let q = call.scalar(0)?;
-    call.over(1, false, |window| {
-        Some(statistics::quantile(q, &mut window.values().collect::<Vec<_>>()))
-    })
+    call.over(1, |window| Some(statistics::quantile(q, &mut window.values().collect::<Vec<_>>())))
 }

@@ -7,7 +7,7 @@ use crate::function::{Body, Function};
 pub const FUNCTION: Function = Function {
     name: "rate",
     summary: "Returns a counter's increase per second over the range, resets included.",
-    body: Body::Over(|window| {
-        Some(extrapolation::change(window, true)? / extrapolation::length_s(window))
+    body: Body::OverBoth(|window| {
+        extrapolation::change_of(window, true, extrapolation::length_s(window))
     }),
 };

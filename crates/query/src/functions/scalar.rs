@@ -12,7 +12,7 @@ pub const FUNCTION: Function = Function {
 };
 
 fn scalar(call: &Call<'_>) -> Result<Value, EvalError> {
-    match call.vector(0)?.as_slice() {
+    match call.floats(0)?.as_slice() {
         [one] => Ok(Value::Scalar(one.v)),
         _ => Ok(Value::Scalar(f64::NAN)),
     }

@@ -14,7 +14,7 @@ pub const FUNCTION: Function = Function {
 
 fn sort(call: &Call<'_>) -> Result<Value, EvalError> {
     let (mut elements, nan): (Vec<_>, Vec<_>) =
-        call.vector(0)?.into_iter().partition(|element| !element.v.is_nan());
+        call.floats(0)?.into_iter().partition(|element| !element.v.is_nan());
     elements.sort_by(|a, b| statistics::nan_first(b.v, a.v));
     elements.extend(nan);
     Ok(Value::Vector(elements))

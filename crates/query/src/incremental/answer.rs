@@ -11,7 +11,7 @@ use crate::incremental::rules::Rules;
 use crate::incremental::tail::{Part, Tail};
 use crate::labels::{Labels, METRIC_NAME};
 use crate::series::{LOOKBACK_MS, Sample};
-use crate::value::Element;
+use crate::value::{Datum, Element};
 
 /// The tails during one evaluation. Every question may be left unanswered: the storage knows too.
 #[derive(Debug)]
@@ -19,11 +19,14 @@ pub(crate) struct Live {
     rules: RefCell<Rules>,
 }
 
+/// What a function does to one series' samples.
+pub(crate) type OfSeries<'f> = dyn Fn(&Window<'_>) -> Option<Datum> + 'f;
+
 /// A function that is applied to each series of a range.
 pub(crate) struct Over<'f> {
     pub(crate) name: &'static str,
     pub(crate) keep_name: bool,
-    pub(crate) f: &'f dyn Fn(&Window<'_>) -> Option<f64>,
+    pub(crate) f: Box<OfSeries<'f>>,
 }
 
 /// How a function's value follows from a window's ends alone.
@@ -164,15 +167,26 @@ fn slide(
 ) -> Result<(), Behind> {
     let quick = Quick::of(over.name);
     let mut samples: Vec<Sample> = Vec::new();
-    for (at, member) in members.iter_mut().enumerate() {
+    // First all windows slide, and only then is anything worked out: the first loop waits for
+    // memory, and the shorter it is the more of these waits go on at once.
+    let mut parts = Vec::with_capacity(members.len());
+    for member in members.iter_mut() {
         let tail = tails.get(member.key as usize).and_then(Option::as_ref).ok_or(Behind)?;
-        let Some(part) = member.slide(tail, from_ms, to_ms)? else { continue };
+        parts.push((tail, member.slide(tail, from_ms, to_ms)?));
+    }
+    for (at, (member, (tail, part))) in members.iter().zip(parts).enumerate() {
+        let Some(part) = part else { continue };
         let v = match quick {
             Some(quick) => quick.value(tail, part, (from_ms, to_ms)),
             None => {
                 samples.clear();
                 tail.copy(part, &mut samples);
-                (over.f)(&Window { samples: &samples, from_ms, to_ms, at_ms: to_ms })
+                let (samples, histograms) = (samples.as_slice(), &[][..]);
+                // Series of native histograms have no tails.
+                match (over.f)(&Window { samples, histograms, from_ms, to_ms, at_ms: to_ms }) {
+                    Some(Datum::Float(v)) => Some(v),
+                    Some(Datum::Histogram(_)) | None => None,
+                }
             }
         };
         if let Some(v) = v {

@@ -1,6 +1,10 @@
 //! Owns the reading of test scripts: `load`, `clear` and `eval` commands with what they expect.
 
+use squall_query::histogram::{Histogram, HistogramSample};
 use squall_query::{Labels, MatchOp, Sample, stale_marker};
+use std::sync::Arc;
+
+use crate::native;
 
 /// One command of a script.
 pub(crate) enum Command {
@@ -9,11 +13,18 @@ pub(crate) enum Command {
     Eval(Eval),
 }
 
-/// One loaded series; `samples` is empty where it has native histograms.
+/// One loaded series.
 pub(crate) struct Loaded {
     pub(crate) labels: Labels,
     pub(crate) samples: Vec<Sample>,
-    pub(crate) native: bool,
+    pub(crate) histograms: Vec<HistogramSample>,
+}
+
+/// A value as it is written.
+#[derive(Debug, Clone)]
+pub(crate) enum Item {
+    Float(f64),
+    Histogram(Histogram),
 }
 
 /// One evaluation and what it expects.
@@ -26,14 +37,13 @@ pub(crate) struct Eval {
     pub(crate) instant: bool,
     pub(crate) fail: bool,
     pub(crate) ordered: bool,
-    pub(crate) native: bool,
     /// Whether the script wants a warning or note, which are not made here.
     pub(crate) annotated: bool,
     pub(crate) text: Option<String>,
     pub(crate) scalar: Option<f64>,
     /// The range of an expected range vector: start and step.
     pub(crate) matrix: Option<(i64, i64)>,
-    pub(crate) series: Vec<(Labels, Vec<Option<f64>>)>,
+    pub(crate) series: Vec<(Labels, Vec<Option<Item>>)>,
 }
 
 /// Reads a script; what cannot be read is a defect of this reader, so it panics.
@@ -77,20 +87,28 @@ fn load(block: &[&str], step_ms: i64, nhcb: bool) -> Vec<Loaded> {
     for line in block {
         let (metric, rest) = split_metric(line);
         let labels = labels(metric);
-        let native = rest.contains("{{");
-        let values = if native { Vec::new() } else { values(rest) };
-        let at = |(n, v): (usize, Option<f64>)| Some(Sample { t_ms: n as i64 * step_ms, v: v? });
-        let samples = values.into_iter().enumerate().filter_map(at).collect();
-        if nhcb {
-            // The command also makes a native histogram out of the classic buckets.
-            let name = labels.metric();
-            let base = ["_bucket", "_count", "_sum"].iter().find_map(|s| name.strip_suffix(s));
-            if let Some(base) = base {
-                let labels = labels.without(&["le"]).with("__name__", base);
-                out.push(Loaded { labels, samples: Vec::new(), native: true });
+        let (mut samples, mut histograms) = (Vec::new(), Vec::new());
+        let mut before: Option<Arc<Histogram>> = None;
+        for (n, item) in values(rest).into_iter().enumerate() {
+            let t_ms = n as i64 * step_ms;
+            match item {
+                None => {}
+                Some(Item::Float(v)) => {
+                    before = None;
+                    samples.push(Sample { t_ms, v });
+                }
+                Some(Item::Histogram(h)) => {
+                    let histogram = Arc::new(native::stored(before.as_deref(), h));
+                    before = Some(histogram.clone());
+                    histograms.push(HistogramSample { t_ms, histogram });
+                }
             }
         }
-        out.push(Loaded { labels, samples, native });
+        out.push(Loaded { labels, samples, histograms });
+    }
+    if nhcb {
+        // The command also makes a native histogram out of the classic buckets.
+        out.extend(native::from_classic(&out));
     }
     out
 }
@@ -123,8 +141,6 @@ fn eval(line: &str, block: &[&str], number: usize) -> Eval {
     for line in block {
         if let Some(expected) = line.strip_prefix("expect ") {
             expect(&mut eval, expected.trim());
-        } else if line.contains("{{") {
-            eval.native = true;
         } else if let Ok(v) = number_of(line) {
             eval.scalar = Some(v);
         } else {
@@ -190,8 +206,28 @@ fn labels(metric: &str) -> Labels {
     }))
 }
 
-fn values(text: &str) -> Vec<Option<f64>> {
-    text.split_whitespace().flat_map(item).collect()
+fn values(text: &str) -> Vec<Option<Item>> {
+    let mut rest = text.trim();
+    let mut out = Vec::new();
+    while !rest.is_empty() {
+        let mut inside = 0;
+        let end = rest.char_indices().find(|(_, c)| {
+            match c {
+                '{' => inside += 1,
+                '}' => inside -= 1,
+                _ => {}
+            }
+            c.is_whitespace() && inside == 0
+        });
+        let (token, next) = rest.split_at(end.map_or(rest.len(), |(at, _)| at));
+        if token.starts_with("{{") {
+            out.extend(native::items(token).into_iter().map(|h| Some(Item::Histogram(h))));
+        } else {
+            out.extend(item(token).into_iter().map(|v| v.map(Item::Float)));
+        }
+        rest = next.trim_start();
+    }
+    out
 }
 
 /// Reads `1`, `_`, `stale`, `1x3`, `1+2x3`, `_x3`.
@@ -226,7 +262,7 @@ fn item(token: &str) -> Vec<Option<f64>> {
     out
 }
 
-fn number_of(text: &str) -> Result<f64, ()> {
+pub(crate) fn number_of(text: &str) -> Result<f64, ()> {
     if let Some(hex) = text.strip_prefix("0x") {
         return i64::from_str_radix(hex, 16).map(|v| v as f64).map_err(drop);
     }

@@ -11,15 +11,18 @@ use squall_query::{Sample, is_stale_marker};
 use super::bits::{Bits, Reader};
 
 /// So many ones say that a plain number follows in place of a code that would be longer.
-const ESCAPE_ONES: u32 = 20;
+const ESCAPE_ONES: u32 = 16;
 /// The usual step and increase follow the last ones by an eighth, kept as eighths.
 const EIGHTH: u32 = 3;
 /// The widest code; beyond this differences are written plainly.
-const WIDTH_MAX: u32 = 40;
+const WIDTH_MAX: u32 = 22;
 /// One difference counts at most as this many times the usual one: an outlier does not widen codes.
 const OUTLIER: u64 = 16;
 /// After this many differences older ones count half.
-const HALVED_AFTER: u8 = 32;
+const HALVED_AFTER: u32 = 32;
+
+/// The bits of a plain number's length.
+const LENGTH_BITS: u32 = 6;
 
 /// What follows an escaped value.
 const WHOLE: u64 = 0;
@@ -45,21 +48,21 @@ pub(super) struct Coder {
 /// The width of a code that adapts to what it writes.
 #[derive(Debug, Clone, Copy, Default)]
 struct Rice {
-    sum: u64,
-    count: u8,
+    sum: u32,
+    count: u32,
 }
 
 impl Rice {
     fn width(self) -> u32 {
         match self.sum {
-            sum if sum <= u64::from(self.count) => 0,
-            sum => (64 - ((sum - 1) / u64::from(self.count)).leading_zeros()).min(WIDTH_MAX),
+            sum if sum <= self.count => 0,
+            sum => (32 - ((sum - 1) / self.count).leading_zeros()).min(WIDTH_MAX),
         }
     }
 
     fn note(&mut self, miss: i64) {
         let usual = OUTLIER << self.width();
-        self.sum += miss.unsigned_abs().min(usual);
+        self.sum += miss.unsigned_abs().min(usual) as u32;
         self.count += 1;
         if self.count >= HALVED_AFTER {
             (self.sum, self.count) = (self.sum / 2, self.count / 2);
@@ -67,7 +70,7 @@ impl Rice {
     }
 
     /// Writes a difference; false where it needs an escape, which is written.
-    fn put(&mut self, miss: i64, bits: &mut Bits) -> bool {
+    fn put(self, miss: i64, bits: &mut Bits) -> bool {
         let (width, code) = (self.width(), zigzag(miss));
         let ones = code >> width;
         let fits = ones < u64::from(ESCAPE_ONES);
@@ -77,20 +80,17 @@ impl Rice {
         } else {
             bits.put((1 << ESCAPE_ONES) - 1, ESCAPE_ONES);
         }
-        self.note(miss);
         fits
     }
 
-    /// Reads a difference, or `None` where an escape follows; the caller notes it.
-    fn get(&mut self, bits: &mut Reader<'_>) -> Option<i64> {
+    /// Reads a difference, or `None` where an escape follows.
+    fn get(self, bits: &mut Reader<'_>) -> Option<i64> {
         let width = self.width();
         let ones = bits.ones(ESCAPE_ONES);
         if ones == ESCAPE_ONES {
             return None;
         }
-        let miss = unzigzag(u64::from(ones) << width | bits.get(width));
-        self.note(miss);
-        Some(miss)
+        Some(unzigzag(u64::from(ones) << width | bits.get(width)))
     }
 }
 
@@ -116,11 +116,12 @@ impl Coder {
     /// Writes a sample that is later than the last one.
     pub(super) fn put(&mut self, sample: Sample, bits: &mut Bits) {
         let step = sample.t_ms.wrapping_sub(self.last_ms);
-        let fits = self.time.put(step.wrapping_sub(self.step >> EIGHTH), bits);
+        let miss = step.wrapping_sub(self.step >> EIGHTH);
+        let fits = self.time.put(miss, bits);
         if !fits {
-            bits.put(step.cast_unsigned(), 64);
+            put_plain(miss, bits);
         }
-        self.stepped(step, fits);
+        self.stepped(miss, fits);
         if self.fractions {
             self.put_bits(sample.v, bits)
         } else {
@@ -131,24 +132,24 @@ impl Coder {
 
     /// Reads the next sample.
     pub(super) fn get(&mut self, bits: &mut Reader<'_>) -> Sample {
-        let expected = self.step >> EIGHTH;
         match self.time.get(bits) {
-            Some(miss) => self.stepped(expected.wrapping_add(miss), true),
-            None => {
-                let step = bits.get(64).cast_signed();
-                self.time.note(step.wrapping_sub(expected));
-                self.stepped(step, false);
-            }
+            Some(miss) => self.stepped(miss, true),
+            None => self.stepped(get_plain(bits), false),
         }
         let v = if self.fractions { self.get_bits(bits) } else { self.get_whole(bits) };
         self.samples = self.samples.saturating_add(1);
         Sample { t_ms: self.last_ms, v }
     }
 
-    fn stepped(&mut self, step: i64, fits: bool) {
+    fn stepped(&mut self, miss: i64, fits: bool) {
+        let step = (self.step >> EIGHTH).wrapping_add(miss);
         self.last_ms = self.last_ms.wrapping_add(step);
+        if self.samples > 1 {
+            // The first step has nothing that it could miss.
+            self.time.note(miss);
+        }
         self.step = if fits && self.samples > 1 {
-            self.step.wrapping_add(step).wrapping_sub(self.step >> EIGHTH)
+            self.step.wrapping_add(miss)
         } else {
             step.wrapping_shl(EIGHTH)
         };
@@ -158,15 +159,20 @@ impl Coder {
         self.last.cast_signed().wrapping_add(self.slope >> EIGHTH)
     }
 
-    fn grew(&mut self, to: i64, fits: bool) {
+    fn grew(&mut self, miss: i64, fits: bool) -> i64 {
+        let to = self.expected().wrapping_add(miss);
         let growth = to.wrapping_sub(self.last.cast_signed());
+        if self.samples > 1 {
+            self.value.note(miss);
+        }
         if fits && self.samples > 1 {
-            self.slope = self.slope.wrapping_add(growth).wrapping_sub(self.slope >> EIGHTH);
+            self.slope = self.slope.wrapping_add(miss);
         } else if growth >= 0 {
             self.slope = growth.wrapping_shl(EIGHTH);
         }
         // A great fall is a counter's reset: it goes on growing as before.
         self.last = to.cast_unsigned();
+        to
     }
 
     fn put_whole(&mut self, v: f64, bits: &mut Bits) {
@@ -175,9 +181,9 @@ impl Coder {
             let fits = self.value.put(miss, bits);
             if !fits {
                 bits.put(WHOLE, 2);
-                bits.put(whole.cast_unsigned(), 64);
+                put_plain(miss, bits);
             }
-            self.grew(whole, fits);
+            self.grew(miss, fits);
             return;
         }
         bits.put((1 << ESCAPE_ONES) - 1, ESCAPE_ONES);
@@ -190,23 +196,15 @@ impl Coder {
     }
 
     fn get_whole(&mut self, bits: &mut Reader<'_>) -> f64 {
-        let expected = self.expected();
         if let Some(miss) = self.value.get(bits) {
-            let whole = expected.wrapping_add(miss);
-            self.grew(whole, true);
-            return whole as f64;
+            return self.grew(miss, true) as f64;
         }
-        let (kind, plain) = (bits.get(2), bits.get(64));
-        match kind {
-            WHOLE => {
-                self.value.note(plain.cast_signed().wrapping_sub(expected));
-                self.grew(plain.cast_signed(), false);
-                plain.cast_signed() as f64
-            }
-            LONE => f64::from_bits(plain),
+        match bits.get(2) {
+            WHOLE => self.grew(get_plain(bits), false) as f64,
+            LONE => f64::from_bits(bits.get(64)),
             _ => {
-                (self.fractions, self.last) = (true, plain);
-                f64::from_bits(plain)
+                (self.fractions, self.last) = (true, bits.get(64));
+                f64::from_bits(self.last)
             }
         }
     }
@@ -275,6 +273,19 @@ impl Iterator for Decoded<'_> {
         self.coder = Coder::first(first);
         Some(first)
     }
+}
+
+/// Writes a number after its length.
+fn put_plain(miss: i64, bits: &mut Bits) {
+    let code = zigzag(miss);
+    let length = 64 - code.leading_zeros().min(63);
+    bits.put(u64::from(length - 1), LENGTH_BITS);
+    bits.put(code, length);
+}
+
+fn get_plain(bits: &mut Reader<'_>) -> i64 {
+    let length = bits.get(LENGTH_BITS) as u32 + 1;
+    unzigzag(bits.get(length))
 }
 
 /// Returns a float as the whole number that comes back as the same bits.

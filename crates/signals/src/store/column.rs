@@ -5,9 +5,12 @@ use squall_query::{Labels, Sample};
 use super::bits::Bits;
 use super::codec::{Coder, Decoded};
 
-/// Samples of one chunk: half an hour at the usual fifteen seconds. A read starts at a chunk's
+/// Samples of one sealed chunk: half an hour at the usual fifteen seconds. A read starts at a chunk's
 /// beginning, and the oldest samples go a chunk at a time.
 pub(super) const CHUNK_SAMPLES: u32 = 120;
+
+/// Room for the samples of a read, before it has to grow.
+const READ_SAMPLES: usize = 32;
 
 /// One series.
 #[derive(Debug)]
@@ -23,7 +26,6 @@ pub(super) struct Column {
 #[derive(Debug)]
 struct Chunk {
     first_ms: i64,
-    count: u32,
     bytes: Box<[u8]>,
 }
 
@@ -55,9 +57,9 @@ impl Column {
             return;
         }
         let full = std::mem::replace(&mut self.open, Open::new(sample));
-        let Open { first_ms, count, mut bits, .. } = full;
+        let Open { first_ms, mut bits, .. } = full;
         self.sealed.reserve_exact(1);
-        self.sealed.push(Chunk { first_ms, count, bytes: bits.take() });
+        self.sealed.push(Chunk { first_ms, bytes: bits.take() });
     }
 
     /// Drops whole chunks whose samples are all older, and returns how many samples went. The
@@ -67,22 +69,22 @@ impl Column {
         let ends = ends.chain(std::iter::once(self.open.first_ms));
         // A chunk's last sample is older than the next chunk's first one.
         let old = ends.take_while(|next_ms| *next_ms <= oldest_ms).count().min(self.sealed.len());
-        self.sealed.drain(..old).map(|chunk| chunk.count as usize).sum()
+        self.sealed.drain(..old).count() * CHUNK_SAMPLES as usize
     }
 
     /// Returns the number of samples.
     pub(super) fn len(&self) -> usize {
-        let sealed: u32 = self.sealed.iter().map(|chunk| chunk.count).sum();
-        (sealed + self.open.count) as usize
+        self.sealed.len() * CHUNK_SAMPLES as usize + self.open.count as usize
     }
 
     /// Returns the samples with `start_ms <= t <= end_ms`.
     pub(super) fn between(&self, start_ms: i64, end_ms: i64) -> Vec<Sample> {
-        let mut out = Vec::new();
+        // Most reads are a window's worth of the newest chunk.
+        let mut out = Vec::with_capacity(READ_SAMPLES);
         let begins = |at: usize| self.sealed.get(at).map_or(self.open.first_ms, |c| c.first_ms);
         for (at, chunk) in self.sealed.iter().enumerate() {
             if chunk.first_ms <= end_ms && begins(at + 1) > start_ms {
-                let chunk = Decoded::new(&chunk.bytes, chunk.first_ms, chunk.count);
+                let chunk = Decoded::new(&chunk.bytes, chunk.first_ms, CHUNK_SAMPLES);
                 take(chunk, start_ms, end_ms, &mut out);
             }
         }

@@ -14,7 +14,9 @@ use std::fmt;
 
 use squall_query::ast::Expr;
 use squall_query::incremental::{RuleId, Rules};
-use squall_query::{EvalError, Labels, Sample, Selector, Series, Storage, Value, stale_marker};
+use squall_query::{
+    Asker, EvalError, Labels, Sample, Selector, Series, Storage, Value, stale_marker,
+};
 
 use column::Column;
 use index::Index;
@@ -168,7 +170,8 @@ impl Store {
     pub fn watch(&mut self, expr: Expr, since_ms: i64) -> RuleId {
         let mut rules = std::mem::take(&mut self.rules);
         let rule = rules.add(expr, since_ms, &mut |selector, from_ms| {
-            let series = |slot: u32| Some((slot, self.read(slot, selector, from_ms, i64::MAX)?));
+            let mut asker = Asker::new(selector);
+            let series = |slot| Some((slot, self.read(slot, &mut asker, from_ms, i64::MAX)?));
             self.index.candidates(selector).filter_map(series).collect()
         });
         self.rules = rules;
@@ -254,9 +257,9 @@ impl Store {
         Ok(SeriesId { slot, generation: held.generation })
     }
 
-    fn read(&self, slot: u32, selector: &Selector, start_ms: i64, end_ms: i64) -> Option<Series> {
+    fn read(&self, slot: u32, asker: &mut Asker<'_>, start_ms: i64, end_ms: i64) -> Option<Series> {
         let column = self.slots.get(slot as usize)?.column.as_ref()?;
-        if !selector.matches(&column.labels) {
+        if !asker.matches(&column.labels) {
             return None;
         }
         let samples = column.between(start_ms, end_ms);
@@ -267,8 +270,9 @@ impl Store {
 
 impl Storage for Store {
     fn select(&self, selector: &Selector, start_ms: i64, end_ms: i64) -> Vec<Series> {
+        let mut asker = Asker::new(selector);
         let places = self.index.candidates(selector);
-        let found = places.filter_map(|slot| self.read(slot, selector, start_ms, end_ms));
+        let found = places.filter_map(|slot| self.read(slot, &mut asker, start_ms, end_ms));
         found.filter(|series| !series.samples.is_empty()).collect()
     }
 }
