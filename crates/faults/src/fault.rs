@@ -80,7 +80,7 @@ impl Death {
         match self {
             Death::KernelLink => "kernel link",
             Death::Holder => "its holder",
-            Death::InTarget => "the target's lease",
+            Death::InTarget => "target's lease",
             Death::Receipt => "receipt",
             Death::OneShot => "one shot",
         }

@@ -5,6 +5,9 @@ go 1.26.0
 require (
 	github.com/go-kratos/kratos/v2 v2.8.3
 	github.com/prometheus/client_golang v1.25.0
+	github.com/squall-dev/squall/sdk/go v0.1.0
+	github.com/squall-dev/squall/sdk/go/grpc v0.1.0
+	github.com/squall-dev/squall/sdk/go/http v0.1.0
 	google.golang.org/grpc v1.85.0
 	google.golang.org/protobuf v1.36.12
 	squall.dev/shop/service v0.0.0
@@ -26,8 +29,13 @@ require (
 	golang.org/x/sync v0.23.0 // indirect
 	golang.org/x/sys v0.48.0 // indirect
 	golang.org/x/text v0.42.0 // indirect
-	google.golang.org/genproto/googleapis/rpc v0.0.0-20260817212433-ac3dfec99bb1 // indirect
+	google.golang.org/genproto/googleapis/rpc v0.0.0-20261110000943-09e21b237f2c // indirect
 	gopkg.in/yaml.v3 v3.0.1 // indirect
 )
 
-replace squall.dev/shop/service => ../service
+replace (
+	github.com/squall-dev/squall/sdk/go => ../../../sdk/go
+	github.com/squall-dev/squall/sdk/go/grpc => ../../../sdk/go/grpc
+	github.com/squall-dev/squall/sdk/go/http => ../../../sdk/go/http
+	squall.dev/shop/service => ../service
+)

@@ -10,12 +10,17 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/go-kratos/kratos/v2"
 	"github.com/go-kratos/kratos/v2/log"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
+
+	squall "github.com/squall-dev/squall/sdk/go"
+	squallgrpc "github.com/squall-dev/squall/sdk/go/grpc"
+	squallhttp "github.com/squall-dev/squall/sdk/go/http"
 
 	"squall.dev/shop/service"
 )
@@ -39,14 +44,19 @@ func run() error {
 	ctx, stop := service.UntilSignal()
 	defer stop()
 	conn, err := grpc.NewClient(service.Env("INVENTORY_ADDR", "127.0.0.1:8082"),
-		grpc.WithTransportCredentials(insecure.NewCredentials()))
+		grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithChainUnaryInterceptor(squallgrpc.UnaryClient()))
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
+	// Off unless SQUALL_AGENT is set; the other services stay without it, so that both ways are
+	// tested.
+	agent := squall.Start(squall.WithService("order"), squall.WithSignals(syscall.SIGTERM))
+	defer agent.Stop()
 	reg := service.NewRegistry()
 	late := newLedger(ledgerLimit, reg)
-	t := newTill(urls, timeout, &http.Client{Transport: service.Transport(ctx, refresh)}, late, reg)
+	t := newTill(urls, timeout, &http.Client{Transport: squallhttp.Transport(service.Transport(ctx, refresh))}, late, reg)
 	l, err := service.Loopback(*port)
 	if err != nil {
 		return err

@@ -15,6 +15,8 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
+	squallhttp "github.com/squall-dev/squall/sdk/go/http"
+
 	"squall.dev/shop/service"
 )
 
@@ -45,13 +47,14 @@ type taken struct {
 func newServer(l net.Listener, d *desk, reg *prometheus.Registry) *kratos.Server {
 	meter := service.NewMeter(reg)
 	measure := func(next http.Handler) http.Handler { return meter.Wrap("/orders", next) }
+	hurt := func(next http.Handler) http.Handler { return squallhttp.Handler(next) }
 	limit := func(next http.Handler) http.Handler {
 		return http.MaxBytesHandler(next, bodyLimit)
 	}
 	// Kratos gives a request one second by default. The shop as shipped has no
 	// deadline of its own in here: that is the weakness the demo shows.
 	srv := kratos.NewServer(kratos.Listener(l), kratos.Timeout(0))
-	srv.Route("/").POST("/orders", d.take, limit, measure)
+	srv.Route("/").POST("/orders", d.take, limit, measure, hurt)
 	inside := service.Inside(reg)
 	for _, path := range []string{"/healthz", "/metrics", "/debug/pprof"} {
 		srv.HandlePrefix(path, inside)

@@ -4,6 +4,7 @@
 mod agent;
 mod agent_deaths;
 mod bad_days;
+mod chaos_suite;
 mod conformance;
 mod kill_matrix;
 mod names;

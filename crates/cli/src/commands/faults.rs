@@ -57,7 +57,7 @@ fn list(context: &Context) -> Exit {
         context.json(&catalog::ALL.iter().map(as_json).collect());
         return context.end(Exit::Fine("fine"));
     }
-    let mut out = format!("{:<17}{:<48}{:<15}HERE\n", "FAULT", "WHAT IT DOES", "ENDS BY");
+    let mut out = format!("{:<21}{:<48}{:<16}HERE\n", "FAULT", "WHAT IT DOES", "ENDS BY");
     let mut families: Vec<&str> = catalog::ALL.iter().map(|e| e.fault.describe().family).collect();
     families.sort_unstable();
     families.dedup();
@@ -73,7 +73,7 @@ fn list(context: &Context) -> Exit {
                 }
                 Err(why) => format!("no, {why}"),
             };
-            let _ = writeln!(out, "  {:<15}{:<48}{:<15}{here}", d.name, d.summary, d.death.word());
+            let _ = writeln!(out, "  {:<19}{:<48}{:<16}{here}", d.name, d.summary, d.death.word());
         }
     }
     let _ = write!(

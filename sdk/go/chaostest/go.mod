@@ -1,0 +1,3 @@
+module github.com/squall-dev/squall/sdk/go/chaostest
+
+go 1.26.0
