@@ -10,6 +10,7 @@ mod experiment;
 mod files;
 mod history;
 mod host;
+mod lsp;
 mod shell;
 mod sla;
 

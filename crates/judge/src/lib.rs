@@ -9,6 +9,7 @@ pub mod bursts;
 pub mod calibrated;
 pub mod decide;
 pub mod evidence;
+pub mod matrix;
 pub mod monitor;
 pub mod outcome;
 pub mod reading;

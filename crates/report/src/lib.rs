@@ -7,6 +7,7 @@
 
 pub mod format;
 pub mod formats;
+pub mod matrix;
 pub mod model;
 pub mod number;
 pub mod progress;

@@ -9,6 +9,7 @@ pub mod identity;
 pub mod injection;
 pub mod journal;
 pub mod lease;
+pub mod matrix;
 pub mod protocol;
 pub mod receipt;
 pub mod record;

@@ -47,6 +47,7 @@ mod completions;
 mod doctor;
 mod faults;
 mod init;
+mod lsp;
 mod man;
 mod plan;
 mod report;
@@ -64,6 +65,7 @@ pub(crate) static ALL: &[&Verb] = &[
     &doctor::VERB,
     &faults::VERB,
     &init::VERB,
+    &lsp::VERB,
     &man::VERB,
     &plan::VERB,
     &report::VERB,

@@ -25,6 +25,10 @@ enum What {
     Compile(sla::compile::Options),
     /// Turns OpenSLO v1 into rules
     Import(sla::import::Options),
+    /// Judges rules against series in Markdown cases
+    Test(sla::test::Options),
+    /// Judges rules under faults: the SLA matrix
+    Eval(sla::eval::Options),
 }
 
 fn run(context: &Context, matches: &ArgMatches) -> Exit {
@@ -34,5 +38,7 @@ fn run(context: &Context, matches: &ArgMatches) -> Exit {
         What::Fmt(options) => sla::fmt::run(context, &options),
         What::Compile(options) => sla::compile::run(context, &options),
         What::Import(options) => sla::import::run(context, &options),
+        What::Test(options) => sla::test::run(context, &options),
+        What::Eval(options) => sla::eval::run(context, &options),
     }
 }

@@ -2,8 +2,13 @@
 
 pub(crate) mod check;
 pub(crate) mod compile;
+mod document;
+pub(crate) mod eval;
+mod faults;
 pub(crate) mod fmt;
 pub(crate) mod import;
+mod samples;
+pub(crate) mod test;
 
 use crate::context::{Context, Output};
 use crate::diagnostics;

@@ -2,7 +2,7 @@
 //! The first screen holds the verdict; whoever stops reading after any part has the truth so far.
 
 mod chart;
-mod escape;
+pub(crate) mod escape;
 mod evidence;
 mod lanes;
 mod page;

@@ -141,7 +141,7 @@ fn evidence(row: &Row) -> String {
 }
 
 /// Text for XML 1.0: markup escaped, characters that XML cannot hold replaced.
-fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

@@ -22,6 +22,7 @@ mod bounds;
 mod check;
 mod clauses;
 mod editor;
+mod impact;
 mod lex;
 mod matchers;
 mod parse;
@@ -36,6 +37,7 @@ pub use agreement::{Agreement, Breaker, Budget, Consistency, Facts, Limit, Measu
 pub use check::{Checked, check};
 pub use clauses::{CLAUSES, Known};
 pub use editor::{Suggestion, complete, hover, meaning, sentence};
+pub use impact::names_fault;
 pub use parse::{DIAGNOSTICS_MAX, Parsed, parse};
 pub use print::{format, length, print, print_bound, print_chaos, print_clause};
 pub use rules::rules;

@@ -121,19 +121,19 @@ fn alert(
     if for_ms > 0 {
         let _ = writeln!(out, "        for: {}", length(Duration::from_millis(for_ms)));
     }
-    let sla = promql::quoted(&agreement.name);
+    let sla = promql::quoted(&in_template(&agreement.name));
     let mut labels = format!("severity: {severity}, sla: {sla}");
     if let Some(service) = &agreement.service {
-        let _ = write!(labels, ", service: {}", promql::quoted(service));
+        let _ = write!(labels, ", service: {}", promql::quoted(&in_template(service)));
     }
     let _ = writeln!(out, "        labels: {{{labels}}}");
     let _ = writeln!(out, "        annotations: {{summary: {}}}", promql::quoted(text));
     out
 }
 
-/// The name in a template of Go, in which braces would begin an action.
-fn in_template(agreement: &Agreement) -> String {
-    agreement.name.replace("{{", "{ {")
+/// A text in a template of Go, in which double braces would begin an action.
+fn in_template(text: &str) -> String {
+    text.replace("{{", "{{ \"{{\" }}")
 }
 
 fn violated(agreement: &Agreement) -> Option<String> {
@@ -147,7 +147,7 @@ fn violated(agreement: &Agreement) -> Option<String> {
     promql::query(agreement)?;
     let expr = format!("sla:value{{sla={}}} {opposite} {value}", promql::quoted(&agreement.name));
     let for_ms = u64::from(agreement.samples.saturating_sub(1)) * INTERVAL_MS;
-    let name = in_template(agreement);
+    let name = in_template(&agreement.name);
     let text = format!("{name} is {{{{ $value }}}}, it must be {} {written}", op.sign());
     Some(alert("SLAViolated", &expr, for_ms, "page", agreement, &text))
 }
@@ -158,7 +158,7 @@ fn breaker(agreement: &Agreement) -> Option<String> {
     let series =
         format!("{}{{sla={}}}", bad_share_name(breaker.over_ms), promql::quoted(&agreement.name));
     let expr = format!("{series} {op} {}", breaker.opens_at);
-    let name = in_template(agreement);
+    let name = in_template(&agreement.name);
     let text = format!(
         "{name}: the error rate is {{{{ $value }}}}, the breaker opens at {}",
         breaker.opens_at
@@ -189,7 +189,7 @@ fn burns(agreement: &Agreement) -> Vec<String> {
         let period = length(Duration::from_millis(budget.over_ms));
         let text = format!(
             "{} burns its error budget of {period} too fast: {{{{ $value }}}} of its events are bad",
-            in_template(agreement)
+            in_template(&agreement.name)
         );
         all.push(alert("SLABurnRate", &pairs.join(" or "), 0, severity, agreement, &text));
     }

@@ -2,7 +2,7 @@
 
 /// Text for an element or a quoted attribute. Controls, and marks that reorder what follows them,
 /// are shown as replacements: a page must read as it is written.
-pub(super) fn text(outside: &str) -> String {
+pub(crate) fn text(outside: &str) -> String {
     let mut out = String::with_capacity(outside.len());
     for c in outside.chars() {
         match c {
@@ -20,7 +20,7 @@ pub(super) fn text(outside: &str) -> String {
 }
 
 /// A sentence: numbers keep their units beside them.
-pub(super) fn prose(outside: &str) -> String {
+pub(crate) fn prose(outside: &str) -> String {
     const UNITS: [&str; 8] = ["%", "µs", "ms", "s", "min", "h", "d", "of"];
     let escaped = text(outside);
     let mut out = String::with_capacity(escaped.len());
@@ -40,18 +40,18 @@ pub(super) fn prose(outside: &str) -> String {
 }
 
 /// A language attribute where the text is Chinese, so that its characters get their own font.
-pub(super) fn lang(outside: &str) -> &'static str {
+pub(crate) fn lang(outside: &str) -> &'static str {
     let han = |c: char| matches!(c as u32, 0x3400..=0x9fff | 0x20000..=0x3ffff);
     if outside.chars().any(han) { " lang=\"zh\"" } else { "" }
 }
 
 /// The same words in both languages; the page shows one of them.
-pub(super) fn t(en: &str, zh: &str) -> String {
+pub(crate) fn t(en: &str, zh: &str) -> String {
     format!("<span class=\"en\">{en}</span><span class=\"zh\" lang=\"zh\">{zh}</span>")
 }
 
 /// The same inside an SVG text.
-pub(super) fn ts(en: &str, zh: &str) -> String {
+pub(crate) fn ts(en: &str, zh: &str) -> String {
     format!("<tspan class=\"en\">{en}</tspan><tspan class=\"zh\" lang=\"zh\">{zh}</tspan>")
 }
 

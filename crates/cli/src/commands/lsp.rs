@@ -1,0 +1,28 @@
+//! `squall lsp`: the language server for SLA rules, over standard input and output.
+
+use super::Verb;
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::lsp;
+use clap::ArgMatches;
+
+pub(crate) static VERB: Verb =
+    Verb::new::<Options>("lsp", "Serves editors: diagnostics, hover, completion, formatting", run);
+
+#[derive(clap::Args)]
+struct Options {
+    /// Accepted and ignored: standard input and output are the only way
+    #[arg(long, hide = true)]
+    stdio: bool,
+}
+
+fn run(context: &Context, _: &ArgMatches) -> Exit {
+    match lsp::serve() {
+        Ok(()) => Exit::Fine("fine"),
+        Err(why) => {
+            // Standard output is the protocol's.
+            context.note(&format!("error: {why}"));
+            Exit::Bad("bad input")
+        }
+    }
+}

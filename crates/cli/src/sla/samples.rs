@@ -1,0 +1,132 @@
+//! Owns the samples of a matrix: raw counters from a Prometheus, for the times that faults were on.
+
+use squall_judge::matrix::{Injection, selectors};
+use squall_query::indicator::Indicator;
+use squall_query::{Selector, Storage};
+use squall_signals::sources::prometheus::Prometheus;
+use squall_signals::{Limits, Source, Store};
+use squall_spec::sla::{Agreement, Facts, Measure, promql};
+use std::collections::BTreeSet;
+
+/// One question covers this much, so that an answer stays small.
+const STEP_MS: i64 = 5 * 60 * 1000;
+/// What is read before a fault beyond the rule's window: its baseline, and a look-back.
+const BEFORE_MS: i64 = 10 * 60 * 1000;
+/// What is read after a fault: its tail.
+const AFTER_MS: i64 = 90 * 1000;
+/// The longest window that is read for what a dashboard shows; verdicts do not need it.
+const WINDOW_MS_MAX: i64 = 2 * 3_600_000;
+/// Between faults further apart than this nothing is read.
+const GAP_MS: i64 = 30 * 60 * 1000;
+/// Questions of one matrix at most: three days without a pause.
+const QUESTIONS_MAX: usize = 1_000;
+/// Samples kept; compressed they are some 200 MB.
+const SAMPLES_MAX: usize = 100_000_000;
+const SERIES_MAX: usize = 1_000_000;
+
+/// The samples, and what is known of them.
+pub(super) struct Samples {
+    pub(super) store: Store,
+    pub(super) every_ms: i64,
+    pub(super) facts: Facts,
+    pub(super) notes: Vec<String>,
+}
+
+/// Reads what the agreements need at the times of the injections, up to now.
+pub(super) fn read(
+    url: &str,
+    agreements: &[Agreement],
+    injections: &[Injection],
+    every_ms: Option<i64>,
+    now_ms: i64,
+) -> Result<Samples, String> {
+    let window_ms = agreements.iter().map(|a| a.window_ms).max().unwrap_or(0);
+    let window_ms = i64::try_from(window_ms).unwrap_or(i64::MAX).min(WINDOW_MS_MAX);
+    let spans = spans(injections, window_ms, now_ms);
+    let questions: i64 = spans.iter().map(|(from, to)| (to - from) / STEP_MS + 1).sum();
+    if questions > QUESTIONS_MAX as i64 {
+        return Err("the faults span more than three days; give fewer at a time".into());
+    }
+    let limits = Limits {
+        series: SERIES_MAX,
+        samples: SAMPLES_MAX,
+        retention_ms: i64::MAX / 4,
+        ..Limits::default()
+    };
+    let mut store = Store::new(limits);
+    let wanted = selectors(agreements);
+    let mut notes = BTreeSet::new();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|why| format!("cannot start the runtime: {why}"))?;
+    for (from_ms, to_ms) in spans {
+        let mut source = Prometheus::new(url).map_err(|why| format!("cannot {why}"))?;
+        let mut at_ms = from_ms;
+        while at_ms < to_ms {
+            at_ms = (at_ms + STEP_MS).min(to_ms);
+            let pulled = runtime.block_on(source.pull(at_ms, &wanted, &mut store));
+            notes.extend(pulled.map_err(|why| format!("cannot {why}"))?.warnings);
+        }
+    }
+    let refused = store.refused();
+    if refused.series + refused.samples + refused.labels > 0 {
+        return Err("there is more data than fits; narrow WHERE or give fewer faults".into());
+    }
+    let every_ms = every_ms.or_else(|| spacing(&store, &wanted, now_ms)).unwrap_or(15_000);
+    let facts = facts(&store, agreements, every_ms);
+    Ok(Samples { store, every_ms, facts, notes: notes.into_iter().collect() })
+}
+
+/// The times to read: around each fault, joined where they are near each other.
+fn spans(injections: &[Injection], window_ms: i64, now_ms: i64) -> Vec<(i64, i64)> {
+    let mut all: Vec<(i64, i64)> = Vec::new();
+    let mut sorted: Vec<&Injection> = injections.iter().collect();
+    sorted.sort_by_key(|i| i.from_ms);
+    for injection in sorted {
+        let from_ms = injection.from_ms.saturating_sub(BEFORE_MS + window_ms);
+        let to_ms = injection.to_ms.unwrap_or(now_ms).saturating_add(AFTER_MS).min(now_ms);
+        if to_ms <= from_ms {
+            continue;
+        }
+        match all.last_mut() {
+            Some((_, last)) if from_ms <= last.saturating_add(GAP_MS) => *last = (*last).max(to_ms),
+            _ => all.push((from_ms, to_ms)),
+        }
+    }
+    all
+}
+
+/// The usual time between two samples: of `up`, which every scrape has, else of the series.
+fn spacing(store: &Store, wanted: &[Selector], now_ms: i64) -> Option<i64> {
+    let up = [Selector::metric("up")];
+    let of = |selectors: &[Selector]| {
+        let series = selectors.iter().flat_map(|s| store.select(s, i64::MIN / 4, now_ms));
+        let mut gaps: Vec<i64> = series
+            .flat_map(|s| {
+                let times: Vec<i64> = s.samples.iter().map(|s| s.t_ms).collect();
+                times.windows(2).map(|pair| pair[1] - pair[0]).collect::<Vec<_>>()
+            })
+            .collect();
+        gaps.sort_unstable();
+        gaps.get(gaps.len() / 2).copied()
+    };
+    of(&up).or_else(|| of(wanted)).filter(|ms| *ms > 0)
+}
+
+/// What the samples say of the system: the scrape interval and the bucket edges.
+fn facts(store: &Store, agreements: &[Agreement], every_ms: i64) -> Facts {
+    let mut facts = Facts { scrape_ms: u64::try_from(every_ms).ok(), ..Facts::default() };
+    for agreement in agreements {
+        let Measure::Quantile { buckets, .. } = &agreement.measure else { continue };
+        let indicator = promql::query_of_group(agreement, &[]);
+        let Some(indicator) = indicator.and_then(|query| Indicator::compile(&query).ok()) else {
+            continue;
+        };
+        // Buckets may have come and gone; the newest sample of the whole store is late enough.
+        let selectors = indicator.selectors();
+        let series = selectors.iter().flat_map(|s| store.select(s, 0, i64::MAX / 4));
+        let newest = series.filter_map(|s| s.samples.last().map(|s| s.t_ms)).max();
+        let edges = newest.map(|at_ms| indicator.edges(store, at_ms)).unwrap_or_default();
+        facts.edges.insert(buckets.metric.clone(), edges);
+    }
+    facts
+}
