@@ -104,6 +104,8 @@ pub enum Need {
     BpfTcx,
     /// A TAP device can be made.
     Tap,
+    /// A queue that shapes can be put on a device.
+    Htb,
     /// Programs of type sk_lookup load and attach.
     BpfSkLookup,
     /// Programs for the addresses a cgroup sends to, and of type sockops, load and attach.
@@ -123,6 +125,7 @@ impl Need {
             Need::BpfCgroupSkb => "bpf cgroup_skb",
             Need::BpfTcx => "bpf tcx",
             Need::Tap => "tap device",
+            Need::Htb => "htb queue",
             Need::BpfSkLookup => "bpf sk_lookup",
             Need::BpfCgroupRedirect => "bpf cgroup redirect",
             Need::SockDestroy => "socket destroy",

@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Ends a fact about a process that was asked for, or one that descends from it: on a busy host
-/// people stop their own processes, and those are nobody's residue.
+/// Ends a fact about a process that was asked for, or one that descends from it, and a fact that
+/// only Squall makes: on a busy host people stop their own processes and start containers, and
+/// those are nobody's residue.
 pub const OF_TARGET: &str = " (target)";
 
 /// Facts by category, for example `bpf links` → `["cgroup_inet4_connect /shop"]`.

@@ -126,12 +126,16 @@ mod go_pool_starve;
 mod go_probe;
 #[path = "../../../crates/faults/src/catalog/http_delay/seen.rs"]
 mod http_delay;
+#[path = "../../../crates/faults/src/catalog/net_bandwidth/seen.rs"]
+mod net_bandwidth;
 #[path = "../../../crates/faults/src/catalog/net_corrupt/seen.rs"]
 mod net_corrupt;
 #[path = "../../../crates/faults/src/catalog/net_delay/seen.rs"]
 mod net_delay;
 #[path = "../../../crates/faults/src/catalog/net_duplicate/seen.rs"]
 mod net_duplicate;
+#[path = "../../../crates/faults/src/catalog/net_limit/seen.rs"]
+mod net_limit;
 #[path = "../../../crates/faults/src/catalog/net_loss/seen.rs"]
 mod net_loss;
 #[path = "../../../crates/faults/src/catalog/net_occupy/seen.rs"]
@@ -142,6 +146,8 @@ mod net_partition;
 mod net_refuse;
 #[path = "../../../crates/faults/src/catalog/net_reorder/seen.rs"]
 mod net_reorder;
+#[path = "../../../crates/faults/src/catalog/net_reset/seen.rs"]
+mod net_reset;
 #[path = "../../../crates/faults/src/catalog/process_pause/seen.rs"]
 mod process_pause;
 #[path = "../../../crates/faults/src/catalog/tls_alert/seen.rs"]
@@ -180,14 +186,17 @@ pub(crate) const CASES: &[Case] = &[
     go_pool_starve::CASE,
     go_probe::CASE,
     http_delay::CASE,
+    net_bandwidth::CASE,
     net_corrupt::CASE,
     net_delay::CASE,
     net_duplicate::CASE,
+    net_limit::CASE,
     net_loss::CASE,
     net_occupy::CASE,
     net_partition::CASE,
     net_refuse::CASE,
     net_reorder::CASE,
+    net_reset::CASE,
     process_pause::CASE,
     tls_alert::CASE,
     tls_alpn::CASE,

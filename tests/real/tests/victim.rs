@@ -238,6 +238,19 @@ impl Victim {
         (dialed.parse().unwrap(), refused.parse().unwrap())
     }
 
+    /// Opens a connection to the target from inside its namespace.
+    pub(crate) fn connect(&self, patience: Duration) -> std::io::Result<TcpStream> {
+        let netns = std::fs::File::open(format!("/proc/{}/ns/net", self.pid()))?;
+        let connect = move || {
+            rustix::thread::move_into_link_name_space(
+                std::os::fd::AsFd::as_fd(&netns),
+                Some(rustix::thread::LinkNameSpaceType::Network),
+            )?;
+            TcpStream::connect_timeout(&SERVES.parse().unwrap(), patience)
+        };
+        std::thread::spawn(connect).join().unwrap()
+    }
+
     /// True where the target's own dials neither work nor fail: it makes hundreds a second.
     pub(crate) fn dials_hang(&self) -> bool {
         let before = self.dials();

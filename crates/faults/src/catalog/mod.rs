@@ -40,14 +40,17 @@ pub mod go_panic;
 pub mod go_pool_starve;
 pub mod go_probe;
 pub mod http_delay;
+pub mod net_bandwidth;
 pub mod net_corrupt;
 pub mod net_delay;
 pub mod net_duplicate;
+pub mod net_limit;
 pub mod net_loss;
 pub mod net_occupy;
 pub mod net_partition;
 pub mod net_refuse;
 pub mod net_reorder;
+pub mod net_reset;
 pub mod process_pause;
 pub mod tls_alert;
 pub mod tls_alpn;
@@ -164,6 +167,11 @@ pub static ALL: &[Entry] = &[
         effect: http_delay::effect::EFFECT,
     },
     Entry {
+        fault: net_bandwidth::FAULT,
+        #[cfg(feature = "effects")]
+        effect: net_bandwidth::effect::EFFECT,
+    },
+    Entry {
         fault: net_corrupt::FAULT,
         #[cfg(feature = "effects")]
         effect: net_corrupt::effect::EFFECT,
@@ -177,6 +185,11 @@ pub static ALL: &[Entry] = &[
         fault: net_duplicate::FAULT,
         #[cfg(feature = "effects")]
         effect: net_duplicate::effect::EFFECT,
+    },
+    Entry {
+        fault: net_limit::FAULT,
+        #[cfg(feature = "effects")]
+        effect: net_limit::effect::EFFECT,
     },
     Entry {
         fault: net_loss::FAULT,
@@ -202,6 +215,11 @@ pub static ALL: &[Entry] = &[
         fault: net_reorder::FAULT,
         #[cfg(feature = "effects")]
         effect: net_reorder::effect::EFFECT,
+    },
+    Entry {
+        fault: net_reset::FAULT,
+        #[cfg(feature = "effects")]
+        effect: net_reset::effect::EFFECT,
     },
     Entry {
         fault: process_pause::FAULT,

@@ -5,13 +5,15 @@
 
 use crate::effect::{EffectError, LeaseEnd};
 use crate::sys::bpf::{self, unavailable};
+use crate::sys::netns::Netns;
 use crate::sys::rule::{RULE_BYTES, Rule, TALLY_BYTES, Tally};
 use aya::Ebpf;
 use aya::maps::{Array, HashMap, Map, MapData};
 use aya::programs::links::LinkOrder;
 use aya::programs::tc::{TcAttachOptions, TcAttachType};
 use aya::programs::{
-    CgroupAttachMode, CgroupSkb, CgroupSkbAttachType, CgroupSockAddr, SchedClassifier,
+    CgroupAttachMode, CgroupSkb, CgroupSkbAttachType, CgroupSockAddr, SchedClassifier, SkLookup,
+    SockOps,
 };
 use std::any::Any;
 use std::fs::File;
@@ -67,6 +69,27 @@ impl Armed {
         let link = program.attach(cgroup, CgroupAttachMode::Single);
         let link = link.and_then(|link| program.take_link(link)).map_err(unavailable(what))?;
         self.links.push(Box::new(link));
+        Ok(())
+    }
+
+    /// Attaches a program to the life of a cgroup's sockets.
+    pub(crate) fn on_lives(&mut self, name: &str, cgroup: &File) -> Result<(), EffectError> {
+        let what = self.about.what;
+        let program: &mut SockOps = self.program(name).try_into().map_err(unavailable(what))?;
+        program.load().map_err(unavailable(what))?;
+        let link = program.attach(cgroup, CgroupAttachMode::Single);
+        let link = link.and_then(|link| program.take_link(link)).map_err(unavailable(what))?;
+        self.links.push(Box::new(link));
+        Ok(())
+    }
+
+    /// Attaches a program to the search for listeners of a namespace.
+    pub(crate) fn on_lookups(&mut self, name: &str, netns: &Netns) -> Result<(), EffectError> {
+        let what = self.about.what;
+        let program: &mut SkLookup = self.program(name).try_into().map_err(unavailable(what))?;
+        program.load().map_err(unavailable(what))?;
+        let link = program.attach(netns.file()).and_then(|link| program.take_link(link));
+        self.links.push(Box::new(link.map_err(unavailable(what))?));
         Ok(())
     }
 
@@ -127,14 +150,21 @@ impl Armed {
         self.map(name).try_into().map_err(unavailable(what))
     }
 
-    /// Whose counters these are, for a thread that reads them: another handle on the same map.
-    pub(crate) fn counters(&mut self) -> Result<Counters, EffectError> {
-        let (what, name) = (self.about.what, format!("{}_stat", self.about.name));
-        let Map::Array(data) = self.map(&name) else { panic!("invariant: {name} is an array") };
+    /// Another handle on an array of the object, for a thread.
+    pub(crate) fn array<const V: usize>(
+        &mut self,
+        name: &str,
+    ) -> Result<Array<MapData, [u8; V]>, EffectError> {
+        let what = self.about.what;
+        let Map::Array(data) = self.map(name) else { panic!("invariant: {name} is an array") };
         let id = data.info().map_err(unavailable(what))?.id();
         let data = MapData::from_id(id).and_then(Map::from_map_data);
-        let map = Array::try_from(data.map_err(unavailable(what))?);
-        Ok(Counters(map.map_err(unavailable(what))?))
+        Array::try_from(data.map_err(unavailable(what))?).map_err(unavailable(what))
+    }
+
+    /// The counters, for a thread that reads them.
+    pub(crate) fn counters(&mut self) -> Result<Counters, EffectError> {
+        Ok(Counters(self.array(&format!("{}_stat", self.about.name))?))
     }
 
     fn write(&mut self) -> Result<(), EffectError> {

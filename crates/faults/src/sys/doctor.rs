@@ -73,6 +73,10 @@ fn attempt(need: Need) -> Result<String, String> {
             catalog::net_reorder::trial().map_err(said)?;
             Ok("a device was made in a new network namespace".to_owned())
         }),
+        Need::Htb => in_new_namespace(|_| {
+            catalog::net_bandwidth::trial().map_err(said)?;
+            Ok("a queue was put on a device of a new network namespace".to_owned())
+        }),
         Need::BpfSkLookup => in_new_namespace(|netns| {
             redirect::trial(netns).map_err(said)?;
             Ok("loaded and attached to a new network namespace".to_owned())

@@ -10,6 +10,8 @@ use std::os::fd::OwnedFd;
 pub(crate) const NLM_F_REQUEST: u16 = 1;
 /// Asks for an acknowledgment too.
 pub(crate) const NLM_F_ACK: u16 = 4;
+/// Makes something that must not be there yet.
+pub(crate) const NLM_F_NEW: u16 = 0x600;
 const NLM_F_DUMP: u16 = 0x300;
 const NLMSG_ERROR: u16 = 2;
 const NLMSG_DONE: u16 = 3;
@@ -46,7 +48,19 @@ impl Netlink {
 
     /// Sends one message and returns the error number of its acknowledgment, 0 where it went well.
     pub(crate) fn acknowledged(&self, kind: u16, body: &[u8]) -> io::Result<i32> {
-        self.ask(kind, NLM_F_REQUEST | NLM_F_ACK, body)?;
+        self.answered(kind, 0, body)
+    }
+
+    /// Sends one message with further flags; an error is the kernel's.
+    pub(crate) fn order(&self, kind: u16, flags: u16, body: &[u8]) -> io::Result<()> {
+        match self.answered(kind, flags, body)? {
+            0 => Ok(()),
+            code => Err(io::Error::from_raw_os_error(code)),
+        }
+    }
+
+    fn answered(&self, kind: u16, flags: u16, body: &[u8]) -> io::Result<i32> {
+        self.ask(kind, NLM_F_REQUEST | NLM_F_ACK | flags, body)?;
         let messages = self.read()?;
         let code = messages.iter().find_map(|(kind, body)| error_of(*kind, body));
         code.ok_or_else(|| io::Error::other("the kernel did not acknowledge"))
@@ -92,6 +106,15 @@ fn messages(mut bytes: &[u8]) -> Vec<Message> {
 fn error_of(kind: u16, body: &[u8]) -> Option<i32> {
     let code = number32(body, 0).filter(|_| kind == NLMSG_ERROR)?;
     Some(code.cast_signed().wrapping_neg())
+}
+
+/// Adds an attribute.
+pub(crate) fn put(body: &mut Vec<u8>, kind: u16, value: &[u8]) {
+    let length = u16::try_from(4 + value.len()).expect("invariant: attributes here are short");
+    body.extend(length.to_ne_bytes());
+    body.extend(kind.to_ne_bytes());
+    body.extend(value);
+    body.resize(body.len().next_multiple_of(4), 0);
 }
 
 /// The attributes after a message's fixed part: kind and value.

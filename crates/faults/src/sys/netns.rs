@@ -40,6 +40,21 @@ impl Netns {
         Ok(Netns { file, inode })
     }
 
+    /// Finds a namespace by its number: that of a process, or one with a name.
+    ///
+    /// A namespace that nobody lives in and nobody named is gone, or as good as gone.
+    pub(crate) fn find(inode: u64) -> Option<Netns> {
+        let of = |file: io::Result<File>| {
+            let file = file.ok()?;
+            let found = file.metadata().ok()?.ino();
+            (found == inode).then_some(Netns { file, inode })
+        };
+        let processes = crate::sys::process::all().into_iter();
+        let own = processes.filter_map(|(pid, _)| of(File::open(format!("/proc/{pid}/ns/net"))));
+        let named = std::fs::read_dir("/run/netns").into_iter().flatten().flatten();
+        own.chain(named.filter_map(|entry| of(File::open(entry.path())))).next()
+    }
+
     /// Moves the calling thread into a namespace of its own. Only for threads that end there.
     ///
     /// # Errors

@@ -1,7 +1,9 @@
 //! Processes that cannot be mistaken for another: identity, state, signals.
 
 use crate::effect::EffectError;
-use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use rustix::process::{
+    Pid, PidfdFlags, PidfdGetfdFlags, Signal, pidfd_getfd, pidfd_open, pidfd_send_signal,
+};
 use squall_wire::identity::ProcessIdentity;
 use std::collections::BTreeSet;
 use std::fs;
@@ -165,6 +167,14 @@ impl Handle {
     /// The process.
     pub fn process(&self) -> ProcessIdentity {
         self.process
+    }
+
+    /// Makes another descriptor of one that the process has open.
+    ///
+    /// # Errors
+    /// When it is not open any more, or without the privilege.
+    pub(crate) fn duplicate(&self, descriptor: i32) -> std::io::Result<OwnedFd> {
+        Ok(pidfd_getfd(&self.descriptor, descriptor, PidfdGetfdFlags::empty())?)
     }
 
     /// Sends a signal.

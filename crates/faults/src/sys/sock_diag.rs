@@ -48,6 +48,16 @@ pub fn open() -> io::Result<Vec<TcpSocket>> {
     list(1 << TCP_ESTABLISHED | 1 << TCP_CLOSE_WAIT)
 }
 
+/// The local and the remote port of every connection that is open or being opened or closed.
+///
+/// # Errors
+/// As [`listening`].
+pub(crate) fn ports_in_use() -> io::Result<Vec<(u16, u16)>> {
+    // Everything but TIME_WAIT, CLOSE and LISTEN.
+    let states = (1 << 13) - 2 - (1 << 6) - (1 << 7) - (1 << TCP_LISTEN);
+    Ok(list(states)?.iter().map(|socket| (socket.local.port(), socket.remote.port())).collect())
+}
+
 /// Destroys sockets: their owner sees `ECONNABORTED`, the other end a reset. Returns how many.
 ///
 /// # Errors

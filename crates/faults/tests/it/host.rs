@@ -17,6 +17,8 @@ use std::time::{Duration, Instant};
 
 /// No datagram of these tests is longer under way.
 const QUIET: Duration = Duration::from_millis(250);
+/// A SYN that finds no room is sent again after one second, and then after three.
+const PATIENCE: Duration = Duration::from_secs(7);
 
 /// Starts a host in a network namespace of its own.
 pub(crate) fn alone() -> Part {
@@ -105,8 +107,10 @@ pub(crate) fn play(commands: impl Iterator<Item = String>) {
             "sunk" => Ok(sunk.swap(0, Ordering::Relaxed).to_string()),
             "push" => push(address(), Duration::from_millis(number(2))),
             "dial" => {
+                // A single one is about how long it takes to fail.
+                let patience = if words.len() > 2 { PATIENCE } else { PATIENCE / 10 };
                 let count = words.get(2).map_or(1, |_| number(2));
-                dial(address(), count, &mut open)
+                dial(address(), count, patience, &mut open)
             }
             "talk" => Ok(talk(&mut open)),
             _ => TcpListener::bind(address()).map(|_| "bound".to_owned()),
@@ -248,13 +252,20 @@ fn linger_not(stream: &TcpStream) {
     };
 }
 
-/// Opens connections and keeps them. Non-blocking ones, as Go's are.
-fn dial(address: SocketAddr, count: u64, open: &mut Vec<TcpStream>) -> io::Result<String> {
+/// Opens so many connections and keeps them, or none. Non-blocking ones, as Go's are.
+fn dial(
+    address: SocketAddr,
+    count: u64,
+    patience: Duration,
+    open: &mut Vec<TcpStream>,
+) -> io::Result<String> {
+    let mut new = Vec::new();
     for _ in 0..count {
-        let stream = TcpStream::connect_timeout(&address, Duration::from_millis(700))?;
+        let stream = TcpStream::connect_timeout(&address, patience)?;
         stream.set_nonblocking(true)?;
-        open.push(stream);
+        new.push(stream);
     }
+    open.append(&mut new);
     Ok("connected".to_owned())
 }
 

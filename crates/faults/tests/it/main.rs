@@ -12,6 +12,7 @@ mod http_delay;
 mod net_line;
 mod net_packets;
 mod net_refuse;
+mod net_sockets;
 mod objects;
 mod process_pause;
 mod redirect;

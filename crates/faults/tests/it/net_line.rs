@@ -136,3 +136,63 @@ fn a_target_in_the_hosts_own_namespace_gets_no_device() {
     let refused = refused.err().unwrap().to_string();
     assert!(refused.contains("start it in a container"), "{refused}");
 }
+
+#[test]
+fn what_leaves_goes_at_the_rate_and_the_queue_is_gone_by_the_receipt() {
+    if !is_root("net.bandwidth") {
+        return;
+    }
+    let mut pair = Pair::apart("rate");
+    let to = "10.77.0.2:7105";
+    pair.peer.ask(&format!("sink {to}"));
+    let queues = |pair: &Pair| {
+        let netns = format!("--net=/proc/{}/ns/net", pair.target.pid());
+        let tc = std::process::Command::new("nsenter").args([&netns, "tc", "qdisc"]).output();
+        String::from_utf8(tc.unwrap().stdout).unwrap()
+    };
+    let before = queues(&pair);
+    let used = pair.prepare("net.bandwidth", &[("rate", "8Mbit/s")], &[]);
+    let mut holder = used.apply();
+    println!("{}", holder.mechanism());
+    assert_eq!(pair.target.ask(&format!("push {to} 1500")), "pushed");
+    let bytes: u64 = pair.peer.ask("sunk").parse().unwrap();
+    let bite = holder.bite().unwrap();
+    println!("{bytes} bytes in 1.5 s; {}", bite.detail);
+    assert!((1_000_000..2_000_000).contains(&bytes), "{bytes}");
+    assert!(bite.hits > 0 && bite.delivered.is_some() && !bite.is_off(), "{bite:?}");
+    // The peer's own packets leave another cgroup's queue.
+    let other = crate::host::beside(&pair.target);
+    let mut other = other;
+    assert_eq!(other.ask(&format!("push {to} 300")), "pushed");
+    let bytes: u64 = pair.peer.ask("sunk").parse().unwrap();
+    assert!(bytes > 5_000_000, "{bytes}");
+    // A second one finds a queue that is not the kernel's.
+    let second = prepare(
+        "net.bandwidth",
+        target(pair.target.pid(), Vec::new()),
+        &[("rate", "1Mbit/s")],
+        &[],
+    );
+    assert!(second.err().unwrap().to_string().contains("has a queue of its own (htb)"));
+    drop(holder);
+    assert_eq!(used.residue().len(), 2, "a queue on each device stays: {:?}", used.residue());
+    used.revert();
+    used.revert();
+    assert_eq!(used.residue(), [""; 0]);
+    assert_eq!(queues(&pair), before);
+
+    // After kill -9 nothing is shaped, and the receipt removes what is inert.
+    let mut holder = Part::start("holder");
+    let receipt = holder.ask(&format!("net.bandwidth {} rate=8kbit/s - -", pair.target.pid()));
+    let receipt: squall_wire::receipt::Receipt = serde_json::from_str(&receipt).unwrap();
+    holder.kill();
+    eventually("nothing is shaped", || {
+        assert_eq!(pair.target.ask(&format!("push {to} 100")), "pushed");
+        pair.peer.ask("sunk").parse::<u64>().unwrap() > 1_000_000
+    });
+    let effect = squall_faults::catalog::find("net.bandwidth").unwrap().effect;
+    assert_eq!(effect.residue(&receipt).unwrap().len(), 2);
+    effect.revert(&receipt).unwrap();
+    assert_eq!(effect.residue(&receipt).unwrap(), [""; 0]);
+    assert_eq!(queues(&pair), before);
+}

@@ -1,14 +1,18 @@
 //! Routes, rules, addresses, queues, filters and packet rules of some network namespaces.
 
 use super::Facts;
+use crate::sys::device::OWN;
 use crate::sys::netlink::{Netlink, attributes, number32};
 use crate::sys::netns::Netns;
+use crate::sys::qdisc;
 use rustix::net::{Protocol, netlink};
+use squall_wire::fingerprint::OF_TARGET;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// The first protocol of netlink is the default one.
 const ROUTE: Option<Protocol> = None;
+const RTM_GETLINK: u16 = 18;
 const RTM_GETADDR: u16 = 22;
 const RTM_GETROUTE: u16 = 26;
 const RTM_GETRULE: u16 = 34;
@@ -26,6 +30,7 @@ type Category = (&'static str, fn() -> Facts);
 
 const CATEGORIES: &[Category] = &[
     ("addresses", addresses),
+    ("devices", devices),
     ("nft tables", nft_tables),
     ("qdiscs", qdiscs),
     ("routes", routes),
@@ -82,6 +87,16 @@ fn addresses() -> Facts {
     Ok(list(ROUTE, RTM_GETADDR, &[0; 8])?.iter().filter_map(fact).collect())
 }
 
+/// Devices that Squall made; others come and go with containers. `struct ifinfomsg`.
+fn devices() -> Facts {
+    let fact = |body: &Vec<u8>| {
+        let fields = attributes(body.get(16..)?);
+        let (_, name) = fields.iter().find(|(kind, _)| *kind == 3)?;
+        Some(text(name)).filter(|name| name.starts_with(OWN))
+    };
+    Ok(list(ROUTE, RTM_GETLINK, &[0; 16])?.iter().filter_map(fact).collect())
+}
+
 /// `struct rtmsg`: family, lengths of destination and source, tos, table, protocol, scope, type,
 /// flags. Local and broadcast routes follow from addresses and are left out.
 fn routes() -> Facts {
@@ -131,7 +146,10 @@ fn queue(body: &[u8]) -> Option<String> {
     let fields = attributes(body.get(20..)?);
     let (_, kind) = fields.iter().find(|(found, _)| *found == 1)?;
     let (handle, parent) = (number32(body, 8)?, number32(body, 12)?);
-    Some(format!("{} dev {} handle {handle:x} parent {parent:x}", text(kind), number32(body, 4)?))
+    // One of ours says so: others come and go with containers.
+    let mark = if qdisc::is_own(handle) { OF_TARGET } else { "" };
+    let device = number32(body, 4)?;
+    Some(format!("{} dev {device} handle {handle:x} parent {parent:x}{mark}", text(kind)))
 }
 
 /// Filters hang on a `clsact` or `ingress` queue; other ones are not made by any fault.

@@ -1,0 +1,189 @@
+//! Resets open connections of a process, seen from the calling thread's network namespace.
+
+use crate::effect::EffectError;
+use crate::sys::process::{self, Handle, system};
+use crate::sys::sock_diag::{self, TcpSocket};
+use crate::values::Checked;
+use crate::values::parse::cidr;
+use squall_wire::identity::ProcessIdentity;
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::AsRawFd;
+
+/// Management traffic.
+const PORT_SSH: u16 = 22;
+
+/// Which connections.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Choice {
+    ports: Vec<u16>,
+    ranges: Vec<(IpAddr, u8)>,
+}
+
+/// What was done to them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Done {
+    pub(crate) seen: u64,
+    pub(crate) matched: u64,
+    /// Ended at the other end: the target was sent a reset.
+    pub(crate) at_peer: u64,
+    /// Disconnected through the target's own descriptor: it sees a reset, and so does the peer.
+    pub(crate) at_own: u64,
+    /// Destroyed: the target sees ECONNABORTED, the peer a reset.
+    pub(crate) aborted: u64,
+}
+
+impl Done {
+    pub(crate) fn hits(&self) -> u64 {
+        self.at_peer + self.at_own + self.aborted
+    }
+
+    pub(crate) fn add(&mut self, more: Done) {
+        self.seen += more.seen;
+        self.matched += more.matched;
+        self.at_peer += more.at_peer;
+        self.at_own += more.at_own;
+        self.aborted += more.aborted;
+    }
+}
+
+impl Choice {
+    /// What `port` and `peer` say.
+    pub(crate) fn of(values: &Checked) -> Choice {
+        let ranges = values.list("peer").iter().filter_map(|range| cidr(range));
+        Choice { ports: values.ports("port"), ranges: ranges.collect() }
+    }
+
+    fn has(&self, local: SocketAddr, remote: SocketAddr) -> bool {
+        let ports = [local.port(), remote.port()];
+        let port = self.ports.is_empty() || ports.iter().any(|port| self.ports.contains(port));
+        let peer = remote.ip().to_canonical();
+        let range = |(range, bits): &(IpAddr, u8)| is_within(peer, *range, *bits);
+        let address = self.ranges.is_empty() || self.ranges.iter().any(range);
+        port && address && !ports.contains(&PORT_SSH)
+    }
+}
+
+/// Resets what was chosen of a process and its descendants, once.
+///
+/// # Errors
+/// When the target is gone or the kernel does not list sockets.
+pub(crate) fn reset(target: ProcessIdentity, choice: &Choice) -> Result<Done, EffectError> {
+    let owners = owners(target)?;
+    let open = sock_diag::open().map_err(system("list the target's connections"))?;
+    let by_ends: BTreeMap<_, &TcpSocket> =
+        open.iter().map(|socket| ((plain(socket.local), plain(socket.remote)), socket)).collect();
+    let mut done = Done::default();
+    let (mut peers, mut rest) = (Vec::new(), Vec::new());
+    for socket in open.iter().filter(|socket| owners.contains_key(&socket.inode)) {
+        done.seen += 1;
+        let (local, remote) = (plain(socket.local), plain(socket.remote));
+        if !choice.has(local, remote) {
+            continue;
+        }
+        done.matched += 1;
+        match by_ends.get(&(remote, local)) {
+            // Where both ends are the target's each is told by the end of the other.
+            Some(peer) => peers.push((*peer).clone()),
+            None => rest.push(socket.clone()),
+        }
+    }
+    done.at_peer = sock_diag::destroy(&peers).map_err(system("end connections"))? as u64;
+    let mut handles = BTreeMap::new();
+    let mut aborted = Vec::new();
+    for socket in rest {
+        let Some((owner, descriptor)) = owners.get(&socket.inode) else { continue };
+        let handle = handles.entry(owner.pid).or_insert_with(|| Handle::open(*owner));
+        let Ok(handle) = handle else { continue };
+        match disconnect(handle, *descriptor, socket.inode) {
+            Ok(()) => done.at_own += 1,
+            Err(_) => aborted.push(socket),
+        }
+    }
+    done.aborted = sock_diag::destroy(&aborted).map_err(system("end connections"))? as u64;
+    Ok(done)
+}
+
+/// The sockets of a process and its descendants: by inode, whose and which descriptor.
+fn owners(target: ProcessIdentity) -> Result<BTreeMap<u32, (ProcessIdentity, i32)>, EffectError> {
+    Handle::open(target)?;
+    let mut owners = BTreeMap::new();
+    for process in process::descendants(target.pid).into_iter().chain([target]) {
+        let Ok(entries) = fs::read_dir(format!("/proc/{}/fd", process.pid)) else { continue };
+        for entry in entries.flatten() {
+            let Ok(link) = fs::read_link(entry.path()) else { continue };
+            let inode = link.to_str().and_then(|link| link.strip_prefix("socket:["));
+            let inode = inode.and_then(|inode| inode.trim_end_matches(']').parse::<u32>().ok());
+            let number = entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok());
+            if let (Some(inode), Some(number)) = (inode, number) {
+                owners.insert(inode, (process, number));
+            }
+        }
+    }
+    Ok(owners)
+}
+
+/// Takes a connection apart through another descriptor of the same socket: its owner and the peer
+/// both see a reset.
+fn disconnect(handle: &Handle, descriptor: i32, inode: u32) -> io::Result<()> {
+    use std::os::unix::fs::MetadataExt;
+    let copy = fs::File::from(handle.duplicate(descriptor)?);
+    // The number may be another file by now.
+    if copy.metadata()?.ino() != u64::from(inode) {
+        return Err(io::ErrorKind::NotFound.into());
+    }
+    // SAFETY: all zeros is a valid address, and its family says "none".
+    let nobody: libc::sockaddr = unsafe { std::mem::zeroed() };
+    let size = size_of_val(&nobody) as libc::socklen_t;
+    // SAFETY: the address is of the size that goes along and outlives the call.
+    match unsafe { libc::connect(copy.as_raw_fd(), &raw const nobody, size) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// IPv4 in IPv6 clothes is IPv4: the two ends of one connection may be dressed differently.
+fn plain(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(address.ip().to_canonical(), address.port())
+}
+
+fn is_within(address: IpAddr, range: IpAddr, bits: u8) -> bool {
+    let number = |address: IpAddr| match address {
+        IpAddr::V4(v4) => (u128::from(v4.to_bits()) << 96, 32),
+        IpAddr::V6(v6) => (v6.to_bits(), 128),
+    };
+    let bits = if range.is_ipv6() && range.to_canonical().is_ipv4() {
+        bits.saturating_sub(96)
+    } else {
+        bits
+    };
+    let ((address, of), (range, wide)) = (number(address), number(range.to_canonical()));
+    let mask = if bits == 0 { 0 } else { u128::MAX << (128 - u32::from(bits)) };
+    of == wide && address & mask == range & mask
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
+    use super::*;
+
+    #[test]
+    fn ports_and_ranges_choose_and_ssh_is_never_chosen() {
+        let has = |ports: &[u16], ranges: &[&str], local: &str, remote: &str| {
+            let ranges = ranges.iter().map(|range| cidr(range).unwrap()).collect();
+            let choice = Choice { ports: ports.to_vec(), ranges };
+            choice.has(local.parse().unwrap(), remote.parse().unwrap())
+        };
+        assert!(has(&[], &[], "10.0.0.1:80", "10.0.0.2:4000"));
+        assert!(has(&[4000], &[], "10.0.0.1:80", "10.0.0.2:4000"));
+        assert!(!has(&[81], &[], "10.0.0.1:80", "10.0.0.2:4000"));
+        assert!(has(&[], &["10.0.0.0/8", "::1"], "10.0.0.1:80", "10.9.0.2:4000"));
+        assert!(!has(&[], &["::/0"], "10.0.0.1:80", "10.9.0.2:4000"));
+        assert!(has(&[], &["::ffff:10.0.0.0/104"], "10.0.0.1:80", "10.9.0.2:4000"));
+        assert!(has(&[], &["fd00::/8"], "[fd00::1]:80", "[fd00::2]:1"));
+        assert!(!has(&[], &[], "10.0.0.1:22", "10.0.0.2:4000"));
+        assert!(!has(&[22], &[], "10.0.0.1:4000", "10.0.0.2:22"));
+    }
+}
