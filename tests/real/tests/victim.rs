@@ -175,14 +175,15 @@ impl Victim {
 
     /// Squall's marks are read on the whole host; this one is not about our target.
     pub(crate) fn is_elsewhere(&self, found: &Difference) -> bool {
-        let host_wide =
-            ["bpf links", "bpf programs", "mounts", "named namespaces", "squall processes"];
-        // Groups that another test's process made beside ours.
-        let own = format!("-{}", std::process::id());
-        let of_tests = |word: &str| found.fact.contains(word) && !found.fact.contains(&own);
-        if found.category == "cgroups" && (of_tests("squall-test-") || of_tests("squall-doctor-")) {
-            return true;
-        }
+        // Groups beside ours are those of other tests, also of ones that have just ended.
+        let host_wide = [
+            "bpf links",
+            "bpf programs",
+            "cgroups",
+            "mounts",
+            "named namespaces",
+            "squall processes",
+        ];
         let here = [format!("net:[{}]", self.target.netns), self.target.cgroup.clone()];
         host_wide.contains(&found.category.as_str())
             && !here.iter().any(|place| found.fact.contains(place))
