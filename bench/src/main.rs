@@ -11,6 +11,7 @@ mod faults;
 mod figure;
 mod files;
 mod peers;
+mod proxy;
 mod query;
 mod rest;
 mod restore;
@@ -34,6 +35,7 @@ static GROUPS: &[Group] = &[
     Group { name: "restore", run: restore::run },
     Group { name: "trivial", run: trivial::run },
     Group { name: "delay", run: delay::run },
+    Group { name: "proxy", run: proxy::run },
     Group { name: "files", run: files::run },
     Group { name: "rest", run: rest::run },
     Group { name: "query", run: query::run },
@@ -43,6 +45,9 @@ fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
     if words.first().is_some_and(|word| word == "serve") {
         return rig::serve(&words[1..]);
+    }
+    if words.first().is_some_and(|word| word == "proxy-inner") {
+        return proxy::proxy(&words[1..]);
     }
     if std::env::var_os(INNER).is_none() {
         // Registries are out of reach from inside.

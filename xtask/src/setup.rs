@@ -164,12 +164,21 @@ const STRESS_NG: Need = Need {
     why: "a peer that the figures of CPU and memory are compared with",
 };
 
+const HAPROXY: Need = Need {
+    name: "haproxy",
+    version: &["-v"],
+    least: (2, 4),
+    from: From::Debian("haproxy"),
+    why: "a peer of the empty proxy, in TCP mode",
+};
+
 /// What building Squall needs.
 pub(crate) const BUILD: [&Need; 2] = [&GCC, &LIBC];
 /// What the demo needs.
 pub(crate) const DEMO: [&Need; 5] = [&GCC, &LIBC, &IP, &NSENTER, &GO];
 /// What benchmarks need.
-pub(crate) const BENCH: [&Need; 7] = [&GCC, &LIBC, &IP, &NSENTER, &GO, &PYTHON, &STRESS_NG];
+pub(crate) const BENCH: [&Need; 8] =
+    [&GCC, &LIBC, &IP, &NSENTER, &GO, &PYTHON, &STRESS_NG, &HAPROXY];
 /// What every layer of the tests together needs.
 pub(crate) const TEST: [&Need; 17] = [
     &GIT,

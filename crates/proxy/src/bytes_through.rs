@@ -4,7 +4,7 @@ use std::io;
 
 use bytes::{Buf, BytesMut};
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::AsyncWriteExt,
     net::tcp::{ReadHalf, WriteHalf},
 };
 
@@ -22,10 +22,20 @@ pub(crate) enum End {
     Broken,
 }
 
-/// Reads more bytes behind those at hand; zero is the end.
+/// Reads more bytes behind those at hand; zero is the end. A connection that waits for the first of
+/// them holds no buffer.
 pub(crate) async fn read(from: &mut ReadHalf<'_>, buf: &mut BytesMut) -> io::Result<usize> {
-    buf.reserve(READ_CHUNK);
-    from.read_buf(buf).await
+    loop {
+        buf.reserve(READ_CHUNK);
+        match from.try_read_buf(buf) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            read => return read,
+        }
+        if buf.is_empty() {
+            *buf = BytesMut::new();
+        }
+        from.readable().await?;
+    }
 }
 
 /// Writes the first bytes at hand; `Err(End::Broken)` when the receiver is gone.

@@ -28,7 +28,7 @@ use crate::{
     layers::{Connection, Served},
     place::Place,
     plane::{Plane, Stage},
-    serve::{EVENT_INTERVAL, Ends, Proxy, ServeError, Stop},
+    serve::{EVENT_INTERVAL, Ends, Proxy, ServeError, Stop, prepare_thread},
     sniff::{self, Spoken},
     upstream::{self, Dialed, Upstream},
 };
@@ -100,6 +100,7 @@ impl Readers {
         let done = Arc::new(AtomicBool::new(false));
         let ending = Arc::clone(&done);
         let body = move || {
+            prepare_thread();
             let served = tokio::runtime::Builder::new_current_thread()
                 .enable_io()
                 .event_interval(EVENT_INTERVAL)

@@ -122,14 +122,15 @@ impl Proxy {
     }
 }
 
-/// Runs a proxy on the calling thread, in whatever network namespace that is in. Asks for a
-/// higher priority of that thread, as a busy host would add to every delay, and for as many open
-/// files of the process as its connections need; it goes on without.
+/// Runs a proxy on the calling thread, in whatever network namespace that is in. Asks for as many
+/// open files of the process as its connections need, and for a higher priority of the thread that
+/// holds messages, as a busy host would add to every delay; it goes on without. The lane has none:
+/// it serves many sockets at a time when it runs after those who write to them.
 ///
 /// # Errors
 /// See [`ServeError`].
 pub fn run(doors: Vec<Door>, upstream: Arc<dyn Upstream>, proxy: &Proxy) -> Result<(), ServeError> {
-    prepare_thread();
+    allow_descriptors();
     let bell = Bell::new().map_err(ServeError::Start)?;
     let layers = proxy.layers.clone();
     let mut lane = Lane::new(doors, bell.clone(), Arc::clone(&upstream), layers)
@@ -159,7 +160,8 @@ pub fn run(doors: Vec<Door>, upstream: Arc<dyn Upstream>, proxy: &Proxy) -> Resu
     }
 }
 
-/// Asks for what a thread of the data plane needs; goes on without what it does not get.
+/// Asks for what a thread that holds messages needs: to run as soon as their time has come. It goes
+/// on without.
 pub(crate) fn prepare_thread() {
     allow_descriptors();
     // For Linux no process means the calling thread, alone.

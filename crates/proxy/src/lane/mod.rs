@@ -88,6 +88,7 @@ pub(crate) struct Lane {
     accept_after: BootTime,
     joints: Slots<(Joint, Open)>,
     again: Vec<usize>,
+    events: Vec<epoll::Event>,
     upstream: Arc<dyn Upstream>,
     layers: Layers,
     counters: Arc<Counters>,
@@ -138,6 +139,7 @@ impl Lane {
             accept_after: BootTime(0),
             joints: Slots::default(),
             again: Vec::new(),
+            events: Vec::with_capacity(EVENTS),
             upstream,
             layers,
             counters,
@@ -166,12 +168,13 @@ impl Lane {
     ) -> io::Result<()> {
         self.mind_doors()?;
         let until = if self.watched { until } else { until.min(self.accept_after) };
-        let mut events = Vec::with_capacity(EVENTS);
+        let mut events = std::mem::take(&mut self.events);
+        events.clear();
         let timeout = self.timeout(until);
         match epoll::wait(&self.poll, rustix::buffer::spare_capacity(&mut events), timeout.as_ref())
         {
             Ok(_) => {}
-            Err(Errno::INTR) => return Ok(()),
+            Err(Errno::INTR) => {}
             Err(error) => return Err(error.into()),
         }
         let again = std::mem::take(&mut self.again);
@@ -187,6 +190,7 @@ impl Lane {
             self.turn(number);
         }
         self.joints.reclaim();
+        self.events = events;
         Ok(())
     }
 

@@ -6,16 +6,13 @@ use super::outbound::From;
 use crate::effect::EffectError;
 use crate::sys::netns::Netns;
 use crate::sys::process::system;
-use rustix::process::{Resource, Rlimit, getrlimit, setpriority_process, setrlimit};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use squall_proxy::{Door, Place, Proxy, Upstream, Way};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
-
-/// How the thread stands against others.
-const PROXY_NICE: i32 = -15;
 
 /// A thread that has made its listeners and waits for the redirect.
 pub(super) struct Plane {
@@ -48,9 +45,6 @@ impl Plane {
                 }
                 Err(error) => return drop(ready.send(Err(error))),
             };
-            // A proxy that waits for the processor gives another dose than the one asked. Not
-            // real-time: on a small host that would take the processor from the target.
-            let _as_before = setpriority_process(None, PROXY_NICE);
             // The namespace lives by the thread from here on.
             drop(netns);
             let Ok(Go { upstream, proxy }) = told.recv() else { return };
