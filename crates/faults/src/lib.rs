@@ -8,6 +8,7 @@ pub mod catalog;
 mod dns;
 pub mod dose;
 pub mod fault;
+mod http;
 pub(crate) mod inprocess;
 mod tls;
 mod traffic;

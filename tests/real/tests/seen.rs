@@ -124,8 +124,30 @@ mod go_panic;
 mod go_pool_starve;
 #[path = "../../../crates/faults/src/catalog/go_probe/seen.rs"]
 mod go_probe;
+#[path = "../../../crates/faults/src/catalog/grpc_cut/seen.rs"]
+mod grpc_cut;
+#[path = "../../../crates/faults/src/catalog/grpc_deadline/seen.rs"]
+mod grpc_deadline;
+#[path = "../../../crates/faults/src/catalog/grpc_delay/seen.rs"]
+mod grpc_delay;
+#[path = "../../../crates/faults/src/catalog/grpc_status/seen.rs"]
+mod grpc_status;
+#[path = "../../../crates/faults/src/catalog/grpc_trailers/seen.rs"]
+mod grpc_trailers;
+#[path = "../../../crates/faults/src/catalog/http_abort/seen.rs"]
+mod http_abort;
 #[path = "../../../crates/faults/src/catalog/http_delay/seen.rs"]
 mod http_delay;
+#[path = "../../../crates/faults/src/catalog/http_headers/seen.rs"]
+mod http_headers;
+#[path = "../../../crates/faults/src/catalog/http_replace/seen.rs"]
+mod http_replace;
+#[path = "../../../crates/faults/src/catalog/http_reset/seen.rs"]
+mod http_reset;
+#[path = "../../../crates/faults/src/catalog/http_slow_body/seen.rs"]
+mod http_slow_body;
+#[path = "../../../crates/faults/src/catalog/http_truncate/seen.rs"]
+mod http_truncate;
 #[path = "../../../crates/faults/src/catalog/net_bandwidth/seen.rs"]
 mod net_bandwidth;
 #[path = "../../../crates/faults/src/catalog/net_corrupt/seen.rs"]
@@ -185,7 +207,18 @@ pub(crate) const CASES: &[Case] = &[
     go_panic::CASE,
     go_pool_starve::CASE,
     go_probe::CASE,
+    grpc_cut::CASE,
+    grpc_deadline::CASE,
+    grpc_delay::CASE,
+    grpc_status::CASE,
+    grpc_trailers::CASE,
+    http_abort::CASE,
     http_delay::CASE,
+    http_headers::CASE,
+    http_replace::CASE,
+    http_reset::CASE,
+    http_slow_body::CASE,
+    http_truncate::CASE,
     net_bandwidth::CASE,
     net_corrupt::CASE,
     net_delay::CASE,

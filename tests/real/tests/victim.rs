@@ -44,8 +44,13 @@ pub(crate) struct Victim {
 
 impl Victim {
     pub(crate) fn new() -> Victim {
+        Victim::of(ROLE.as_ref(), &["target", SERVES, DIALS])
+    }
+
+    /// A program that listens where the usual target does.
+    pub(crate) fn of(program: &std::path::Path, args: &[&str]) -> Victim {
         let mut lab = Lab::new();
-        lab.start("target", ROLE.as_ref(), &["target", SERVES, DIALS]);
+        lab.start("target", program, args);
         lab.wait_port(SERVES.parse().unwrap());
         lab.wait_port(DIALS.parse().unwrap());
         let victim = Victim::found(lab, Vec::new());

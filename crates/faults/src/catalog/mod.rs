@@ -39,7 +39,18 @@ pub mod go_mutex_hold;
 pub mod go_panic;
 pub mod go_pool_starve;
 pub mod go_probe;
+pub mod grpc_cut;
+pub mod grpc_deadline;
+pub mod grpc_delay;
+pub mod grpc_status;
+pub mod grpc_trailers;
+pub mod http_abort;
 pub mod http_delay;
+pub mod http_headers;
+pub mod http_replace;
+pub mod http_reset;
+pub mod http_slow_body;
+pub mod http_truncate;
 pub mod net_bandwidth;
 pub mod net_corrupt;
 pub mod net_delay;
@@ -162,9 +173,64 @@ pub static ALL: &[Entry] = &[
         effect: go_probe::effect::EFFECT,
     },
     Entry {
+        fault: grpc_cut::FAULT,
+        #[cfg(feature = "effects")]
+        effect: grpc_cut::effect::EFFECT,
+    },
+    Entry {
+        fault: grpc_deadline::FAULT,
+        #[cfg(feature = "effects")]
+        effect: grpc_deadline::effect::EFFECT,
+    },
+    Entry {
+        fault: grpc_delay::FAULT,
+        #[cfg(feature = "effects")]
+        effect: grpc_delay::effect::EFFECT,
+    },
+    Entry {
+        fault: grpc_status::FAULT,
+        #[cfg(feature = "effects")]
+        effect: grpc_status::effect::EFFECT,
+    },
+    Entry {
+        fault: grpc_trailers::FAULT,
+        #[cfg(feature = "effects")]
+        effect: grpc_trailers::effect::EFFECT,
+    },
+    Entry {
+        fault: http_abort::FAULT,
+        #[cfg(feature = "effects")]
+        effect: http_abort::effect::EFFECT,
+    },
+    Entry {
         fault: http_delay::FAULT,
         #[cfg(feature = "effects")]
         effect: http_delay::effect::EFFECT,
+    },
+    Entry {
+        fault: http_headers::FAULT,
+        #[cfg(feature = "effects")]
+        effect: http_headers::effect::EFFECT,
+    },
+    Entry {
+        fault: http_replace::FAULT,
+        #[cfg(feature = "effects")]
+        effect: http_replace::effect::EFFECT,
+    },
+    Entry {
+        fault: http_reset::FAULT,
+        #[cfg(feature = "effects")]
+        effect: http_reset::effect::EFFECT,
+    },
+    Entry {
+        fault: http_slow_body::FAULT,
+        #[cfg(feature = "effects")]
+        effect: http_slow_body::effect::EFFECT,
+    },
+    Entry {
+        fault: http_truncate::FAULT,
+        #[cfg(feature = "effects")]
+        effect: http_truncate::effect::EFFECT,
     },
     Entry {
         fault: net_bandwidth::FAULT,

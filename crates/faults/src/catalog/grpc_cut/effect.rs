@@ -1,0 +1,13 @@
+//! The rule that the values ask for.
+
+use crate::effect::Effect as FaultEffect;
+use crate::http::effect::Requests;
+use crate::values::Checked;
+use squall_proxy::Effect;
+
+/// The effect.
+pub static EFFECT: &dyn FaultEffect = &Requests { grpc: true, effect, hurt: "cut" };
+
+fn effect(values: &Checked) -> Effect {
+    Effect::Cut { messages: u64::try_from(values.integer("messages")).unwrap_or(0) }
+}

@@ -1,0 +1,16 @@
+//! How `grpc.deadline` is seen from outside.
+
+use crate::http::{NEEDS, call, serving_grpc};
+use crate::seen::{Case, Seen};
+use crate::victim::Victim;
+
+pub(crate) const CASE: Case = Case {
+    with: &[("at-most", "1us")],
+    victim: serving_grpc,
+    needs: NEEDS,
+    ..Case::of("grpc.deadline", Seen::While(shows))
+};
+
+fn shows(victim: &Victim) -> bool {
+    call(victim).contains("grpc-status: 4")
+}

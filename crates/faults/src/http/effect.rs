@@ -1,0 +1,235 @@
+//! Rules of the proxy for requests, on the redirect that other faults share.
+
+use super::{addresses, is_outbound};
+use crate::dose::by_chance;
+use crate::effect::{Effect, EffectError, Holder, LeaseEnd};
+use crate::sys::redirect::{self, Protocols, Redirected, Undo, What};
+use crate::values::Checked;
+use crate::values::parse::cidr;
+use serde_json::Value;
+use squall_proxy::{
+    Effect as Act, HeaderMatch, HostPattern, Matcher, PathPattern, Remote, Rule, RuleSet, Share,
+    Side, Snapshot,
+};
+use squall_wire::injection::{Bite, Injection};
+use squall_wire::receipt::Receipt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// So many seen paths fit a line for a person.
+const PATHS_SHOWN: usize = 5;
+/// A mean delay is what was asked while it is off by no more than this, or by this share of it:
+/// what a busy host adds, and what a client who left early takes away.
+const LATE_MS: f64 = 5.0;
+const LATE_SHARE: f64 = 0.05;
+/// The same for the rate of a slow body.
+const RATE_SHARE: f64 = 0.1;
+
+/// A fault on requests: what is done to those that match, and the word for it.
+pub(crate) struct Requests {
+    /// Whether it is about gRPC calls alone.
+    pub(crate) grpc: bool,
+    /// The effect that the values ask for.
+    pub(crate) effect: fn(&Checked) -> Act,
+    /// What a request was, for example `answered with an error`.
+    pub(crate) hurt: &'static str,
+}
+
+struct Held {
+    redirected: Redirected,
+    share: f64,
+    by_id: bool,
+    rate: Option<u64>,
+    hurt: &'static str,
+}
+
+impl Effect for Requests {
+    fn prepare(&self, injection: &Injection, values: &Checked) -> Result<Value, EffectError> {
+        self.rules(injection, values)?;
+        let undo = if is_outbound(values) {
+            Undo::outbound(injection, &remotes(values), Protocols::Tcp)?
+        } else {
+            Undo::inbound(injection, addresses(values, &injection.target))?
+        };
+        Ok(undo.to_value())
+    }
+
+    fn apply(
+        &self,
+        injection: &Injection,
+        values: &Checked,
+        receipt: &Receipt,
+        lease: LeaseEnd,
+    ) -> Result<Box<dyn Holder>, EffectError> {
+        let what = What::Rules(self.rules(injection, values)?);
+        let reset = values.word("existing") == "reset";
+        let redirected = Undo::of(receipt)?.apply(receipt, lease, what, reset)?;
+        let rate = match (self.effect)(values) {
+            Act::Slow { bytes_per_second } => Some(bytes_per_second),
+            _ => None,
+        };
+        let (share, by_id) = (values.share("share"), values.has("by"));
+        Ok(Box::new(Held { redirected, share, by_id, rate, hurt: self.hurt }))
+    }
+
+    fn revert(&self, receipt: &Receipt) -> Result<(), EffectError> {
+        Undo::of(receipt)?.revert()
+    }
+
+    fn residue(&self, receipt: &Receipt) -> Result<Vec<String>, EffectError> {
+        Undo::of(receipt)?.residue()
+    }
+
+    fn advice(&self, _receipt: &Receipt) -> String {
+        redirect::ADVICE.to_owned()
+    }
+}
+
+impl Requests {
+    fn rules(&self, injection: &Injection, values: &Checked) -> Result<RuleSet, EffectError> {
+        let bad = |error: squall_proxy::RuleError| EffectError::BadValues(error.to_string());
+        let side = match values.text("side") {
+            Some("response") => Side::Response,
+            _ => Side::Request,
+        };
+        let share =
+            Share { of: values.share("share"), by: values.text("by").map(str::to_ascii_lowercase) };
+        let (matcher, effect) = (self.matcher(values).map_err(bad)?, (self.effect)(values));
+        RuleSet::new(vec![Rule { id: 1, matcher, share, side, effect }], injection.seed)
+            .map_err(bad)
+    }
+
+    /// The `where` block as the proxy has it; a family has keys of its own.
+    fn matcher(&self, values: &Checked) -> Result<Matcher, squall_proxy::RuleError> {
+        let header = values.text("header").or(values.text("metadata"));
+        let method = values.text("method");
+        let path = match (values.text("service"), method) {
+            (None, None) if self.grpc => None,
+            (service, method) if self.grpc => {
+                Some(format!("/{}/{}", service.unwrap_or("*"), method.unwrap_or("*")))
+            }
+            _ => values.pattern("path").map(str::to_owned),
+        };
+        let baggage = values.text("baggage").and_then(|pair| pair.split_once(['=', ':']));
+        Ok(Matcher {
+            path: path.as_deref().map(PathPattern::new),
+            method: method.filter(|_| !self.grpc).map(str::to_owned),
+            host: values.text("host").map(HostPattern::new),
+            header: header.map(HeaderMatch::parse).transpose()?,
+            baggage: baggage.map(|(key, value)| (key.trim().to_owned(), value.trim().to_owned())),
+            grpc: self.grpc,
+        })
+    }
+}
+
+/// Whom the target calls.
+fn remotes(values: &Checked) -> Vec<Remote> {
+    let port = values.port("port");
+    let every =
+        [(IpAddr::from(Ipv4Addr::UNSPECIFIED), 0), (IpAddr::from(Ipv6Addr::UNSPECIFIED), 0)];
+    let chosen = values.text("peer").and_then(cidr);
+    let ranges = chosen.map_or(every.to_vec(), |range| vec![range]);
+    ranges.into_iter().map(|(network, prefix)| Remote { network, prefix, port }).collect()
+}
+
+impl Holder for Held {
+    fn bite(&mut self) -> Result<Bite, EffectError> {
+        let counted = self.redirected.snapshot();
+        let dose = self.dose(&counted);
+        Ok(Bite {
+            hits: counted.delayed + counted.acted,
+            seen: counted.requests,
+            asked: dose.as_ref().map(|dose| dose.0),
+            delivered: dose.as_ref().map(|dose| dose.1),
+            tolerance: dose.as_ref().map(|dose| dose.2),
+            detail: detail(&counted, self.redirected.redirected(), self.hurt),
+        })
+    }
+
+    fn extend(&mut self, lease: LeaseEnd) -> Result<(), EffectError> {
+        self.redirected.extend(lease)
+    }
+
+    fn mechanism(&self) -> String {
+        self.redirected.mechanism()
+    }
+}
+
+/// A dose: asked, delivered, and how far they may be apart.
+struct Dose(f64, f64, f64);
+
+impl Held {
+    /// The dose in the unit that says most: milliseconds of a delay, bytes a second of a slow body,
+    /// or else the share in percent.
+    fn dose(&self, counted: &Snapshot) -> Option<Dose> {
+        if counted.delayed > 0 {
+            let mean_ms = |total_ns: u64| total_ns as f64 / counted.delayed as f64 / 1e6;
+            let (asked, delivered) =
+                (mean_ms(counted.asked_ns_total), mean_ms(counted.delivered_ns_total));
+            return Some(Dose(asked, delivered, LATE_MS.max(asked * LATE_SHARE)));
+        }
+        if let Some(rate) = self.rate {
+            let (asked, delivered) = (counted.asked_ns_total, counted.delivered_ns_total);
+            let rate = rate as f64;
+            let got = rate * asked as f64 / delivered.max(1) as f64;
+            return (asked > 0).then_some(Dose(rate, got, rate * RATE_SHARE));
+        }
+        // Ids are not drawn, so chance explains nothing there.
+        if self.share >= 1.0 || self.by_id || counted.matched == 0 {
+            return None;
+        }
+        let (asked, matched) = (self.share * 100.0, counted.matched);
+        let delivered = counted.hit as f64 / matched as f64 * 100.0;
+        Some(Dose(asked, delivered, by_chance(asked, matched)))
+    }
+}
+
+/// One line for a person: what happened, or why nothing did.
+fn detail(counted: &Snapshot, redirected: u64, hurt: &str) -> String {
+    if counted.requests == 0 {
+        return match (redirected, counted.unread) {
+            (0, _) => "no new connection reached the proxy".to_owned(),
+            (_, 0) => format!("{redirected} connections, no request on them yet"),
+            (_, unread) => format!("{unread} of {redirected} connections could not be read: TLS?"),
+        };
+    }
+    if counted.matched == 0 {
+        let paths = counted.paths.iter().take(PATHS_SHOWN);
+        let paths: Vec<_> = paths.map(|(path, count)| format!("{path} ({count})")).collect();
+        return format!("{} requests, none matches: {}", counted.requests, paths.join(", "));
+    }
+    let Snapshot { matched, hit, requests, .. } = counted;
+    let done = counted.delayed + counted.acted;
+    let spared = match hit.saturating_sub(done + counted.cut) {
+        0 => String::new(),
+        spared => format!(", {spared} chosen and not {hurt}: nothing to act on, or not yet"),
+    };
+    format!("{done} of {matched} matching requests {hurt}{spared}, {requests} seen")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_seen_is_explained() {
+        let check = |counted: Snapshot, redirected, expected: &str| {
+            assert_eq!(detail(&counted, redirected, "cut"), expected);
+        };
+        let none = Snapshot::default();
+        check(none.clone(), 0, "no new connection reached the proxy");
+        check(none.clone(), 2, "2 connections, no request on them yet");
+        check(
+            Snapshot { unread: 1, ..none.clone() },
+            2,
+            "1 of 2 connections could not be read: TLS?",
+        );
+        let other = Snapshot { requests: 3, paths: vec![("/a".into(), 3)], ..none.clone() };
+        check(other, 1, "3 requests, none matches: /a (3)");
+        let hit = Snapshot { requests: 9, matched: 4, hit: 3, acted: 2, ..none };
+        check(
+            hit,
+            1,
+            "2 of 4 matching requests cut, 1 chosen and not cut: nothing to act on, or not yet, 9 seen",
+        );
+    }
+}
