@@ -87,13 +87,15 @@ impl Effect for Requests {
 impl Requests {
     fn rules(&self, injection: &Injection, values: &Checked) -> Result<RuleSet, EffectError> {
         let bad = |error: squall_proxy::RuleError| EffectError::BadValues(error.to_string());
-        let side = match values.text("side") {
-            Some("response") => Side::Response,
+        let effect = (self.effect)(values);
+        let side = match (values.text("side"), &effect) {
+            // Without a choice there is only one.
+            (Some("response"), _) | (None, Act::LoseTrailers) => Side::Response,
             _ => Side::Request,
         };
         let share =
             Share { of: values.share("share"), by: values.text("by").map(str::to_ascii_lowercase) };
-        let (matcher, effect) = (self.matcher(values).map_err(bad)?, (self.effect)(values));
+        let matcher = self.matcher(values).map_err(bad)?;
         RuleSet::new(vec![Rule { id: 1, matcher, share, side, effect }], injection.seed)
             .map_err(bad)
     }
