@@ -22,10 +22,11 @@ use disk::{Disk, Write};
 use exits::Exits;
 use guard::Guard;
 use squall_faults::catalog;
-use squall_faults::fault::Death;
+use squall_faults::values::check;
 use squall_faults::sys::fingerprint::fingerprint;
 use squall_faults::sys::{bpf, clock, inprocess};
 use squall_wire::protocol::{Answer, FromAgent, Reply};
+use squall_wire::injection::Injection;
 use squall_wire::receipt::Receipt;
 use std::collections::BTreeMap;
 use std::io;
@@ -325,9 +326,7 @@ impl Shell {
     fn carry_out(&mut self, command: Command) {
         match command {
             Command::Prepare { slot, injection } => {
-                // What acts once holds nothing that the target's end would end, and may be its cause.
-                let entry = catalog::find(&injection.fault);
-                if entry.is_none_or(|entry| entry.fault.describe().death != Death::OneShot) {
+                if !may_end_target(&injection) {
                     self.exits.watch(slot, injection.target.process);
                 }
                 self.effector.give(slot, Job::Prepare(injection));
@@ -386,4 +385,11 @@ impl Shell {
             connection.cut();
         }
     }
+}
+
+/// True where the target's end is the fault's own work and no reason to end the fault.
+fn may_end_target(injection: &Injection) -> bool {
+    let Some(entry) = catalog::find(&injection.fault) else { return false };
+    check(entry.fault, &injection.params, &injection.filters)
+        .is_ok_and(|values| entry.fault.may_end_target(&values))
 }

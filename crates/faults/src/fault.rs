@@ -18,6 +18,11 @@ pub trait Fault: Sync {
     /// The worst this fault can do with these values, in words and bounded in time by the lease.
     fn bound(&self, values: &Checked) -> Bound;
 
+    /// True where the target may end by it: the agent then keeps it on when the target is gone.
+    fn may_end_target(&self, _values: &Checked) -> bool {
+        self.describe().death == Death::OneShot
+    }
+
     /// Why it cannot act on this target, if so (for example: it listens nowhere).
     fn fits(&self, _values: &Checked, _target: &Target) -> Result<(), String> {
         Ok(())

@@ -32,6 +32,8 @@ pub struct Group {
     pub path: String,
     /// True for version 2.
     pub v2: bool,
+    /// The controllers of a version 1 group.
+    pub controllers: Vec<String>,
 }
 
 /// All mounted trees.
@@ -95,7 +97,8 @@ fn parse_groups(text: &str, trees: &[Tree]) -> Vec<Group> {
         };
         let path = if below.is_empty() { "/" } else { below };
         let folder = tree.mount.join(path.trim_start_matches('/'));
-        Some(Group { folder, path: path.to_owned(), v2: tree.v2 })
+        let controllers = tree.controllers.clone();
+        Some(Group { folder, path: path.to_owned(), v2: tree.v2, controllers })
     };
     text.lines().filter_map(group).collect()
 }

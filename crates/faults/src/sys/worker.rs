@@ -6,6 +6,7 @@
 //!
 //! [`Effect::work`]: crate::effect::Effect::work
 
+mod counter;
 mod inner;
 
 use crate::effect::{EffectError, LeaseEnd};
@@ -29,6 +30,7 @@ use std::sync::mpsc::{Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+pub(crate) use counter::Counter;
 pub use inner::{Leash, main};
 
 /// The hidden first argument that makes a binary a worker.
@@ -207,6 +209,11 @@ impl Worker {
     /// The groups it is in, for people.
     pub(crate) fn groups(&self) -> &str {
         &self.groups
+    }
+
+    /// What it has counted under a name so far.
+    pub(crate) fn counter(&self, name: &str) -> u64 {
+        counter::read(self.pid, name).unwrap_or(0)
     }
 
     /// Why it is not at work any more, if so.

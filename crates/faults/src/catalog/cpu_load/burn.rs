@@ -35,6 +35,24 @@ pub(crate) fn burn(share: f64, ramp: Duration, leash: &Leash) {
     }
 }
 
+/// Burns a share of a core for so long.
+pub(crate) fn burn_for(share: f64, length: Duration, leash: &Leash) {
+    let (wall, own) = (clock::monotonic_ns(), own_ns());
+    let length_ns = u64::try_from(length.as_nanos()).unwrap_or(u64::MAX);
+    while !leash.ended() {
+        let elapsed_ns = clock::monotonic_ns() - wall;
+        let left_ns = length_ns.saturating_sub(elapsed_ns);
+        if left_ns == 0 {
+            return;
+        }
+        if ((own_ns() - own) as f64) < elapsed_ns as f64 * share {
+            spin(SLICE_NS.min(left_ns));
+        } else {
+            thread::sleep(Duration::from_nanos(SLICE_NS.min(left_ns)));
+        }
+    }
+}
+
 /// The mean share over the time that passed.
 pub(crate) fn mean(share: f64, ramp: Duration, elapsed_ns: u64) -> f64 {
     let (ramp, elapsed) = (ramp.as_nanos() as f64, elapsed_ns as f64);
