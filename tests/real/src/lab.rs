@@ -44,6 +44,11 @@ impl Lab {
         &self.scratch
     }
 
+    /// The namespace, for a thread that enters it.
+    pub fn netns(&self) -> std::io::Result<std::fs::File> {
+        std::fs::File::open(format!("/run/netns/{}", self.name))
+    }
+
     /// A command that runs in the namespace. `nsenter` rather than `ip netns exec`, because the
     /// latter mounts a fresh sysfs, which hides the cgroup mounts.
     pub fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {

@@ -84,9 +84,14 @@ fn values(pairs: Pairs) -> Values {
     pairs.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect()
 }
 
-/// The cases that this host can show; the others are a skip with the kernel's own reason.
+/// The cases that this host can show; the others are a skip with the kernel's own reason. With
+/// `SQUALL_FAULTS=cpu,disk.fill` only those whose names begin so, for whoever works on them.
 fn available(test: &str) -> impl Iterator<Item = &'static Case> {
+    let only = std::env::var("SQUALL_FAULTS").unwrap_or_default();
     CASES.iter().filter(move |case| {
+        if !only.split(',').any(|name| case.fault.starts_with(name)) {
+            return false;
+        }
         let entry = catalog::find(case.fault).unwrap();
         let answer = doctor::available(entry.fault);
         if let Err(why) = &answer {
@@ -140,8 +145,10 @@ fn apply_bites_and_revert_leaves_nothing_even_twice() {
             }
         });
         if matches!(case.seen, Seen::While(_)) {
-            let during = before.differences(&victim.fingerprint());
-            assert!(!during.is_empty(), "{}: the fingerprint would not see residue", case.fault);
+            // Some come and go by themselves, so one look may see nothing.
+            until(&format!("{}: the fingerprint would see residue", case.fault), SOON, || {
+                (!before.differences(&victim.fingerprint()).is_empty()).then_some(())
+            });
         }
         let outcomes = disarm(&mut client, "run1");
         assert_eq!(outcomes[0].residue, Vec::<String>::new(), "{}", case.fault);

@@ -84,8 +84,16 @@ impl Case {
 }
 
 // gen:begin cases
+#[path = "../../../crates/faults/src/catalog/cpu_burr/seen.rs"]
+mod cpu_burr;
 #[path = "../../../crates/faults/src/catalog/cpu_load/seen.rs"]
 mod cpu_load;
+#[path = "../../../crates/faults/src/catalog/cpu_throttle/seen.rs"]
+mod cpu_throttle;
+#[path = "../../../crates/faults/src/catalog/disk_burn/seen.rs"]
+mod disk_burn;
+#[path = "../../../crates/faults/src/catalog/disk_fill/seen.rs"]
+mod disk_fill;
 #[path = "../../../crates/faults/src/catalog/dns_answer/seen.rs"]
 mod dns_answer;
 #[path = "../../../crates/faults/src/catalog/dns_delay/seen.rs"]
@@ -96,6 +104,8 @@ mod dns_error;
 mod dns_timeout;
 #[path = "../../../crates/faults/src/catalog/dns_truncate/seen.rs"]
 mod dns_truncate;
+#[path = "../../../crates/faults/src/catalog/fd_exhaust/seen.rs"]
+mod fd_exhaust;
 #[path = "../../../crates/faults/src/catalog/go_chan_block/seen.rs"]
 mod go_chan_block;
 #[path = "../../../crates/faults/src/catalog/go_context_shrink/seen.rs"]
@@ -148,6 +158,10 @@ mod http_reset;
 mod http_slow_body;
 #[path = "../../../crates/faults/src/catalog/http_truncate/seen.rs"]
 mod http_truncate;
+#[path = "../../../crates/faults/src/catalog/memory_limit/seen.rs"]
+mod memory_limit;
+#[path = "../../../crates/faults/src/catalog/memory_load/seen.rs"]
+mod memory_load;
 #[path = "../../../crates/faults/src/catalog/net_bandwidth/seen.rs"]
 mod net_bandwidth;
 #[path = "../../../crates/faults/src/catalog/net_corrupt/seen.rs"]
@@ -170,8 +184,16 @@ mod net_refuse;
 mod net_reorder;
 #[path = "../../../crates/faults/src/catalog/net_reset/seen.rs"]
 mod net_reset;
+#[path = "../../../crates/faults/src/catalog/pids_exhaust/seen.rs"]
+mod pids_exhaust;
+#[path = "../../../crates/faults/src/catalog/process_freeze/seen.rs"]
+mod process_freeze;
+#[path = "../../../crates/faults/src/catalog/process_kill/seen.rs"]
+mod process_kill;
 #[path = "../../../crates/faults/src/catalog/process_pause/seen.rs"]
 mod process_pause;
+#[path = "../../../crates/faults/src/catalog/process_restart/seen.rs"]
+mod process_restart;
 #[path = "../../../crates/faults/src/catalog/tls_alert/seen.rs"]
 mod tls_alert;
 #[path = "../../../crates/faults/src/catalog/tls_alpn/seen.rs"]
@@ -187,12 +209,17 @@ mod tls_stall;
 
 /// Every case, by the fault's name.
 pub(crate) const CASES: &[Case] = &[
+    cpu_burr::CASE,
     cpu_load::CASE,
+    cpu_throttle::CASE,
+    disk_burn::CASE,
+    disk_fill::CASE,
     dns_answer::CASE,
     dns_delay::CASE,
     dns_error::CASE,
     dns_timeout::CASE,
     dns_truncate::CASE,
+    fd_exhaust::CASE,
     go_chan_block::CASE,
     go_context_shrink::CASE,
     go_cpu_burr::CASE,
@@ -219,6 +246,8 @@ pub(crate) const CASES: &[Case] = &[
     http_reset::CASE,
     http_slow_body::CASE,
     http_truncate::CASE,
+    memory_limit::CASE,
+    memory_load::CASE,
     net_bandwidth::CASE,
     net_corrupt::CASE,
     net_delay::CASE,
@@ -230,7 +259,11 @@ pub(crate) const CASES: &[Case] = &[
     net_refuse::CASE,
     net_reorder::CASE,
     net_reset::CASE,
+    pids_exhaust::CASE,
+    process_freeze::CASE,
+    process_kill::CASE,
     process_pause::CASE,
+    process_restart::CASE,
     tls_alert::CASE,
     tls_alpn::CASE,
     tls_certificate::CASE,

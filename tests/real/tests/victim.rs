@@ -23,6 +23,8 @@ pub(crate) const ROLE: &str = env!("CARGO_BIN_EXE_squall-real-role");
 pub(crate) const SERVES: &str = "127.0.0.1:8080";
 /// Where it dials.
 pub(crate) const DIALS: &str = "127.0.0.1:8081";
+/// Where a target with a disk of its own has it.
+pub(crate) const DISK: &str = "/mnt";
 /// How long anything awaited may take on a loaded machine.
 pub(crate) const SOON: Duration = Duration::from_secs(10);
 /// How late a restore may be here. The promise is 100 ms; the bench measures that, on a machine
@@ -44,16 +46,35 @@ pub(crate) struct Victim {
 
 impl Victim {
     pub(crate) fn new() -> Victim {
-        Victim::of(ROLE.as_ref(), &["target", SERVES, DIALS])
+        Victim::start(ROLE, &["target", SERVES, DIALS], |started| started)
+    }
+
+    /// One whose parent starts it again when it ends.
+    pub(crate) fn supervised() -> Victim {
+        Victim::start(ROLE, &["supervise", SERVES, DIALS], |supervisor| {
+            squall_faults::sys::process::descendants(supervisor)[0].pid
+        })
+    }
+
+    /// One that sees a file system of its own, of 160 MiB, where nobody else sees it.
+    pub(crate) fn with_disk() -> Victim {
+        let mount = format!("mount -t tmpfs -o size=160m squall-test {DISK} && exec \"$@\"");
+        let args = ["--mount", "--", "sh", "-c", &mount, "sh", ROLE, "target", SERVES, DIALS];
+        Victim::start("unshare", &args, |started| started)
     }
 
     /// A program that listens where the usual target does.
     pub(crate) fn of(program: &std::path::Path, args: &[&str]) -> Victim {
+        Victim::start(program.to_str().unwrap(), args, |started| started)
+    }
+
+    fn start(program: &str, args: &[&str], target: fn(u32) -> u32) -> Victim {
         let mut lab = Lab::new();
-        lab.start("target", program, args);
+        lab.start("target", program.as_ref(), args);
         lab.wait_port(SERVES.parse().unwrap());
         lab.wait_port(DIALS.parse().unwrap());
-        let victim = Victim::found(lab, Vec::new());
+        let pid = target(lab.pid("target"));
+        let victim = Victim::found(lab, pid, Vec::new());
         assert_eq!(victim.target.listening.len(), 2, "both listeners are seen from outside");
         victim
     }
@@ -69,11 +90,11 @@ impl Victim {
         lab.wait_port(SERVES.parse().unwrap());
         let ours = catalog::ALL.iter().map(|entry| entry.fault.describe().name);
         let ours = ours.filter(|name| name.starts_with("go.")).map(str::to_owned);
-        Victim::found(lab, ours.chain(["cache.flush".to_owned()]).collect())
+        let pid = lab.pid("target");
+        Victim::found(lab, pid, ours.chain(["cache.flush".to_owned()]).collect())
     }
 
-    fn found(lab: Lab, probes: Vec<String>) -> Victim {
-        let pid = lab.pid("target");
+    fn found(lab: Lab, pid: u32, probes: Vec<String>) -> Victim {
         let all = inventory::scan().processes;
         let found = all.into_iter().find(|process| process.process.pid == pid).unwrap();
         let target = Target {
@@ -199,42 +220,48 @@ impl Victim {
         self.get_within(path, SOON)
     }
 
-    /// As [`Victim::get`], with no more patience than this for the connection and for each part
-    /// of the reply.
-    pub(crate) fn get_within(&self, path: &str, patience: Duration) -> std::io::Result<String> {
-        let netns = std::fs::File::open(format!("/proc/{}/ns/net", self.pid()))?;
+    /// The same with a deadline for each step.
+    pub(crate) fn get_within(&self, path: &str, limit: Duration) -> std::io::Result<String> {
         let request = format!("GET {path} HTTP/1.1\r\nhost: t\r\nconnection: close\r\n\r\n");
-        let ask = move || {
+        self.inside(move || {
+            let address: SocketAddr = SERVES.parse().unwrap();
+            let mut stream = TcpStream::connect_timeout(&address, limit)?;
+            stream.set_read_timeout(Some(limit))?;
+            stream.write_all(request.as_bytes())?;
+            answer(&mut stream)
+        })
+    }
+
+    /// Opens so many connections at once and returns how many of them were answered.
+    pub(crate) fn answered_at_once(&self, connections: usize, limit: Duration) -> usize {
+        let all = self.inside(move || {
+            let address: SocketAddr = SERVES.parse().unwrap();
+            let open = |_| TcpStream::connect_timeout(&address, limit);
+            let mut streams = (0..connections).map(open).collect::<std::io::Result<Vec<_>>>()?;
+            for stream in &mut streams {
+                stream.set_read_timeout(Some(limit))?;
+                stream.write_all(b"GET / HTTP/1.1\r\nhost: t\r\n\r\n")?;
+            }
+            let answered = streams.iter_mut().filter_map(|stream| answer(stream).ok());
+            Ok(answered.count())
+        });
+        all.unwrap_or(0)
+    }
+
+    /// Runs on a thread inside the target's namespace.
+    fn inside<T: Send + 'static>(
+        &self,
+        body: impl FnOnce() -> std::io::Result<T> + Send + 'static,
+    ) -> std::io::Result<T> {
+        let netns = self.lab.netns()?;
+        let thread = move || {
             rustix::thread::move_into_link_name_space(
                 std::os::fd::AsFd::as_fd(&netns),
                 Some(rustix::thread::LinkNameSpaceType::Network),
             )?;
-            let address: SocketAddr = SERVES.parse().unwrap();
-            let mut stream = TcpStream::connect_timeout(&address, patience)?;
-            stream.set_read_timeout(Some(patience))?;
-            stream.write_all(request.as_bytes())?;
-            let mut answer = Vec::new();
-            let mut bytes = [0; 4096];
-            // The server keeps connections open, so the length in the head decides.
-            loop {
-                let read = stream.read(&mut bytes)?;
-                answer.extend(&bytes[..read]);
-                let text = String::from_utf8_lossy(&answer).into_owned();
-                let whole = text.split_once("\r\n\r\n").filter(|(head, body)| {
-                    let head = head.to_ascii_lowercase();
-                    let length = head.rsplit("content-length: ").next().unwrap_or_default();
-                    let length = length.split("\r\n").next().unwrap_or_default();
-                    length.parse::<usize>().is_ok_and(|length| body.len() >= length)
-                });
-                if let Some((_, body)) = whole {
-                    return Ok(body.to_owned());
-                }
-                if read == 0 {
-                    return Err(std::io::ErrorKind::UnexpectedEof.into());
-                }
-            }
+            body()
         };
-        std::thread::spawn(ask).join().unwrap()
+        std::thread::spawn(thread).join().unwrap()
     }
 
     /// How many of its own dials worked and how many were refused.
@@ -328,9 +355,91 @@ impl Victim {
         std::fs::read_to_string(dir.join("cgroup.procs")).unwrap_or_default()
     }
 
+    /// True once the target's process has ended, whatever has its pid now.
+    pub(crate) fn is_gone(&self) -> bool {
+        let now = squall_faults::sys::process::identity(self.pid());
+        now != Some(self.target.process)
+    }
+
+    /// The share of a core that the target's cgroup uses in so long a time.
+    pub(crate) fn cpu_share(&self, time: Duration) -> f64 {
+        let mount = squall_real::lab::cgroup2_mount().unwrap();
+        let file = mount.join(self.target.cgroup.trim_start_matches('/')).join("cpu.stat");
+        let used_us = || {
+            let text = std::fs::read_to_string(&file).unwrap();
+            let line = text.lines().find_map(|line| line.strip_prefix("usage_usec "));
+            line.unwrap().parse::<u64>().unwrap()
+        };
+        let (before, start) = (used_us(), std::time::Instant::now());
+        std::thread::sleep(time);
+        (used_us() - before) as f64 / start.elapsed().as_micros() as f64
+    }
+
+    /// In how many periods the kernel has throttled the target's group.
+    pub(crate) fn throttled(&self) -> u64 {
+        let groups = squall_faults::sys::cgroup::groups(self.pid()).unwrap();
+        let count = |group: &squall_faults::sys::cgroup::Group| {
+            let text = std::fs::read_to_string(group.folder.join("cpu.stat")).ok()?;
+            let line = text.lines().find_map(|line| line.strip_prefix("nr_throttled "));
+            line?.parse::<u64>().ok()
+        };
+        groups.iter().filter_map(count).sum()
+    }
+
+    /// The memory that others hold in the target's cgroup.
+    pub(crate) fn cgroup_memory_kib(&self) -> u64 {
+        self.others_in_cgroup("status", "RssAnon:")
+    }
+
+    /// The bytes that others in the target's cgroup have written.
+    pub(crate) fn cgroup_written(&self) -> u64 {
+        self.others_in_cgroup("io", "wchar:")
+    }
+
+    fn others_in_cgroup(&self, file: &str, word: &str) -> u64 {
+        let members = self.cgroup_members();
+        let others = members.lines().filter(|pid| **pid != self.pid().to_string());
+        let number = |pid: &str| {
+            let text = std::fs::read_to_string(format!("/proc/{pid}/{file}")).ok()?;
+            let line = text.lines().find_map(|line| line.strip_prefix(word))?;
+            line.split_ascii_whitespace().next()?.parse::<u64>().ok()
+        };
+        others.filter_map(number).sum()
+    }
+
+    /// The room on the target's own disk.
+    pub(crate) fn disk_free_mib(&self) -> u64 {
+        let room = rustix::fs::statvfs(format!("/proc/{}/root{DISK}", self.pid())).unwrap();
+        (room.f_bavail * room.f_frsize) >> 20
+    }
+
     /// Waits until the target works as if nothing had been.
     pub(crate) fn until_running(&self, what: &str) -> Duration {
         until(what, SOON, || (!self.is_stopped()).then_some(())).1
+    }
+}
+
+/// Reads one answer and returns its body.
+fn answer(stream: &mut TcpStream) -> std::io::Result<String> {
+    let mut answer = Vec::new();
+    let mut bytes = [0; 4096];
+    // The server keeps connections open, so the length in the head decides.
+    loop {
+        let read = stream.read(&mut bytes)?;
+        answer.extend(&bytes[..read]);
+        let text = String::from_utf8_lossy(&answer).into_owned();
+        let whole = text.split_once("\r\n\r\n").filter(|(head, body)| {
+            let head = head.to_ascii_lowercase();
+            let length = head.rsplit("content-length: ").next().unwrap_or_default();
+            let length = length.split("\r\n").next().unwrap_or_default();
+            length.parse::<usize>().is_ok_and(|length| body.len() >= length)
+        });
+        if let Some((_, body)) = whole {
+            return Ok(body.to_owned());
+        }
+        if read == 0 {
+            return Err(std::io::ErrorKind::UnexpectedEof.into());
+        }
     }
 }
 

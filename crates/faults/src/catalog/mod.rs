@@ -19,12 +19,17 @@ pub fn find(name: &str) -> Option<&'static Entry> {
 }
 
 // gen:begin catalog
+pub mod cpu_burr;
 pub mod cpu_load;
+pub mod cpu_throttle;
+pub mod disk_burn;
+pub mod disk_fill;
 pub mod dns_answer;
 pub mod dns_delay;
 pub mod dns_error;
 pub mod dns_timeout;
 pub mod dns_truncate;
+pub mod fd_exhaust;
 pub mod go_chan_block;
 pub mod go_context_shrink;
 pub mod go_cpu_burr;
@@ -51,6 +56,8 @@ pub mod http_replace;
 pub mod http_reset;
 pub mod http_slow_body;
 pub mod http_truncate;
+pub mod memory_limit;
+pub mod memory_load;
 pub mod net_bandwidth;
 pub mod net_corrupt;
 pub mod net_delay;
@@ -62,7 +69,11 @@ pub mod net_partition;
 pub mod net_refuse;
 pub mod net_reorder;
 pub mod net_reset;
+pub mod pids_exhaust;
+pub mod process_freeze;
+pub mod process_kill;
 pub mod process_pause;
+pub mod process_restart;
 pub mod tls_alert;
 pub mod tls_alpn;
 pub mod tls_certificate;
@@ -73,9 +84,29 @@ pub mod tls_stall;
 /// Every fault, by name.
 pub static ALL: &[Entry] = &[
     Entry {
+        fault: cpu_burr::FAULT,
+        #[cfg(feature = "effects")]
+        effect: cpu_burr::effect::EFFECT,
+    },
+    Entry {
         fault: cpu_load::FAULT,
         #[cfg(feature = "effects")]
         effect: cpu_load::effect::EFFECT,
+    },
+    Entry {
+        fault: cpu_throttle::FAULT,
+        #[cfg(feature = "effects")]
+        effect: cpu_throttle::effect::EFFECT,
+    },
+    Entry {
+        fault: disk_burn::FAULT,
+        #[cfg(feature = "effects")]
+        effect: disk_burn::effect::EFFECT,
+    },
+    Entry {
+        fault: disk_fill::FAULT,
+        #[cfg(feature = "effects")]
+        effect: disk_fill::effect::EFFECT,
     },
     Entry {
         fault: dns_answer::FAULT,
@@ -101,6 +132,11 @@ pub static ALL: &[Entry] = &[
         fault: dns_truncate::FAULT,
         #[cfg(feature = "effects")]
         effect: dns_truncate::effect::EFFECT,
+    },
+    Entry {
+        fault: fd_exhaust::FAULT,
+        #[cfg(feature = "effects")]
+        effect: fd_exhaust::effect::EFFECT,
     },
     Entry {
         fault: go_chan_block::FAULT,
@@ -233,6 +269,16 @@ pub static ALL: &[Entry] = &[
         effect: http_truncate::effect::EFFECT,
     },
     Entry {
+        fault: memory_limit::FAULT,
+        #[cfg(feature = "effects")]
+        effect: memory_limit::effect::EFFECT,
+    },
+    Entry {
+        fault: memory_load::FAULT,
+        #[cfg(feature = "effects")]
+        effect: memory_load::effect::EFFECT,
+    },
+    Entry {
         fault: net_bandwidth::FAULT,
         #[cfg(feature = "effects")]
         effect: net_bandwidth::effect::EFFECT,
@@ -288,9 +334,29 @@ pub static ALL: &[Entry] = &[
         effect: net_reset::effect::EFFECT,
     },
     Entry {
+        fault: pids_exhaust::FAULT,
+        #[cfg(feature = "effects")]
+        effect: pids_exhaust::effect::EFFECT,
+    },
+    Entry {
+        fault: process_freeze::FAULT,
+        #[cfg(feature = "effects")]
+        effect: process_freeze::effect::EFFECT,
+    },
+    Entry {
+        fault: process_kill::FAULT,
+        #[cfg(feature = "effects")]
+        effect: process_kill::effect::EFFECT,
+    },
+    Entry {
         fault: process_pause::FAULT,
         #[cfg(feature = "effects")]
         effect: process_pause::effect::EFFECT,
+    },
+    Entry {
+        fault: process_restart::FAULT,
+        #[cfg(feature = "effects")]
+        effect: process_restart::effect::EFFECT,
     },
     Entry {
         fault: tls_alert::FAULT,

@@ -42,6 +42,7 @@ pub fn fingerprint(pids: &[u32]) -> Fingerprint {
     let (stopped, own) = processes::stopped_and_own(pids);
     put(&mut out, "stopped processes", Ok(stopped));
     put(&mut out, "squall processes", Ok(own));
+    put(&mut out, "process limits", Ok(processes::limits(pids)));
     put(&mut out, "traced processes", Ok(processes::traced(pids)));
     // Only the agent that armed them can tell; the processes end them when it is gone.
     put(&mut out, "faults in processes", Ok(inprocess::armed()));

@@ -124,7 +124,9 @@ impl Controller {
         // An empty group is always removable.
         let _removed = fs::remove_dir(&folder);
         match missing {
-            None => Ok(format!("a group with {} was made below {}", files[0], tree.mount.display())),
+            None => {
+                Ok(format!("a group with {} was made below {}", files[0], tree.mount.display()))
+            }
             Some(file) => Err(format!(
                 "a new cgroup of version {version} has no {file}: the controller {} is not there",
                 self.name

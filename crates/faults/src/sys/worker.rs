@@ -136,7 +136,7 @@ pub(crate) struct Task {
     pub(crate) fault: &'static str,
     /// What the fault told it, in the fault's own order.
     pub(crate) words: Vec<String>,
-    /// What the out-of-memory killer makes of it: 1000 first of all, -1000 never.
+    /// What the out-of-memory killer makes of it: 1000 is taken first of all.
     pub(crate) oom_score: i32,
 }
 

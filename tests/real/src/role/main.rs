@@ -26,6 +26,11 @@ fn main() -> ExitCode {
             ExitCode::from(watchdog::main(Path::new(state_dir), pid.parse().unwrap_or(0)))
         }
         ["target", serve, dial] => target::main(serve, dial),
+        ["target", serve, dial, "--leashed"] => {
+            target::leash();
+            target::main(serve, dial)
+        }
+        ["supervise", serve, dial] => target::supervise(serve, dial),
         ["bind", address] => ExitCode::from(u8::from(TcpListener::bind(address).is_err())),
         ["client"] => client::main(),
         ["hold"] => hold::main(),

@@ -1,9 +1,9 @@
 //! A small server to hurt: it answers HTTP on one port, dials another without end, and says how
 //! that went under `/stats` and, for a scraper, `/metrics`.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::process::ExitCode;
+use std::process::{Command, ExitCode, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
@@ -11,6 +11,9 @@ use std::time::Duration;
 
 /// Between two dials: some hundred a second, enough to see a refusal at once.
 const DIAL_EVERY: Duration = Duration::from_millis(3);
+
+/// The CPU time that `/work` takes.
+const WORK_NS: u64 = 40_000_000;
 
 #[derive(Default)]
 struct Stats {
@@ -38,9 +41,45 @@ pub(crate) fn main(serve: &str, dial: &str) -> ExitCode {
     });
     for stream in server.incoming().flatten() {
         let stats = stats.clone();
-        thread::spawn(move || answer(&stream, &stats));
+        // Without a thread to spare this connection is closed, and the next one may do better.
+        drop(thread::Builder::new().spawn(move || answer(&stream, &stats)));
     }
     ExitCode::SUCCESS
+}
+
+/// The same under a supervisor that starts it again whenever it ends.
+pub(crate) fn supervise(serve: &str, dial: &str) -> ExitCode {
+    let Ok(own) = std::env::current_exe() else { return ExitCode::FAILURE };
+    loop {
+        let mut command = Command::new(&own);
+        command.args(["target", serve, dial, "--leashed"]).stdin(Stdio::piped());
+        let Ok(mut child) = command.spawn() else { return ExitCode::FAILURE };
+        let leash = child.stdin.take();
+        if child.wait().is_err() {
+            return ExitCode::FAILURE;
+        }
+        drop(leash);
+    }
+}
+
+/// Ends this process with its supervisor.
+pub(crate) fn leash() {
+    thread::spawn(|| {
+        let _closed = std::io::stdin().read(&mut [0]);
+        std::process::exit(0);
+    });
+}
+
+/// Uses CPU time, however long the kernel lets that take.
+fn work() {
+    let used_ns = || {
+        let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+        text.split(' ').next().and_then(|word| word.parse::<u64>().ok()).unwrap_or(u64::MAX)
+    };
+    let start = used_ns();
+    while used_ns().saturating_sub(start) < WORK_NS {
+        let _sum = std::hint::black_box((0..10_000_u64).fold(0, u64::wrapping_add));
+    }
 }
 
 fn answer(stream: &TcpStream, stats: &Stats) -> Option<()> {
@@ -59,6 +98,9 @@ fn answer(stream: &TcpStream, stats: &Stats) -> Option<()> {
                 refused.load(Ordering::Relaxed)
             )
         } else {
+            if request.contains(" /work ") {
+                work();
+            }
             "hello".to_owned()
         };
         let head = "HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length:";

@@ -129,7 +129,8 @@ impl Holder for Held {
         let (bursts, age_ns) = (self.bursts, self.worker.age_ns());
         let points = |cpu_ns: f64| cpu_ns / age_ns as f64 * 100.0;
         let asked = points(bursts.wanted_ns(age_ns)) * f64::from(bursts.cores);
-        let tolerance = Some((asked * OFF).max(CLOSE * f64::from(bursts.cores)));
+        let most = (asked * OFF).max(CLOSE * f64::from(bursts.cores));
+        let tolerance = Some(most);
         if let Some(detail) = self.worker.gone() {
             let (asked, delivered) = (Some(asked), Some(0.0));
             return Ok(Bite { seen: 1, asked, delivered, tolerance, detail, ..Bite::default() });
@@ -137,12 +138,20 @@ impl Holder for Held {
         let used_ns = clock::process_cpu_ns(self.worker.pid()).unwrap_or(0);
         let delivered = points(used_ns as f64);
         let count = bursts.count(age_ns);
-        let mut detail = format!("{count} bursts; asked {asked:.1}% on average, got {delivered:.1}%");
-        if asked - delivered > tolerance.unwrap_or(CLOSE) {
+        let mut detail =
+            format!("{count} bursts; asked {asked:.1}% on average, got {delivered:.1}%");
+        if asked - delivered > most {
             detail += ": the host or the target's quota had no more CPU to give";
         }
         let hits = if used_ns > 0 { count } else { 0 };
-        Ok(Bite { hits, seen: count, asked: Some(asked), delivered: Some(delivered), tolerance, detail })
+        Ok(Bite {
+            hits,
+            seen: count,
+            asked: Some(asked),
+            delivered: Some(delivered),
+            tolerance,
+            detail,
+        })
     }
 
     fn extend(&mut self, lease: LeaseEnd) -> Result<(), EffectError> {
@@ -177,7 +186,7 @@ mod tests {
         let wanted_ms = |age_ms: u64| bursts().wanted_ns(age_ms * 1_000_000) / 1e6;
         assert_eq!(
             [0, 100, 200, 900, 1_000, 1_100, 2_500].map(wanted_ms),
-            [0.0, 50.0, 100.0, 100.0, 100.0, 150.0, 250.0]
+            [0.0, 50.0, 100.0, 100.0, 100.0, 150.0, 300.0]
         );
     }
 }

@@ -17,8 +17,7 @@ const MAX: &str = "cpu.max";
 /// The kernel refuses a smaller quota.
 const QUOTA_US_MIN: u64 = 1_000;
 
-const CONTROLLER: Controller =
-    Controller { name: "cpu", v1: &[PERIOD, QUOTA], v2: &[MAX] };
+const CONTROLLER: Controller = Controller { name: "cpu", v1: &[PERIOD, QUOTA], v2: &[MAX] };
 
 const MECHANISMS: &[Mechanism] = &[
     Mechanism {

@@ -4,10 +4,8 @@ use crate::seen::{Case, Seen};
 use crate::victim::Victim;
 use std::time::Instant;
 
-pub(crate) const CASE: Case = Case {
-    with: &[("percent", "5%")],
-    ..Case::of("cpu.throttle", Seen::While(is_throttled))
-};
+pub(crate) const CASE: Case =
+    Case { with: &[("percent", "5%")], ..Case::of("cpu.throttle", Seen::While(is_throttled)) };
 
 fn is_throttled(victim: &Victim) -> bool {
     // CPU time, not time: a busy machine is no throttled one.

@@ -83,9 +83,8 @@ impl Holder for Held {
         }
         // The file is made first; the rates count from then on.
         let since_us = self.worker.counter(load::AGE_US).max(1);
-        let rate = |name: &str| {
-            self.worker.counter(name) as f64 / MIB as f64 / (since_us as f64 / 1e6)
-        };
+        let rate =
+            |name: &str| self.worker.counter(name) as f64 / MIB as f64 / (since_us as f64 / 1e6);
         let (read, written) = (rate(load::READ), rate(load::WRITTEN));
         let delivered = read + written;
         let mut detail = format!(

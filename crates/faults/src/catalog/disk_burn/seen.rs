@@ -1,11 +1,11 @@
 //! How `disk.burn` is seen from outside: a process in the target's cgroup writes.
 
 use crate::seen::{Case, Seen};
-use crate::victim::Victim;
+use crate::victim::{DISK, Victim};
 use std::time::Duration;
 
 pub(crate) const CASE: Case = Case {
-    with: &[("path", "/squall-disk"), ("write", "4MiB/s")],
+    with: &[("path", DISK), ("write", "4MiB/s")],
     victim: Victim::with_disk,
     ..Case::of("disk.burn", Seen::While(writes))
 };

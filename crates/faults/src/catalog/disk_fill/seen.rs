@@ -1,10 +1,10 @@
 //! How `disk.fill` is seen from outside: the file system has less room.
 
 use crate::seen::{Case, Seen};
-use crate::victim::Victim;
+use crate::victim::{DISK, Victim};
 
 pub(crate) const CASE: Case = Case {
-    with: &[("path", "/squall-disk"), ("size", "48MiB"), ("reserve", "16MiB")],
+    with: &[("path", DISK), ("size", "48MiB"), ("reserve", "16MiB")],
     victim: Victim::with_disk,
     ..Case::of("disk.fill", Seen::While(is_full))
 };

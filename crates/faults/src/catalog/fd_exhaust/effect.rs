@@ -109,7 +109,10 @@ impl Effect for FdExhaust {
         let undo = undo(receipt)?;
         let now = limits(undo.process.pid).filter(|_| is_same(undo.process));
         let left = now.filter(|(soft, _)| *soft != undo.soft);
-        Ok(left.iter().map(|_| format!("the limit of pid {} is not as before", undo.process.pid)).collect())
+        Ok(left
+            .iter()
+            .map(|_| format!("the limit of pid {} is not as before", undo.process.pid))
+            .collect())
     }
 
     fn advice(&self, receipt: &Receipt) -> String {

@@ -17,15 +17,13 @@ static DESCRIPTION: Description = Description {
     family: "descriptors, pids",
     summary: "leaves the target no file descriptors",
     death: Death::Receipt,
-    params: &[
-        Param {
-            name: "leave",
-            kind: Kind::Integer { min: 0, max: 1_000_000 },
-            default: Some("0"),
-            required: false,
-            help: "how many more than now it may open",
-        },
-    ],
+    params: &[Param {
+        name: "leave",
+        kind: Kind::Integer { min: 0, max: 1_000_000 },
+        default: Some("0"),
+        required: false,
+        help: "how many more than now it may open",
+    }],
     filters: &[],
     acts: "the soft limit of the process is lowered to the descriptors it has: the next open fails with EMFILE",
     ends: "the old limit is set again; by the watchdog where the agent is gone",

@@ -73,7 +73,7 @@ impl Effect for MemoryLoad {
     }
     fn work(&self, words: &[String], leash: &Leash) -> Result<(), String> {
         let ballast = Ballast::parse(words).ok_or("its size is not readable")?;
-        ballast.take(|| !leash.ended());
+        ballast.take(|| !leash.ended(), take::hold);
         Ok(())
     }
 }
@@ -83,7 +83,8 @@ impl Holder for Held {
         let wanted = self.ballast.wanted(self.worker.age_ns());
         let asked = wanted as f64 / MIB;
         // What is just being taken is not all there yet.
-        let tolerance = Some((asked * OFF).max(2.0 * self.ballast.step as f64 / MIB));
+        let most = (asked * OFF).max(2.0 * self.ballast.step as f64 / MIB);
+        let tolerance = Some(most);
         if self.worker.gone().is_some() {
             let detail = "the worker was killed: the target's cgroup has no memory left for it";
             let (asked, delivered, detail) = (Some(asked), Some(0.0), detail.to_owned());
@@ -91,11 +92,18 @@ impl Holder for Held {
         }
         let delivered = take::held(self.worker.pid()) as f64 / MIB;
         let mut detail = format!("asked {asked:.0} MiB, {delivered:.0} MiB held");
-        if asked - delivered > tolerance.unwrap_or(0.0) {
+        if asked - delivered > most {
             detail += ": the host's reserve allows no more";
         }
         let hits = u64::from(delivered >= 1.0);
-        Ok(Bite { hits, seen: 1, asked: Some(asked), delivered: Some(delivered), tolerance, detail })
+        Ok(Bite {
+            hits,
+            seen: 1,
+            asked: Some(asked),
+            delivered: Some(delivered),
+            tolerance,
+            detail,
+        })
     }
 
     fn extend(&mut self, lease: LeaseEnd) -> Result<(), EffectError> {

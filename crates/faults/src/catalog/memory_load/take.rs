@@ -53,9 +53,9 @@ impl Ballast {
         steps.saturating_add(1).saturating_mul(self.step).min(self.size)
     }
 
-    /// Takes it while it is wanted; what is taken stays until the process ends. Returns early where the host's
+    /// Takes it while it is wanted, in the given way, until the process ends. Returns early where the host's
     /// reserve would be touched: the bite shows what is missing.
-    pub(crate) fn take(self, wanted: impl Fn() -> bool) {
+    pub(crate) fn take(self, wanted: impl Fn() -> bool, mut hold: impl FnMut(u64)) {
         let start_ns = clock::monotonic_ns();
         let mut taken = 0;
         while taken < self.size && wanted() {
@@ -74,7 +74,7 @@ impl Ballast {
 }
 
 /// Takes so many bytes for as long as the process lives.
-fn hold(bytes: u64) {
+pub(crate) fn hold(bytes: u64) {
     let length = usize::try_from(bytes).unwrap_or(usize::MAX);
     let mut memory = vec![0_u8; length];
     for page in memory.chunks_mut(PAGE_BYTES) {

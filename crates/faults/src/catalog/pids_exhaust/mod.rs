@@ -17,15 +17,13 @@ static DESCRIPTION: Description = Description {
     family: "descriptors, pids",
     summary: "leaves the target no processes and threads",
     death: Death::Receipt,
-    params: &[
-        Param {
-            name: "leave",
-            kind: Kind::Integer { min: 0, max: 1_000_000 },
-            default: Some("0"),
-            required: false,
-            help: "how many more than now it may start",
-        },
-    ],
+    params: &[Param {
+        name: "leave",
+        kind: Kind::Integer { min: 0, max: 1_000_000 },
+        default: Some("0"),
+        required: false,
+        help: "how many more than now it may start",
+    }],
     filters: &[],
     acts: "a limit on the target's cgroup, or on one made for it and its children inside a shared one: the next fork or thread fails with EAGAIN",
     ends: "the old limit is written back and the target moved back; by the watchdog where the agent is gone",

@@ -69,7 +69,9 @@ impl Effect for Freeze {
                 let wait_ns = next_ns.saturating_sub(clock::monotonic_ns());
                 let waited = ended.recv_timeout(Duration::from_nanos(wait_ns));
                 let over = clock::boottime_ns() >= until_ns.load(Ordering::Relaxed);
-                if waited != Err(RecvTimeoutError::Timeout) || over || !pulse(&handle, length, &told)
+                if waited != Err(RecvTimeoutError::Timeout)
+                    || over
+                    || !pulse(&handle, length, &told)
                 {
                     return;
                 }

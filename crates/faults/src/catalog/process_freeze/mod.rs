@@ -59,7 +59,9 @@ impl Fault for ProcessFreeze {
                 at_key: false,
                 message: "a stop is as long as its period".to_owned(),
                 label: "it would never run".to_owned(),
-                help: Some("choose a period longer than the length, or use process.pause".to_owned()),
+                help: Some(
+                    "choose a period longer than the length, or use process.pause".to_owned(),
+                ),
                 other: Some(("period".to_owned(), "the period".to_owned())),
             }];
         }
@@ -69,7 +71,8 @@ impl Fault for ProcessFreeze {
     fn bound(&self, values: &Checked) -> Bound {
         let length = values.printed("length").unwrap_or_default();
         let period = values.printed("period").unwrap_or_default();
-        let share = values.duration("length").as_secs_f64() / values.duration("period").as_secs_f64();
+        let share =
+            values.duration("length").as_secs_f64() / values.duration("period").as_secs_f64();
         let text = format!("nothing is answered for {length} in every {period}");
         Bound { text, per_mille_hurt: (share * 1000.0).ceil().clamp(1.0, 1000.0) as u32 }
     }

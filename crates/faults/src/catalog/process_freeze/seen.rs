@@ -14,7 +14,11 @@ fn stops_and_goes(victim: &Victim) -> bool {
     let (mut stopped, mut runs) = (false, false);
     // Two periods: both states are met.
     while begin.elapsed() < Duration::from_millis(300) && !(stopped && runs) {
-        if victim.is_stopped() { stopped = true } else { runs = true }
+        if victim.is_stopped() {
+            stopped = true
+        } else {
+            runs = true
+        }
         std::thread::sleep(Duration::from_millis(1));
     }
     stopped && runs

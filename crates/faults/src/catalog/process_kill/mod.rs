@@ -18,15 +18,13 @@ static DESCRIPTION: Description = Description {
     family: "process",
     summary: "ends a process with a signal",
     death: Death::OneShot,
-    params: &[
-        Param {
-            name: "signal",
-            kind: Kind::Word(&["KILL", "TERM", "INT", "QUIT", "ABRT", "SEGV"]),
-            default: Some("KILL"),
-            required: false,
-            help: "KILL cannot be caught; TERM lets the process finish what it does",
-        },
-    ],
+    params: &[Param {
+        name: "signal",
+        kind: Kind::Word(&["KILL", "TERM", "INT", "QUIT", "ABRT", "SEGV"]),
+        default: Some("KILL"),
+        required: false,
+        help: "KILL cannot be caught; TERM lets the process finish what it does",
+    }],
     filters: &[],
     acts: "a signal through a descriptor of exactly this process; the next instance is the supervisor's work",
     ends: "nothing is left to undo: whoever supervises the process starts it again, Squall does not",

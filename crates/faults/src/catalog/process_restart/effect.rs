@@ -200,7 +200,11 @@ impl Holder for Held {
         let how = if seen.killed { " by SIGKILL, after the grace" } else { "" };
         let detail = match (seen.ended_ns, seen.next) {
             (Some(ended), Some((next, since))) => {
-                format!("pid {pid} ended{how} after {} ms, pid {next} followed at {} ms", ms(ended), ms(since))
+                format!(
+                    "pid {pid} ended{how} after {} ms, pid {next} followed at {} ms",
+                    ms(ended),
+                    ms(since)
+                )
             }
             (Some(ended), None) => {
                 format!("pid {pid} ended{how} after {} ms; nobody has started it again", ms(ended))

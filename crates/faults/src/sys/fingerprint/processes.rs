@@ -1,4 +1,4 @@
-//! Processes that are stopped or traced, and those of Squall that work for a fault.
+//! Processes that are stopped, traced or limited, and those of Squall that work for a fault.
 
 use crate::sys::process;
 use crate::sys::worker::WORK_ARGUMENT;
@@ -31,6 +31,19 @@ pub(super) fn stopped_and_own(pids: &[u32]) -> (Vec<String>, Vec<String>) {
 pub(super) fn traced(pids: &[u32]) -> Vec<String> {
     let traced = pids.iter().filter_map(|pid| Some((pid, process::tracer(*pid)?)));
     traced.map(|(pid, tracer)| format!("pid {pid} by pid {tracer}")).collect()
+}
+
+/// The limits of the processes themselves, of which a fault lowers some.
+pub(super) fn limits(pids: &[u32]) -> Vec<String> {
+    let of = |pid: &u32| {
+        let text = std::fs::read_to_string(format!("/proc/{pid}/limits")).ok()?;
+        let line = text.lines().find(|line| line.starts_with("Max open files"))?;
+        let words = line.split_ascii_whitespace().skip(3).take(2).collect::<Vec<_>>();
+        let score = std::fs::read_to_string(format!("/proc/{pid}/oom_score_adj")).ok()?;
+        let (files, score) = (words.join(" of "), score.trim());
+        Some(format!("pid {pid} open files {files}, out-of-memory score {score}"))
+    };
+    pids.iter().filter_map(of).collect()
 }
 
 fn named(name: &str, pid: u32) -> String {
