@@ -24,6 +24,7 @@ use guard::Guard;
 use squall_faults::catalog;
 use squall_faults::sys::fingerprint::fingerprint;
 use squall_faults::sys::{bpf, clock, inprocess};
+use squall_faults::values::check;
 use squall_wire::injection::Injection;
 use squall_wire::protocol::{Answer, FromAgent, Reply};
 use squall_wire::receipt::Receipt;
