@@ -139,6 +139,68 @@ fn check(rules: &[squall_proxy::Rule], cases: u32) {
     });
 }
 
+/// Frames of one side: whole and valid, or nearly so.
+fn frames(client: bool) -> impl Strategy<Value = Vec<u8>> {
+    // Inserts a field, refers to it, or names only what every table has.
+    let block = prop_oneof![
+        Just(b"\x40\x01a\x01b".to_vec()),
+        Just(b"\xbe".to_vec()),
+        Just(if client { b"\x82\x86\x84".to_vec() } else { b"\x88".to_vec() }),
+        Just(b"\x10\x01s\x02no".to_vec()),
+        Just(b"\x3f\xe1\x1f\x82".to_vec()),
+    ];
+    let blocks = proptest::collection::vec(block, 1..4).prop_map(|all| all.concat());
+    let stream = || prop_oneof![(0..20_u32).prop_map(|n| 2 * n + 1), 0..6_u32];
+    let frame = |kind: u8, flags: u8, stream: u32, payload: &[u8]| {
+        let length = (payload.len() as u32).to_be_bytes();
+        [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
+    };
+    let headers = (blocks, stream(), any::<bool>(), any::<bool>(), 0..3_u8).prop_map(
+        move |(block, stream, end, split, pad)| {
+            let end = u8::from(end);
+            if split {
+                let (one, two) = block.split_at(block.len() / 2);
+                return [frame(1, end, stream, one), frame(9, 4, stream, two)].concat();
+            }
+            let padded = [&[pad], &block[..], &vec![0; pad.into()]].concat();
+            match pad {
+                0 => frame(1, 4 | end, stream, &block),
+                _ => frame(1, 4 | 8 | end, stream, &padded),
+            }
+        },
+    );
+    let payload = || proptest::collection::vec(any::<u8>(), 0..40);
+    let data = (payload(), stream(), 0..16_u8)
+        .prop_map(move |(bytes, stream, flags)| frame(0, flags, stream, &bytes));
+    let control = (2..20_u8, any::<u8>(), stream(), payload())
+        .prop_filter("no block", |(kind, ..)| *kind != 5 && *kind != 9)
+        .prop_map(move |(kind, flags, stream, bytes)| frame(kind, flags, stream, &bytes));
+    let number = (prop_oneof![Just(3_u8), Just(8)], stream(), any::<u32>())
+        .prop_map(move |(kind, stream, number)| frame(kind, 0, stream, &number.to_be_bytes()));
+    let settings = (1..7_u16, any::<u32>()).prop_map(move |(id, value)| {
+        frame(4, 0, 0, &[&id.to_be_bytes()[..], &value.to_be_bytes()].concat())
+    });
+    let any = prop_oneof![4 => headers, 3 => data, 1 => control, 2 => number, 1 => settings];
+    proptest::collection::vec(any, 0..12).prop_map(|all| all.concat())
+}
+
+#[test]
+fn nothing_changes_on_http2_under_rules_that_match_nothing() {
+    let service = TcpListener::bind("127.0.0.1:0").unwrap();
+    let stand = Stand::before(service.local_addr().unwrap());
+    stand.arm(vec![rule("/nowhere", Side::Request, Duration::from_secs(60))]);
+    let config = ProptestConfig { cases: 150, failure_persistence: None, ..Default::default() };
+    let cuts = proptest::collection::vec(1..100_usize, 0..12);
+    proptest!(config, |(client in frames(true), answer in frames(false), cuts in cuts)| {
+        let client = [PREFACE, &client].concat();
+        let talk = Talk { client, service: answer, cuts };
+        let (heard, answer) = held(stand.address, &service, &talk);
+        prop_assert_eq!(&heard, &talk.client);
+        prop_assert_eq!(&answer, &talk.service);
+    });
+    assert!(stand.seen().requests > 0, "some were read");
+}
+
 #[test]
 fn nothing_changes_while_idle() {
     check(&[], 200);
