@@ -12,10 +12,12 @@ pub(crate) struct Family {
 }
 
 // gen:begin families
+mod http;
 mod resources;
 
 /// Every family, by name.
-pub(crate) static ALL: &[Family] = &[Family { name: "resources", run: resources::run }];
+pub(crate) static ALL: &[Family] =
+    &[Family { name: "http", run: http::run }, Family { name: "resources", run: resources::run }];
 // gen:end
 
 /// Measures one family, or all; with `write` each table replaces `bench/faults/NAME.md`.
