@@ -49,6 +49,9 @@ fn main() -> ExitCode {
     if words.first().is_some_and(|word| word == "proxy-inner") {
         return proxy::proxy(&words[1..]);
     }
+    if let Some(code) = faults::play(&words) {
+        return code;
+    }
     if std::env::var_os(INNER).is_none() {
         // Registries are out of reach from inside.
         peers::fetch();

@@ -13,12 +13,19 @@ pub(crate) struct Family {
 
 // gen:begin families
 mod http;
+mod network;
 mod resources;
 
 /// Every family, by name.
-pub(crate) static ALL: &[Family] =
-    &[Family { name: "http", run: http::run }, Family { name: "resources", run: resources::run }];
+pub(crate) static ALL: &[Family] = &[
+    Family { name: "http", run: http::run },
+    Family { name: "network", run: network::run },
+    Family { name: "resources", run: resources::run },
+];
 // gen:end
+
+/// The inner program of the figures of the network, if this is one.
+pub(crate) use network::play;
 
 /// Measures one family, or all; with `write` each table replaces `bench/faults/NAME.md`.
 pub(crate) fn run(wanted: Option<&str>, write: bool) -> Result<(), String> {

@@ -12,4 +12,5 @@ mod names;
 mod podinfo_chain;
 mod secured;
 mod seen;
+mod switch;
 mod victim;

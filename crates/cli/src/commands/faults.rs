@@ -8,6 +8,7 @@ use clap::ArgMatches;
 use squall_faults::catalog::{self, Entry};
 use squall_faults::fault::{Description, Param};
 use squall_faults::sys::doctor;
+use squall_faults::sys::switch;
 use squall_wire::protocol::ArmedLine;
 use std::fmt::Write as _;
 
@@ -164,11 +165,23 @@ fn list_armed(context: &Context) -> Exit {
         }
     };
     if context.output == Output::Json {
-        context.json(&serde_json::json!({ "armed": armed }));
+        let otherwise = disagreements(&armed);
+        context.json(&serde_json::json!({ "armed": armed, "kernelSaysOtherwise": otherwise }));
         return context.end(Exit::Fine("fine"));
     }
     context.data(&armed_table(&armed));
+    for line in disagreements(&armed) {
+        context.data(&format!("The kernel says otherwise: {line}.\n"));
+    }
     context.end(Exit::Fine("fine"))
+}
+
+/// Where the switches in the kernel do not say what the agent says. Only root may read them; for
+/// everybody else the agent's word has to do.
+fn disagreements(armed: &[ArmedLine]) -> Vec<String> {
+    let known = armed.iter();
+    let known = known.map(|line| [line.run.as_str(), &line.injection, &line.fault]);
+    switch::disagreements(&known.collect::<Vec<_>>()).unwrap_or_default()
 }
 
 fn armed_table(armed: &[ArmedLine]) -> String {

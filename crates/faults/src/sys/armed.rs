@@ -222,6 +222,11 @@ pub(crate) fn acting(about: &Object, token: u64) -> Result<usize, EffectError> {
     Ok(maps.iter().filter(|map| map.get(&0, 0).is_ok_and(|rule| acts(&rule, token))).count())
 }
 
+/// True for a rule that was written at all.
+pub(crate) fn is_rule(rule: &[u8; RULE_BYTES]) -> bool {
+    rule[8..16] != [0; 8]
+}
+
 fn acts(rule: &[u8; RULE_BYTES], token: u64) -> bool {
     rule[..8] != [0; 8] && rule[8..16] == token.to_ne_bytes()
 }

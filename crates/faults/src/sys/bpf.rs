@@ -6,6 +6,7 @@
 use crate::effect::EffectError;
 use aya::maps::{Array, Map, MapData, loaded_maps};
 use aya::{Ebpf, EbpfLoader};
+use std::collections::BTreeSet;
 use std::error::Error;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -33,6 +34,36 @@ pub(crate) fn fresh(what: &'static str, bytes: &[u8]) -> Result<Ebpf, EffectErro
     let mut loader = loader();
     let loader = loader.as_mut().expect("invariant: the loader was just made");
     loader.load(bytes).map_err(unavailable(what))
+}
+
+/// The names of all maps on this host, each once.
+pub(crate) fn names() -> Result<BTreeSet<String>, EffectError> {
+    let mut names = BTreeSet::new();
+    for info in loaded_maps() {
+        match info {
+            Ok(info) => names.extend(info.name_as_str().map(str::to_owned)),
+            Err(error) if is_gone(&error) => {}
+            Err(error) => return Err(unavailable("the list of BPF maps")(error)),
+        }
+    }
+    Ok(names)
+}
+
+/// The first two numbers of every element of the arrays of that name, for those of a known shape:
+/// the end of a rule, and whose it is.
+pub(crate) fn heads<const V: usize>(
+    name: &str,
+    is_known: impl Fn(&[u8; V]) -> bool,
+) -> Result<Vec<(u64, u64)>, EffectError> {
+    let number = |bytes: &[u8]| {
+        u64::from_ne_bytes(bytes.try_into().expect("invariant: a slice of eight bytes"))
+    };
+    let mut heads = Vec::new();
+    for map in arrays_named::<V>(name)? {
+        let rules = map.iter().flatten().filter(|rule| is_known(rule));
+        heads.extend(rules.map(|rule| (number(&rule[..8]), number(&rule[8..16]))));
+    }
+    Ok(heads)
 }
 
 /// Every array of that name on this host, whoever loaded it; a map of another shape with the same

@@ -23,6 +23,7 @@ pub(crate) mod rule;
 pub(crate) mod scope;
 pub mod sock_diag;
 pub(crate) mod stopping;
+pub mod switch;
 pub(crate) mod tap;
 pub(crate) mod unnamed;
 pub mod worker;

@@ -107,3 +107,8 @@ fn bytes(expires_ns: u64, token: u64) -> [u8; LEASE_BYTES] {
     bytes[8..].copy_from_slice(&token.to_ne_bytes());
     bytes
 }
+
+/// The end and the owner of every lease in maps of that name, where a redirect has one.
+pub(super) fn heads(map: &str) -> Result<Vec<(u64, u64)>, EffectError> {
+    bpf::heads::<LEASE_BYTES>(map, |lease| lease[8..] != [0; 8])
+}

@@ -36,6 +36,14 @@ use squall_wire::receipt::Receipt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+/// The end and the owner of every lease in maps of that name; none where it is no redirect's.
+pub(crate) fn heads(map: &str) -> Result<Vec<(u64, u64)>, EffectError> {
+    match map {
+        inbound::CONFIG | outbound::CONFIG => leases::heads(map),
+        _ => Ok(Vec::new()),
+    }
+}
+
 /// What undoes a redirect; part of a receipt.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
