@@ -14,6 +14,7 @@ mod make;
 mod permit;
 mod protect;
 mod select;
+pub mod series;
 mod sources;
 mod text;
 mod words;

@@ -53,6 +53,7 @@ mod plan;
 mod report;
 mod run;
 mod schema;
+mod sensitivity;
 mod sla;
 mod targets;
 mod undo;
@@ -71,6 +72,7 @@ pub(crate) static ALL: &[&Verb] = &[
     &report::VERB,
     &run::VERB,
     &schema::VERB,
+    &sensitivity::VERB,
     &sla::VERB,
     &targets::VERB,
     &undo::VERB,

@@ -70,7 +70,8 @@ fn run(context: &Context, matches: &ArgMatches) -> Exit {
 
 type Refused = (String, String);
 
-fn carry_out(
+/// Runs a plan to its verdict; the lines are those of the record.
+pub(super) fn carry_out(
     context: &Context,
     experiment: &Experiment,
     plan: &Plan,
@@ -145,29 +146,13 @@ fn sources(experiment: &Experiment, seed: u64) -> Result<Vec<Box<dyn Source>>, R
 fn finish(context: &Context, outcome: &Outcome, lines: Vec<Line>, folder: &Path) -> Exit {
     let invalid = outcome.verdict.as_ref().is_some_and(|v| v.word == Word::Invalid);
     let exit = Exit::of_run(outcome.exit, invalid);
-    let started = lines.iter().find_map(|line| match &line.event {
-        Event::Started(started) => Some((**started).clone()),
-        _ => None,
-    });
-    let Some(started) = started else {
+    let Some(record) = record(lines) else {
         context.error("the run said nothing of its start; this is a bug", None);
         return context.end(exit);
     };
-    let record = Record { started, lines, torn: false };
     let model = Model::of(&record);
-    let page = folder.join("report.html");
-    let mut rendering = Rendering {
-        color: false,
-        ascii: !utf8(),
-        report: None,
-        record: Some(outcome.record.display().to_string()),
-    };
-    let html = render("html", &model, &rendering);
-    match std::fs::write(&page, html) {
-        Ok(()) => rendering.report = Some(page.display().to_string()),
-        Err(why) => context.note(&format!("warning: no report.html: {why}")),
-    }
-    rendering.color = context.color_stdout();
+    let report = write_page(context, &model, outcome, folder);
+    let rendering = Rendering { color: context.color_stdout(), report, ..plain(outcome) };
     match context.output {
         Output::Text => context.data(&render("text", &model, &rendering)),
         Output::Json => context.data(&render("json", &model, &rendering)),
@@ -178,6 +163,37 @@ fn finish(context: &Context, outcome: &Outcome, lines: Vec<Line>, folder: &Path)
     }
     // The text ends with this line by itself.
     if context.output == Output::Json { context.end_document(exit) } else { exit }
+}
+
+/// The record of these lines; none where the run never started.
+pub(super) fn record(lines: Vec<Line>) -> Option<Record> {
+    let started = lines.iter().find_map(|line| match &line.event {
+        Event::Started(started) => Some((**started).clone()),
+        _ => None,
+    })?;
+    Some(Record { started, lines, torn: false })
+}
+
+/// Writes the page beside the record, and gives its path.
+pub(super) fn write_page(
+    context: &Context,
+    model: &Model,
+    outcome: &Outcome,
+    folder: &Path,
+) -> Option<String> {
+    let page = folder.join("report.html");
+    match std::fs::write(&page, render("html", model, &plain(outcome))) {
+        Ok(()) => Some(page.display().to_string()),
+        Err(why) => {
+            context.note(&format!("warning: no report.html: {why}"));
+            None
+        }
+    }
+}
+
+fn plain(outcome: &Outcome) -> Rendering {
+    let record = Some(outcome.record.display().to_string());
+    Rendering { color: false, ascii: !utf8(), report: None, record }
 }
 
 fn render(name: &str, model: &Model, rendering: &Rendering) -> String {
