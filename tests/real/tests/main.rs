@@ -6,6 +6,7 @@ mod agent_deaths;
 mod bad_days;
 mod chaos_suite;
 mod conformance;
+mod go_workspace;
 mod http;
 mod kill_matrix;
 mod names;
