@@ -214,6 +214,10 @@ fn an_agent_at_rest_is_small_and_still() {
             continue;
         }
         let victim = (case.victim)();
+        // A process with the SDK registers with its own lab's agent, not with this one.
+        if !victim.target.probes.is_empty() {
+            continue;
+        }
         arm(&mut client, &case.injection(&victim));
         disarm(&mut client, "run1");
         until_closed(&agent);
