@@ -16,6 +16,7 @@ mod query;
 mod rest;
 mod restore;
 mod rig;
+mod sla;
 mod trivial;
 
 use figure::Table;
@@ -39,6 +40,7 @@ static GROUPS: &[Group] = &[
     Group { name: "files", run: files::run },
     Group { name: "rest", run: rest::run },
     Group { name: "query", run: query::run },
+    Group { name: "sla", run: sla::run },
 ];
 
 fn main() -> ExitCode {

@@ -1,10 +1,11 @@
 //! `squall sla check`: everything that is wrong with rules, at once.
 
-use super::{plural, summary};
+use super::{plural, samples, summary};
 use crate::context::{Context, Output};
 use crate::diagnostics;
 use crate::exit::Exit;
 use crate::files;
+use crate::shell;
 use squall_spec::diagnostic::has_error;
 use squall_spec::sla::{Facts, check};
 use std::collections::BTreeSet;
@@ -18,6 +19,9 @@ pub(crate) struct Options {
     /// Time between two scrapes: windows must hold two
     #[arg(long, value_name = "DURATION")]
     scrape: Option<squall_spec::Duration>,
+    /// A Prometheus that knows how often is scraped and which buckets there are
+    #[arg(long, value_name = "URL")]
+    prometheus: Option<String>,
 }
 
 pub(crate) fn run(context: &Context, options: &Options) -> Exit {
@@ -29,7 +33,20 @@ pub(crate) fn run(context: &Context, options: &Options) -> Exit {
             bad = true;
             continue;
         };
-        let checked = check(&text.text, &facts);
+        let mut checked = check(&text.text, &facts);
+        if let Some(url) = options.prometheus.as_deref().filter(|_| !checked.agreements.is_empty())
+        {
+            match samples::facts_now(url, &checked.agreements, shell::now_unix_ms()) {
+                Ok(known) => {
+                    let scrape_ms = facts.scrape_ms.or(known.scrape_ms);
+                    checked = check(&text.text, &Facts { scrape_ms, ..known });
+                }
+                Err(why) => {
+                    context.error(&why, Some("without --prometheus the writing is checked"));
+                    bad = true;
+                }
+            }
+        }
         let found = &checked.diagnostics;
         diagnostics::draw(context, &text.name, &text.text, found);
         documents.push(diagnostics::as_json(&text.name, &text.text, found));

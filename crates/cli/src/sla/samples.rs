@@ -1,12 +1,13 @@
 //! Owns the samples of a matrix: raw counters from a Prometheus, for the times that faults were on.
 
 use squall_judge::matrix::{Injection, selectors};
+use squall_judge::verdict::Bitten;
 use squall_query::indicator::Indicator;
 use squall_query::{Selector, Storage};
 use squall_signals::sources::prometheus::Prometheus;
 use squall_signals::{Limits, Source, Store};
 use squall_spec::sla::{Agreement, Facts, Measure, promql};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// One question covers this much, so that an answer stays small.
 const STEP_MS: i64 = 5 * 60 * 1000;
@@ -74,6 +75,23 @@ pub(super) fn read(
     let every_ms = every_ms.or_else(|| spacing(&store, &wanted, now_ms)).unwrap_or(15_000);
     let facts = facts(&store, agreements, every_ms);
     Ok(Samples { store, every_ms, facts, notes: notes.into_iter().collect() })
+}
+
+/// What a server knows of the system now: how often it scrapes, and which buckets there are.
+pub(super) fn facts_now(url: &str, agreements: &[Agreement], now_ms: i64) -> Result<Facts, String> {
+    // The last minutes are read as they would be for a fault that is on now.
+    let now = Injection {
+        id: String::new(),
+        fault: String::new(),
+        said: String::new(),
+        target: String::new(),
+        service: None,
+        about: BTreeMap::new(),
+        from_ms: now_ms.saturating_sub(1_000),
+        to_ms: None,
+        bitten: Bitten::Unknown,
+    };
+    read(url, agreements, &[now], None, now_ms).map(|samples| samples.facts)
 }
 
 /// The times to read: around each fault, joined where they are near each other.

@@ -4,5 +4,6 @@ mod builder;
 mod formats;
 mod laws;
 mod live;
+mod matrix;
 mod page;
 mod text;

@@ -33,6 +33,14 @@ fn covers<T>(values: &[T], name: fn(&T) -> &'static str, names: &[&str]) {
 }
 
 #[test]
+fn matrices() {
+    let matrices: Vec<squall_wire::matrix::Matrix> =
+        check(include_str!("../../vectors/matrix.v1.jsonl"));
+    let words: Vec<&str> = matrices[0].cells().map(|cell| cell.word.name()).collect();
+    assert_eq!(words, ["refuted", "held", "inconclusive"]);
+}
+
+#[test]
 fn calls() {
     let calls: Vec<Call> = check(include_str!("../../vectors/calls.v1.jsonl"));
     let name = |call: &Call| match call.ask {
