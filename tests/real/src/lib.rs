@@ -4,6 +4,7 @@
 //! lives in it and ends with it, by pid. Nothing here touches the main namespace.
 #![forbid(unsafe_code)]
 
+pub mod clients;
 pub mod lab;
 pub mod needs;
 pub mod podinfo;

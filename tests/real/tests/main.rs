@@ -5,6 +5,7 @@ mod agent;
 mod agent_deaths;
 mod bad_days;
 mod chaos_suite;
+mod clients;
 mod conformance;
 mod go_workspace;
 mod http;

@@ -1,0 +1,3 @@
+module squall.dev/clients
+
+go 1.26
