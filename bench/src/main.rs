@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod arm;
+mod asker;
 mod delay;
 mod faults;
 mod figure;
@@ -53,6 +54,9 @@ fn main() -> ExitCode {
     }
     if let Some(code) = faults::play(&words) {
         return code;
+    }
+    if words.first().is_some_and(|word| word == "ask") {
+        return asker::main(&words[1..]);
     }
     if std::env::var_os(INNER).is_none() {
         // Registries are out of reach from inside.

@@ -12,13 +12,17 @@ pub(crate) struct Family {
 }
 
 // gen:begin families
+mod handshakes;
 mod http;
+mod names;
 mod network;
 mod resources;
 
 /// Every family, by name.
 pub(crate) static ALL: &[Family] = &[
+    Family { name: "handshakes", run: handshakes::run },
     Family { name: "http", run: http::run },
+    Family { name: "names", run: names::run },
     Family { name: "network", run: network::run },
     Family { name: "resources", run: resources::run },
 ];
