@@ -132,6 +132,7 @@ fn target(name: &str, pid: u32) -> Target {
         netns: found.netns,
         cgroup: found.cgroup,
         listening: found.listening,
+        probes: found.probes,
     }
 }
 
