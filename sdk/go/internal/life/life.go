@@ -59,6 +59,8 @@ const (
 type Life struct {
 	clock clock.Clock
 	cap   time.Duration
+	// step is how long a probe may take to begin, or to be undone.
+	step time.Duration
 	// find looks a probe up by its name.
 	find func(name string) (Probe, bool)
 	// ended is told of every end that the agent did not ask for.
@@ -82,7 +84,7 @@ type armed struct {
 
 // New returns a life without faults. No fault lives longer than cap, whatever the agent says.
 func New(c clock.Clock, cap time.Duration, find func(string) (Probe, bool), ended func(wire.Event)) *Life {
-	return &Life{clock: c, cap: cap, find: find, ended: ended, armed: map[string]*armed{}}
+	return &Life{clock: c, cap: cap, step: StepMax, find: find, ended: ended, armed: map[string]*armed{}}
 }
 
 // Arm starts a fault.
@@ -107,13 +109,13 @@ func (l *Life) Arm(arm *wire.Arm) error {
 		return err
 	}
 	own.before = meter.Vitals()
-	undo, err := begin(ctx, probe, arm.ID, params)
+	undo, err := l.begin(ctx, probe, arm.ID, params)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if err == nil && own.ending {
 		// The lease was over, or the agent gone, before it had begun.
 		err = errors.New("it was ended before it had begun")
-		go guarded(undo)
+		go l.guarded(undo)
 	}
 	if err != nil {
 		delete(l.armed, arm.ID)
@@ -152,8 +154,8 @@ func merge(arm *wire.Arm) (map[string]string, error) {
 	return params, nil
 }
 
-// begin takes a probe through its first steps, within StepMax and whatever it throws.
-func begin(ctx context.Context, probe Probe, uid string, params map[string]string) (func() error, error) {
+// begin takes a probe through its first steps, within its time and whatever it throws.
+func (l *Life) begin(ctx context.Context, probe Probe, uid string, params map[string]string) (func() error, error) {
 	type outcome struct {
 		undo func() error
 		err  error
@@ -179,7 +181,7 @@ func begin(ctx context.Context, probe Probe, uid string, params map[string]strin
 		}
 		out.undo, out.err = probe.Exec(ctx, uid, params)
 	}()
-	timer := time.NewTimer(StepMax)
+	timer := time.NewTimer(l.step)
 	defer timer.Stop()
 	select {
 	case out := <-done:
@@ -188,10 +190,10 @@ func begin(ctx context.Context, probe Probe, uid string, params map[string]strin
 		// Should it return after all, what it did is undone at once.
 		go func() {
 			if out := <-done; out.err == nil {
-				guarded(out.undo)
+				l.guarded(out.undo)
 			}
 		}()
-		return nil, fmt.Errorf("the probe has not returned after %s; its context was canceled", StepMax)
+		return nil, fmt.Errorf("the probe has not returned after %s; its context was canceled", l.step)
 	}
 }
 
@@ -310,7 +312,7 @@ func (l *Life) recover(id string, own *armed) (*wire.Bite, *wire.Recovered) {
 	stop()
 	bite := measure(own.probe, id)
 	own.cancel()
-	residue := guarded(undo)
+	residue := l.guarded(undo)
 	if verifier, ok := own.probe.(Verifier); ok {
 		residue = append(residue, verifier.Residue(id)...)
 	}
@@ -325,8 +327,8 @@ func (l *Life) recover(id string, own *armed) (*wire.Bite, *wire.Recovered) {
 	return bite, recovered
 }
 
-// guarded runs an undo within StepMax, whatever it throws; what it says is residue.
-func guarded(undo func() error) []string {
+// guarded runs an undo within its time, whatever it throws; what it says is residue.
+func (l *Life) guarded(undo func() error) []string {
 	if undo == nil {
 		return nil
 	}
@@ -341,7 +343,7 @@ func guarded(undo func() error) []string {
 		}()
 		err = undo()
 	}()
-	timer := time.NewTimer(StepMax)
+	timer := time.NewTimer(l.step)
 	defer timer.Stop()
 	select {
 	case err := <-done:
@@ -350,6 +352,6 @@ func guarded(undo func() error) []string {
 		}
 		return nil
 	case <-timer.C:
-		return []string{fmt.Sprintf("the undo has not returned after %s", StepMax)}
+		return []string{fmt.Sprintf("the undo has not returned after %s", l.step)}
 	}
 }

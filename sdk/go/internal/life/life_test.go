@@ -20,6 +20,7 @@ type probe struct {
 	undo    func() error
 	check   func(params map[string]string) error
 	on      atomic.Int64
+	count   atomic.Int64
 	residue []string
 }
 
@@ -39,6 +40,7 @@ func (p *probe) Exec(ctx context.Context, _ string, _ map[string]string) (func()
 		}
 	}
 	p.on.Add(1)
+	p.count.Add(1)
 	return func() error {
 		p.on.Add(-1)
 		if p.undo != nil {
@@ -184,6 +186,37 @@ func TestAnUndoThatFailsOrThrowsIsResidue(t *testing.T) {
 		if err != nil || len(recovered.Residue) != 2 || !strings.Contains(recovered.Residue[0], says) {
 			t.Errorf("%s: %+v, %v", says, recovered, err)
 		}
+	}
+}
+
+func TestAProbeThatNeverReturnsIsGivenUpAndUndoneShouldItReturn(t *testing.T) {
+	goOn := make(chan struct{})
+	p := &probe{exec: func(ctx context.Context) error {
+		<-ctx.Done()
+		<-goOn
+		return nil
+	}}
+	w := newWorld(p)
+	w.step = 10 * time.Millisecond
+	err := w.Arm(&wire.Arm{ID: "a", Probe: "test", LeaseMs: 5000})
+	if err == nil || !strings.Contains(err.Error(), "has not returned") || len(w.Armed()) != 0 {
+		t.Fatalf("%v, armed %v", err, w.Armed())
+	}
+	close(goOn)
+	for end := time.Now().Add(20 * time.Second); p.count.Load() == 0 || p.on.Load() != 0; {
+		if time.Now().After(end) {
+			t.Fatalf("begun %d times, %d still on", p.count.Load(), p.on.Load())
+		}
+	}
+}
+
+func TestAnUndoThatNeverReturnsIsResidue(t *testing.T) {
+	w := newWorld(&probe{undo: func() error { select {} }})
+	w.step = 10 * time.Millisecond
+	w.arm(t, "a")
+	_, recovered, err := w.Disarm("a")
+	if err != nil || len(recovered.Residue) != 1 || !strings.Contains(recovered.Residue[0], "has not returned") {
+		t.Errorf("%+v, %v", recovered, err)
 	}
 }
 
