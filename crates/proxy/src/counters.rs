@@ -10,6 +10,8 @@ use std::{
     time::Duration,
 };
 
+use crate::delay::BootTime;
+
 /// The most different paths remembered; the rest are counted together.
 pub const MAX_PATHS: usize = 64;
 /// The longest path remembered, in bytes.
@@ -195,6 +197,39 @@ impl Counters {
     fn paths(&self) -> MutexGuard<'_, Paths> {
         // A count lost to a panic elsewhere does no harm.
         self.paths.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The pieces of a slow body: each is due a while after the one before, so that what one is late
+/// the next makes up for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Pace {
+    /// When the next piece is due.
+    pub(crate) due: BootTime,
+    /// When the last one was due, and when it went.
+    planned: BootTime,
+    went: BootTime,
+}
+
+impl From<BootTime> for Pace {
+    /// The first piece is due at once.
+    fn from(now: BootTime) -> Pace {
+        Pace { due: now, planned: now, went: now }
+    }
+}
+
+impl Pace {
+    /// Notes a piece that was waited for: how long it was to take, and took.
+    pub(crate) fn note(&self, counters: &Counters, now: BootTime) {
+        counters.paced(self.due.since(self.planned), now.since(self.went));
+    }
+
+    /// Plans the next piece behind one that goes now. A sender that was late itself does not catch
+    /// up faster than the rate.
+    pub(crate) fn next(&mut self, waited: bool, now: BootTime, takes: Duration) {
+        self.planned = if waited { self.due } else { now };
+        self.went = now;
+        self.due = self.planned.after(takes);
     }
 }
 

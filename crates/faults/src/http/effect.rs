@@ -38,8 +38,18 @@ struct Held {
     redirected: Redirected,
     share: f64,
     by_id: bool,
-    rate: Option<u64>,
+    written: Written,
     hurt: &'static str,
+}
+
+/// The dose as the file has it: readers of the record see its unit beside the number.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Written {
+    /// A delay: how many of its unit are a millisecond.
+    Delay(f64),
+    /// A rate: the number before its unit.
+    Rate(f64),
+    Share,
 }
 
 impl Effect for Requests {
@@ -63,12 +73,18 @@ impl Effect for Requests {
         let what = What::Rules(self.rules(injection, values)?);
         let reset = values.word("existing") == "reset";
         let redirected = Undo::of(receipt)?.apply(receipt, lease, what, reset)?;
-        let rate = match (self.effect)(values) {
-            Act::Slow { bytes_per_second } => Some(bytes_per_second),
-            _ => None,
+        let written = match (self.effect)(values) {
+            Act::Delay(delay) => Written::Delay(of_a_millisecond(
+                values.printed("mean").unwrap_or_default(),
+                delay.mean.as_secs_f64() * 1e3,
+            )),
+            Act::Slow { .. } => {
+                Written::Rate(number(values.printed("rate").unwrap_or_default()).unwrap_or(1.0))
+            }
+            _ => Written::Share,
         };
         let (share, by_id) = (values.share("share"), values.has("by"));
-        Ok(Box::new(Held { redirected, share, by_id, rate, hurt: self.hurt }))
+        Ok(Box::new(Held { redirected, share, by_id, written, hurt: self.hurt }))
     }
 
     fn revert(&self, receipt: &Receipt) -> Result<(), EffectError> {
@@ -163,17 +179,21 @@ impl Held {
     /// The dose in the unit that says most: milliseconds of a delay, bytes a second of a slow body,
     /// or else the share in percent.
     fn dose(&self, counted: &Snapshot) -> Option<Dose> {
-        if counted.delayed > 0 {
-            let mean_ms = |total_ns: u64| total_ns as f64 / counted.delayed as f64 / 1e6;
-            let (asked, delivered) =
-                (mean_ms(counted.asked_ns_total), mean_ms(counted.delivered_ns_total));
-            return Some(Dose(asked, delivered, LATE_MS.max(asked * LATE_SHARE)));
-        }
-        if let Some(rate) = self.rate {
-            let (asked, delivered) = (counted.asked_ns_total, counted.delivered_ns_total);
-            let rate = rate as f64;
-            let got = rate * asked as f64 / delivered.max(1) as f64;
-            return (asked > 0).then_some(Dose(rate, got, rate * RATE_SHARE));
+        let (asked_ns, delivered_ns) = (counted.asked_ns_total, counted.delivered_ns_total);
+        match self.written {
+            Written::Delay(_) if counted.delayed == 0 => return None,
+            Written::Delay(unit) => {
+                let mean_ms = |total_ns: u64| total_ns as f64 / counted.delayed as f64 / 1e6;
+                let asked = mean_ms(asked_ns);
+                let most = LATE_MS.max(asked * LATE_SHARE);
+                return Some(Dose(asked * unit, mean_ms(delivered_ns) * unit, most * unit));
+            }
+            Written::Rate(_) if asked_ns == 0 => return None,
+            Written::Rate(rate) => {
+                let got = rate * asked_ns as f64 / delivered_ns.max(1) as f64;
+                return Some(Dose(rate, got, rate * RATE_SHARE));
+            }
+            Written::Share => {}
         }
         // Ids are not drawn, so chance explains nothing there.
         if self.share >= 1.0 || self.by_id || counted.matched == 0 {
@@ -183,6 +203,20 @@ impl Held {
         let delivered = counted.hit as f64 / matched as f64 * 100.0;
         Some(Dose(asked, delivered, by_chance(asked, matched)))
     }
+}
+
+/// Returns how many of the unit that a length of time was written in are a millisecond; 1 where it
+/// has no single unit.
+fn of_a_millisecond(text: &str, ms: f64) -> f64 {
+    let unit = text.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
+    let single = !unit.contains(|c: char| c.is_ascii_digit());
+    number(text).filter(|_| single && ms > 0.0).map_or(1.0, |number| number / ms)
+}
+
+/// The number before a unit.
+fn number(text: &str) -> Option<f64> {
+    let end = text.find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(text.len());
+    text[..end].parse().ok()
 }
 
 /// One line for a person: what happened, or why nothing did.
@@ -211,6 +245,19 @@ fn detail(counted: &Snapshot, redirected: u64, hurt: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn doses_are_in_the_unit_that_was_written() {
+        assert_eq!(of_a_millisecond("50ms", 50.0), 1.0);
+        assert_eq!(of_a_millisecond("1.5s", 1_500.0), 0.001);
+        assert_eq!(of_a_millisecond("500us", 0.5), 1_000.0);
+        assert_eq!(of_a_millisecond("1m30s", 90_000.0), 1.0);
+        assert_eq!(of_a_millisecond("0s", 0.0), 1.0);
+        assert_eq!(
+            (number("2KiB/s"), number("64kbit/s"), number("x")),
+            (Some(2.0), Some(64.0), None)
+        );
+    }
 
     #[test]
     fn what_is_seen_is_explained() {

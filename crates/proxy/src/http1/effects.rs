@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     bytes_through,
+    counters::Pace,
     delay::BootTime,
     layers::{Acts, Held},
     rules::Effect,
@@ -155,24 +156,25 @@ impl Direction<'_> {
     async fn slowly(&mut self, mut body: Body, rate: u64, held: &Held) -> Result<(), Leave> {
         let piece =
             usize::try_from(rate / (1_000 / PIECE.as_millis() as u64)).unwrap_or(usize::MAX);
-        let mut due = BootTime::now();
+        let mut pace = Pace::from(BootTime::now());
         let mut waited = false;
         loop {
             let count = self.take(&mut body, piece.max(1))?;
             if count > 0 {
-                let began = BootTime::now();
-                if due > began {
-                    if !self.plane.wait(held, due).await {
-                        self.pass(count).await?;
-                        return self.body(body).await;
-                    }
-                    held.counters().paced(due.since(began), BootTime::now().since(began));
+                let waits = pace.due > BootTime::now();
+                if waits && !self.plane.wait(held, pace.due).await {
+                    self.pass(count).await?;
+                    return self.body(body).await;
+                }
+                let now = BootTime::now();
+                if waits {
+                    pace.note(held.counters(), now);
                     if !std::mem::replace(&mut waited, true) {
                         held.counters().acted();
                     }
                 }
                 self.pass(count).await?;
-                due = due.max(began).after(Duration::from_secs_f64(count as f64 / rate as f64));
+                pace.next(waits, now, Duration::from_secs_f64(count as f64 / rate as f64));
             }
             if body == Body::Done {
                 return Ok(());

@@ -11,6 +11,7 @@ use super::{
     streams::{Manner, Next, Piece, Stream},
 };
 use crate::{
+    counters::Pace,
     delay::BootTime,
     grpc::{self, Messages},
     http1::is_of_the_body,
@@ -62,7 +63,7 @@ impl Core<'_> {
                     fields.into_iter().map(|(name, value)| Field::new(name, value)).collect();
                 self.answer(side, id, stream, &fields, Bytes::new(), &held);
             }
-            _ => self.begin_body(side, stream, held),
+            _ => self.begin_body(side, stream, held, now),
         }
         // An answer waits on the other half.
         if side == Side::Request && !stream.half(Side::Response).queue.is_empty() {
@@ -71,7 +72,7 @@ impl Core<'_> {
     }
 
     /// Prepares what happens to a body.
-    fn begin_body(&mut self, side: Side, stream: &mut Stream, held: Held) {
+    fn begin_body(&mut self, side: Side, stream: &mut Stream, held: Held, now: BootTime) {
         let half = stream.half(side);
         let Some(Piece::Block(block)) = half.queue.front_mut() else { return };
         if block.end {
@@ -83,8 +84,8 @@ impl Core<'_> {
         }
         half.manner = match held.effect() {
             Effect::Slow { bytes_per_second } => {
-                let (rate, due) = (*bytes_per_second, BootTime(0));
-                Manner::Slow { held, rate, due, since: None, waited: false }
+                let (rate, pace) = (*bytes_per_second, Pace::from(now));
+                Manner::Slow { held, rate, pace, waits: false, waited: false }
             }
             Effect::Truncate { after } => Manner::Truncate { left: *after, held },
             Effect::Cut { messages } => Manner::Messages { pass: Messages::pass(*messages), held },
@@ -200,23 +201,21 @@ impl Manner {
                 Pass::Bytes(bytes.len())
             }
             Manner::Slow { .. } if bytes.is_empty() => Pass::Bytes(0),
-            Manner::Slow { held, rate, due, since, waited } => {
-                if now < *due {
-                    since.get_or_insert(now);
-                    return Pass::Later((*due).min(held.rules().expires()));
+            Manner::Slow { held, rate, pace, waits, waited } => {
+                if now < pace.due {
+                    *waits = true;
+                    return Pass::Later(pace.due.min(held.rules().expires()));
                 }
-                if let Some(since) = since.take() {
-                    held.counters().paced(due.since(since), now.since(since));
+                if *waits {
+                    pace.note(held.counters(), now);
                     if !std::mem::replace(waited, true) {
                         held.counters().acted();
                     }
                 }
                 let piece = usize::try_from(*rate / PIECES_A_SECOND).unwrap_or(usize::MAX);
                 let count = bytes.len().min(piece.max(1));
-                // A sender that was late does not catch up faster than the rate.
-                let late = now.since(*due) > Duration::from_millis(1_000 / PIECES_A_SECOND);
-                let from = if late { now } else { *due };
-                *due = from.after(Duration::from_secs_f64(count as f64 / *rate as f64));
+                let takes = Duration::from_secs_f64(count as f64 / *rate as f64);
+                pace.next(std::mem::take(waits), now, takes);
                 Pass::Bytes(count)
             }
             Manner::Truncate { left, .. } => {

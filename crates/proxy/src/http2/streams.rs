@@ -10,6 +10,7 @@ use bytes::Bytes;
 
 use super::{frame, lane::Block};
 use crate::{
+    counters::Pace,
     delay::BootTime,
     grpc::Messages,
     layers::{Acts, Held},
@@ -99,12 +100,12 @@ pub(super) enum Piece {
 pub(super) enum Manner {
     #[default]
     Free,
-    /// The next piece is due at a moment; waiting for it since another.
+    /// Whether the next piece is waited for, and whether any was.
     Slow {
         held: Held,
         rate: u64,
-        due: BootTime,
-        since: Option<BootTime>,
+        pace: Pace,
+        waits: bool,
         waited: bool,
     },
     Truncate {
