@@ -156,7 +156,7 @@ pub(super) fn proxy(words: &[String]) -> ExitCode {
     let listener = TcpListener::bind(("127.0.0.1", port)).expect("the port is free");
     let proxy = Proxy::new();
     let _layer = (words.get(1).map(String::as_str) == Some("reading")).then(|| reading(&proxy));
-    let doors = vec![Door { listener, way: Way::Inbound }];
+    let doors = vec![Door::new(listener, Way::Inbound).expect("a listener takes options")];
     match squall_proxy::run(doors, Arc::new(ToService), &proxy) {
         Ok(()) => ExitCode::SUCCESS,
         Err(why) => panic!("the proxy runs: {why}"),

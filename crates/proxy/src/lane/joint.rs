@@ -46,6 +46,8 @@ pub(super) struct End {
     pub(super) writable: bool,
     /// Whether the other side finished or is gone: then a short read is not the last one.
     pub(super) hung_up: bool,
+    /// Whether an urgent byte came since the last short read.
+    pub(super) urgent: bool,
     /// Whether a write found it reset: what follows its last bytes is no orderly end.
     reset: bool,
 }
@@ -94,7 +96,7 @@ enum Turn {
 
 impl End {
     pub(super) fn new(socket: OwnedFd, writable: bool) -> End {
-        End { socket, readable: false, writable, hung_up: false, reset: false }
+        End { socket, readable: false, writable, hung_up: false, urgent: false, reset: false }
     }
 }
 
@@ -189,8 +191,9 @@ impl Flow {
             self.full += 1;
         } else {
             self.full = 0;
-            // Nothing more is there, unless its end is.
-            from.readable &= from.hung_up;
+            // Nothing more is there, unless its end is, or an urgent byte that a read stops at.
+            from.readable &= from.hung_up || from.urgent;
+            from.urgent = false;
         }
         let bytes = &tools.buffer[..count];
         let sent = if bytes.is_empty() { 0 } else { self.write(to, bytes, counters) };

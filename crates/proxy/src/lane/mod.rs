@@ -123,12 +123,6 @@ impl Lane {
     ) -> io::Result<Lane> {
         let poll = epoll::create(CreateFlags::CLOEXEC)?;
         epoll::add(&poll, &*bell.wake, EventData::new_u64(BELL), EventFlags::IN)?;
-        for door in &doors {
-            door.listener.set_nonblocking(true)?;
-            // What is accepted inherits them, which saves three calls a connection.
-            let listener = SockRef::from(&door.listener);
-            options(&listener)?;
-        }
         let counters = Arc::clone(&layers.shared);
         let tools = Tools { buffer: vec![0; BUFFER_BYTES].into(), pipes: Pipes::default() };
         let mut lane = Lane {
@@ -225,9 +219,9 @@ impl Lane {
         for (at, door) in self.doors.iter().enumerate() {
             if watched {
                 let number = EventData::new_u64(FIRST_DOOR + at as u64);
-                epoll::add(&self.poll, &door.listener, number, EventFlags::IN)?;
+                epoll::add(&self.poll, door.listener(), number, EventFlags::IN)?;
             } else {
-                epoll::delete(&self.poll, &door.listener)?;
+                epoll::delete(&self.poll, door.listener())?;
             }
         }
         self.watched = watched;
@@ -252,8 +246,8 @@ impl Lane {
 
     fn accept(&mut self, door: usize, readers: &mut dyn FnMut(Arrived)) {
         for _ in 0..ACCEPT_TURN {
-            let Some(Door { listener, way }) = self.doors.get(door) else { return };
-            let way = *way;
+            let Some(door) = self.doors.get(door) else { return };
+            let (listener, way) = (door.listener(), door.way());
             let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
             match acceptfrom_with(listener, flags) {
                 Ok((socket, peer)) => {
@@ -302,7 +296,8 @@ impl Lane {
     fn join(&mut self, joint: Joint, open: Open) {
         let number = self.joints.add((joint, open));
         let Some((joint, _)) = self.joints.get(number) else { return };
-        let flags = EventFlags::IN | EventFlags::OUT | EventFlags::RDHUP | EventFlags::ET;
+        let flags =
+            EventFlags::IN | EventFlags::OUT | EventFlags::PRI | EventFlags::RDHUP | EventFlags::ET;
         let watch = |end: &End, side: u64| {
             let data = EventData::new_u64(2 * number as u64 + side);
             epoll::add(&self.poll, end.socket.as_fd(), data, flags)
@@ -342,6 +337,7 @@ impl End {
     fn note(&mut self, flags: EventFlags) {
         let gone = flags.intersects(EventFlags::RDHUP | EventFlags::HUP | EventFlags::ERR);
         self.hung_up |= gone;
+        self.urgent |= flags.contains(EventFlags::PRI);
         self.readable |= gone || flags.contains(EventFlags::IN);
         self.writable |= flags.intersects(EventFlags::OUT | EventFlags::ERR | EventFlags::HUP);
     }

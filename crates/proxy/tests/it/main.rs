@@ -6,6 +6,7 @@ mod bytes_kept;
 mod delays;
 mod dns;
 mod ends;
+mod floods;
 mod http1;
 mod http1_effects;
 mod http2;

@@ -52,15 +52,13 @@ impl Stand {
     pub(crate) fn before(service: SocketAddr) -> Stand {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
+        let doors = vec![Door::new(listener, Way::Inbound).unwrap()];
         let proxy = Proxy::new();
         let layer = proxy.layer(Scope::Everything);
         let detour = Arc::new(Detour { service, exempt: Mutex::default(), ever: Mutex::default() });
         let upstream: Arc<dyn Upstream> = detour.clone();
         let running = proxy.clone();
-        let thread = std::thread::spawn(move || {
-            let doors = vec![Door { listener, way: Way::Inbound }];
-            squall_proxy::run(doors, upstream, &running)
-        });
+        let thread = std::thread::spawn(move || squall_proxy::run(doors, upstream, &running));
         Stand { address, proxy, layer, detour, thread: Some(thread) }
     }
 

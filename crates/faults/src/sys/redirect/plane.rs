@@ -84,16 +84,16 @@ fn listeners(netns: &Netns) -> io::Result<(Vec<Door>, Vec<TcpListener>)> {
     netns.enter()?;
     let mut doors = Vec::new();
     for way in [Way::Inbound, Way::Outbound(0)] {
-        doors.push(Door { listener: TcpListener::bind("127.0.0.1:0")?, way });
+        doors.push(Door::new(TcpListener::bind("127.0.0.1:0")?, way)?);
         // Without IPv6 in the namespace nothing goes by it.
         let v6 = TcpListener::bind("[::1]:0");
-        doors.extend(v6.ok().map(|listener| Door { listener, way }));
+        doors.extend(v6.and_then(|listener| Door::new(listener, way)));
     }
     if !loopback_is_up() {
-        doors.retain(|door| door.way == Way::Inbound);
+        doors.retain(|door| door.way() == Way::Inbound);
     }
-    let inbound = doors.iter().filter(|door| door.way == Way::Inbound);
-    let copies = inbound.map(|door| door.listener.try_clone()).collect::<io::Result<_>>()?;
+    let inbound = doors.iter().filter(|door| door.way() == Way::Inbound);
+    let copies = inbound.map(|door| door.listener().try_clone()).collect::<io::Result<_>>()?;
     Ok((doors, copies))
 }
 
@@ -105,8 +105,8 @@ fn loopback_is_up() -> bool {
 
 /// The ports of what targets send out, over IPv4 and IPv6.
 fn ports(doors: &[Door]) -> [u16; 2] {
-    let outbound = doors.iter().filter(|door| door.way != Way::Inbound);
-    let addresses: Vec<_> = outbound.filter_map(|door| door.listener.local_addr().ok()).collect();
+    let outbound = doors.iter().filter(|door| door.way() != Way::Inbound);
+    let addresses: Vec<_> = outbound.filter_map(|door| door.listener().local_addr().ok()).collect();
     let port = |v4| addresses.iter().find(|a| a.is_ipv4() == v4).map_or(0, SocketAddr::port);
     [port(true), port(false)]
 }
