@@ -102,7 +102,9 @@ fn page(d: &Description) -> String {
             };
             let about =
                 format!("{}{}", p.kind.limits().map_or(String::new(), |r| r + "; "), p.help);
-            let head = format!("    {:<10}{:<15}{fallback:<17}", p.name, p.kind.word());
+            // A longer name takes its room from the kind, which keeps one space.
+            let head = format!("    {:<9} {:<14}", p.name, p.kind.word());
+            let head = format!("{head:<29}{fallback:<17}");
             wrap(&mut out, &head, &about);
         }
     }
