@@ -76,21 +76,34 @@ pub fn prepare(
     let pairs: Vec<_> = spec.steady_state.iter().map(watched).collect::<Result<_, _>>()?;
     let (watched, indicators): (Vec<_>, Vec<_>) = pairs.into_iter().unzip();
     let started = started(experiment, plan, about, indicators.clone());
+    let all = |of: &[usize]| of.iter().map(|i| plan.injections[*i].clone()).collect();
     let step = |step: &squall_plan::PlannedStep| ScriptStep {
-        injections: step.injections.iter().map(|i| plan.injections[*i].clone()).collect(),
+        injections: all(&step.injections),
         hold_us: step.hold_ms * 1_000,
     };
-    let at_once = plan.steps.iter().map(|step| step.injections.len()).max().unwrap_or(0);
+    let steps: Vec<ScriptStep> = match &plan.toggle {
+        None => plan.steps.iter().map(step).collect(),
+        Some(toggle) => {
+            let slot = |of: &Vec<usize>| ScriptStep {
+                injections: all(of),
+                hold_us: toggle.slot_ms * 1_000,
+            };
+            toggle.slots.iter().map(slot).collect()
+        }
+    };
+    let at_once = steps.iter().map(|step| step.injections.len()).max().unwrap_or(0);
     let script = Script {
         run: plan.run.clone(),
         indicators,
-        consecutive: *spec.abort.consecutive,
+        consecutive: spec.consecutive(),
+        strikes_end: spec.strikes_end(),
         every_us: plan.every_ms * 1_000,
         literal: spec.abort.literal,
         false_alarm: plan.false_alarm,
         evidence_aborts: spec.abort.false_alarm.span.is_written(),
         baseline_us: plan.baseline_ms * 1_000,
-        steps: plan.steps.iter().map(step).collect(),
+        steps,
+        toggled: started.toggled.clone(),
         recovery_us: plan.recovery_ms * 1_000,
         radius_max: u32::try_from(at_once).unwrap_or(u32::MAX),
     };
@@ -115,12 +128,16 @@ fn started(
         seed: about.seed,
         indicators,
         sources: about.sources,
-        consecutive: *abort.consecutive,
+        consecutive: experiment.spec.consecutive(),
         every_ms: plan.every_ms,
         literal: abort.literal,
         false_alarm: plan.false_alarm,
         baseline_ms: plan.baseline_ms,
-        hold_ms: plan.steps.iter().map(|step| step.hold_ms).sum(),
+        hold_ms: match &plan.toggle {
+            None => plan.steps.iter().map(|step| step.hold_ms).sum(),
+            Some(toggle) => toggle.slot_ms * toggle.slots.len() as u64,
+        },
+        toggled: plan.toggle.as_ref().map_or_else(Vec::new, |toggle| toggled(plan, toggle)),
         recovery_ms: plan.recovery_ms,
         lease_ms: plan.worst_case.lease_ms,
         injections: plan.injections.clone(),
@@ -131,6 +148,15 @@ fn started(
             .collect(),
         radius: plan.radius.clone(),
     }
+}
+
+fn toggled(plan: &Plan, toggle: &squall_plan::PlannedToggle) -> Vec<record::Toggled> {
+    let one = |(step, on): (&squall_plan::PlannedStep, &Vec<bool>)| record::Toggled {
+        fault: step.fault.clone(),
+        injections: step.injections.iter().map(|i| plan.injections[*i].id.clone()).collect(),
+        on: on.clone(),
+    };
+    plan.steps.iter().zip(&toggle.on).map(one).collect()
 }
 
 fn watched(sli: &SliSpec) -> Result<(Watched, record::Indicator), PrepareError> {

@@ -23,10 +23,10 @@ pub(crate) fn traffic_per_s(spec: &Spec) -> Option<f64> {
 /// Asks for every indicator.
 pub(crate) fn decide(inputs: &Inputs<'_>, diagnostics: &mut Vec<Diagnostic>) -> Vec<Decision> {
     let spec = &inputs.experiment.spec;
-    let hold_ms: u64 = spec.method.iter().map(|step| step.hold.as_millis()).sum();
+    let hold_ms = spec.on_ms();
     let every_ms = spec.abort.every.as_millis().max(1);
     let rule = Rule {
-        consecutive: *spec.abort.consecutive,
+        consecutive: spec.consecutive(),
         literal: spec.abort.literal,
         alpha: *spec.abort.false_alarm,
         evidence_aborts: spec.abort.false_alarm.span.is_written(),

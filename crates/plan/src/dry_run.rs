@@ -19,6 +19,8 @@ pub struct Plan {
     pub host: String,
     /// Its steps, one after the other.
     pub steps: Vec<PlannedStep>,
+    /// The schedule, where the faults are toggled.
+    pub toggle: Option<PlannedToggle>,
     /// What is never touched, in words.
     pub protected: Vec<String>,
     /// Planned length of the baseline.
@@ -68,6 +70,19 @@ pub struct PlannedStep {
     pub lease_ms: u64,
     /// Its injections, by index into [`Plan::injections`].
     pub injections: Vec<usize>,
+}
+
+/// Faults that are switched on and off at random, in slots of equal length.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PlannedToggle {
+    /// Slots in which each fault is on; as many are without it.
+    pub repeats: u32,
+    /// The length of a slot.
+    pub slot_ms: u64,
+    /// For each step, whether its fault is on in each slot.
+    pub on: Vec<Vec<bool>>,
+    /// For each slot its injections, by index into [`Plan::injections`]; none where it is free.
+    pub slots: Vec<Vec<usize>>,
 }
 
 /// A process as a person finds it.

@@ -17,12 +17,13 @@ mod select;
 pub mod series;
 mod sources;
 mod text;
+mod toggle;
 mod words;
 mod worst_case;
 
 pub use catalogue::{Catalogue, schema};
 pub use choose::INSTANCES_HARD_CAP;
-pub use dry_run::{Decision, Place, Plan, PlannedStep, WorstCase};
+pub use dry_run::{Decision, Place, Plan, PlannedStep, PlannedToggle, WorstCase};
 pub use inputs::{History, Inputs};
 pub use make::plan;
 pub use text::render;

@@ -3,12 +3,13 @@
 use crate::catalogue::values;
 use crate::choose::{Choice, choose, within_radius};
 use crate::decide::{decide, traffic_per_s};
-use crate::dry_run::{Place, Plan, PlannedStep};
+use crate::dry_run::{Place, Plan, PlannedStep, PlannedToggle};
 use crate::inputs::Inputs;
 use crate::permit::{check_step, check_window};
 use crate::protect::protection;
 use crate::select::{Found, Known, candidates};
 use crate::sources::check_sources;
+use crate::toggle::draw;
 use crate::words::count;
 use crate::worst_case::worst_case;
 use squall_faults::fault::{Bound, Fault};
@@ -61,7 +62,8 @@ pub fn plan(inputs: &Inputs<'_>) -> (Option<Plan>, Vec<Diagnostic>) {
     if has_error(&diagnostics) {
         return (None, diagnostics);
     }
-    let (steps, injections) = lay_out(inputs, &resolved);
+    let mut toggle = draw(spec, inputs.seed);
+    let (steps, injections) = lay_out(inputs, &resolved, toggle.as_mut());
     // The promise of this crate, asserted where it is given: see `protect`.
     for injection in &injections {
         let same = |p: &&Process| p.process == injection.target.process;
@@ -88,6 +90,7 @@ pub fn plan(inputs: &Inputs<'_>) -> (Option<Plan>, Vec<Diagnostic>) {
             .policy
             .map(|p| format!("{}: {}", p.name, policy.into_iter().collect::<Vec<_>>().join("; "))),
         steps,
+        toggle,
         injections,
     };
     (Some(plan), diagnostics)
@@ -158,27 +161,33 @@ fn target(found: &Found<'_>) -> Target {
     }
 }
 
-fn lay_out(inputs: &Inputs<'_>, resolved: &[Resolved<'_>]) -> (Vec<PlannedStep>, Vec<Injection>) {
+fn lay_out(
+    inputs: &Inputs<'_>,
+    resolved: &[Resolved<'_>],
+    mut toggle: Option<&mut PlannedToggle>,
+) -> (Vec<PlannedStep>, Vec<Injection>) {
     let mut injections = Vec::new();
     let mut steps = Vec::new();
-    for (step, resolved) in inputs.experiment.spec.method.iter().zip(resolved) {
+    for (index, (step, resolved)) in inputs.experiment.spec.method.iter().zip(resolved).enumerate()
+    {
         let described = resolved.fault.describe();
         let first = injections.len();
-        for found in &resolved.choice.taken {
-            let id = injections.len() + 1;
-            injections.push(Injection {
-                id: format!("i{id}"),
-                run: inputs.run.to_owned(),
-                fault: described.name.to_owned(),
-                // As written: defaults are the fault's own, and the agent fills them in.
-                params: values(&step.with),
-                filters: values(&step.where_),
-                target: target(found),
-                lease_ms: step.lease.as_millis(),
-                // An engine that renews for ever still ends here.
-                cap_ms: step.hold.saturating_add(*step.lease).as_millis(),
-                seed: inputs.seed.wrapping_add(id as u64),
-            });
+        // Each time a toggled fault goes on it is an injection of its own, with its own receipt.
+        let slots: Vec<Option<usize>> = match &toggle {
+            None => vec![None],
+            Some(toggle) => {
+                let on = toggle.on[index].iter().enumerate().filter(|(_, on)| **on);
+                on.map(|(slot, _)| Some(slot)).collect()
+            }
+        };
+        for slot in slots {
+            for found in &resolved.choice.taken {
+                if let (Some(slot), Some(toggle)) = (slot, &mut toggle) {
+                    toggle.slots[slot].push(injections.len());
+                }
+                let id = injections.len() + 1;
+                injections.push(injection(inputs, step, described.name, found, id));
+            }
         }
         let place = |found: &Found<'_>| place(inputs.inventory, found);
         steps.push(PlannedStep {
@@ -196,6 +205,31 @@ fn lay_out(inputs: &Inputs<'_>, resolved: &[Resolved<'_>]) -> (Vec<PlannedStep>,
         });
     }
     (steps, injections)
+}
+
+fn injection(
+    inputs: &Inputs<'_>,
+    step: &Step,
+    fault: &str,
+    found: &Found<'_>,
+    id: usize,
+) -> Injection {
+    Injection {
+        id: format!("i{id}"),
+        run: inputs.run.to_owned(),
+        fault: fault.to_owned(),
+        // As written: defaults are the fault's own, and the agent fills them in.
+        params: values(&step.with),
+        filters: values(&step.where_),
+        target: target(found),
+        lease_ms: step.lease.as_millis(),
+        // An engine that renews for ever still ends here.
+        cap_ms: match inputs.experiment.spec.toggle {
+            None => step.hold.saturating_add(*step.lease).as_millis(),
+            Some(_) => inputs.experiment.spec.slot_ms() + step.lease.as_millis(),
+        },
+        seed: inputs.seed.wrapping_add(id as u64),
+    }
 }
 
 fn place(inventory: &Inventory, found: &Found<'_>) -> Place {

@@ -64,9 +64,17 @@ fn steps(plan: &Plan, out: &mut String) {
         more => format!("all {more} indicators are inside their bounds"),
     };
     line("baseline", &length(plan.baseline_ms), &format!("refused unless {inside}"));
-    for step in &plan.steps {
+    for (at, step) in plan.steps.iter().enumerate() {
         line("inject", "", &format!("{}, {}", step.fault, step.bound));
-        line("hold", &length(step.hold_ms), &holding(step));
+        match &plan.toggle {
+            None => line("hold", &length(step.hold_ms), &holding(step)),
+            Some(toggle) => {
+                let slots = toggle.on[at].iter().map(|on| if *on { "■" } else { "·" });
+                let slots: String = slots.collect();
+                let what = format!("on in each ■ of {slots}, drawn at random; {}", holding(step));
+                line("toggle", &length(toggle.slot_ms), &what);
+            }
+        }
     }
     line("recover", &format!("≤ {}", length(plan.recovery_ms)), "");
     out.push('\n');
@@ -83,7 +91,7 @@ fn holding(step: &PlannedStep) -> String {
 
 fn worst_case(plan: &Plan, out: &mut String) {
     let worst = &plan.worst_case;
-    let hold = length(worst.fault_ms - worst.lease_ms);
+    let hold = length(worst.fault_ms.saturating_sub(worst.lease_ms));
     let _ = writeln!(out, "  Worst case");
     let _ = writeln!(
         out,

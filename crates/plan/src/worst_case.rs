@@ -22,9 +22,11 @@ pub(crate) fn worst_case(
 ) -> WorstCase {
     let spec = &inputs.experiment.spec;
     let lease_ms = spec.method.iter().map(|step| step.lease.as_millis()).max().unwrap_or(0);
-    let hold_ms: u64 = spec.method.iter().map(|step| step.hold.as_millis()).sum();
-    let fault_ms = hold_ms + lease_ms;
-    let time_ms = spec.baseline.as_millis() + fault_ms + spec.recovery.within.as_millis();
+    let hold_ms = spec.method_ms();
+    // Faults that are toggled together may between them be on in every slot.
+    let on_ms = if spec.method.len() > 1 { hold_ms } else { spec.on_ms() };
+    let fault_ms = on_ms + lease_ms;
+    let time_ms = spec.baseline.as_millis() + hold_ms + lease_ms + spec.recovery.within.as_millis();
     let budget = at_risk(inputs, bounds, decide);
     if let (Some(budget), Some(written)) = (&budget, &spec.budget)
         && let Some(left_ms) = budget.left_ms
@@ -76,10 +78,29 @@ fn allowed_share(sli: &SliSpec) -> Option<f64> {
     })
 }
 
+/// A toggled run goes on while a fault hurts: the worst is all of each fault's slots, and a lease.
+fn toggled_cost(spec: &Spec, bounds: &[Bound], repeats: u32) -> (u64, String) {
+    let steps = spec.method.iter().zip(bounds);
+    let cost = |(step, bound): (&squall_spec::Step, &Bound)| {
+        let on_ms = spec.on_ms() + step.lease.as_millis();
+        on_ms * u64::from(bound.per_mille_hurt.min(1_000)) / 1_000
+    };
+    let cost_ms = steps.map(cost).sum();
+    let because = format!(
+        "{repeats} slots of {} and a lease with each fault's worst, since the run goes on while it \
+         hurts",
+        length(spec.slot_ms()),
+    );
+    (cost_ms, because)
+}
+
 /// The rule ends a step after its strikes, an engine that dies in that moment leaves it on for a
 /// lease more, and whatever stays just below a strike may last for the whole hold.
 fn cost(spec: &Spec, bounds: &[Bound], decision: Option<&Decision>) -> (u64, String) {
-    let rule_ms = u64::from(*spec.abort.consecutive) * spec.abort.every.as_millis();
+    if let Some(toggle) = spec.toggle {
+        return toggled_cost(spec, bounds, *toggle.repeats);
+    }
+    let rule_ms = u64::from(spec.consecutive()) * spec.abort.every.as_millis();
     let steps = spec.method.iter().zip(bounds);
     let struck = steps.map(|(step, bound)| {
         let on_ms = rule_ms.min(step.hold.as_millis()) + step.lease.as_millis();
@@ -88,7 +109,7 @@ fn cost(spec: &Spec, bounds: &[Bound], decision: Option<&Decision>) -> (u64, Str
     let Some((struck_ms, step, bound)) = struck.max_by_key(|&(cost, ..)| cost) else {
         return (0, String::new());
     };
-    let hold_ms: u64 = spec.method.iter().map(|step| step.hold.as_millis()).sum();
+    let hold_ms = spec.on_ms();
     let below = decision.and_then(|decision| {
         let below = decision.bad_for_strike?.saturating_sub(1) as f64;
         Some(below / decision.events_sample.filter(|&events| events > 0)? as f64)

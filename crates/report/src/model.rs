@@ -134,9 +134,13 @@ pub struct Model {
     pub ends: Vec<End>,
     /// One entry an injection.
     pub causes: Vec<Cause>,
+    /// What switching faults on and off at random has shown, one line a fault and indicator.
+    pub effects: Vec<String>,
     /// What it cost, where events were counted.
     pub budget: Option<String>,
-    /// The same as a number.
+    /// What of the error budget the faults burnt, apart from what would have gone anyway.
+    pub burnt: Option<String>,
+    /// What it cost, as a number of events.
     pub excess_bad: Option<u64>,
     /// What to try next.
     pub advice: Vec<String>,
@@ -204,7 +208,9 @@ impl Model {
             rows: rows::rows(record, verdict, &series),
             ends: ends::ends(record, verdict, &fate),
             causes: ends::causes(record, verdict, &names),
+            effects: verdict.map_or_else(Vec::new, facts::effects),
             budget: facts::budget(record, verdict),
+            burnt: facts::burnt(record, verdict),
             excess_bad: verdict.map(|v| v.excess_bad).filter(|_| facts::counts_events(record)),
             advice: verdict.filter(|v| v.restored).map(|v| v.advice.clone()).unwrap_or_default(),
             warnings: facts::warnings(record),

@@ -1,6 +1,7 @@
 //! Owns what can go wrong, and how much of it a seed asks for.
 
 use rand::{RngExt, rngs::StdRng};
+use squall_wire::record::Toggled;
 
 /// One millisecond.
 pub(crate) const MS: u64 = 1_000_000;
@@ -61,4 +62,14 @@ fn one(rng: &mut StdRng) -> Trouble {
         13 => Trouble::NoStart,
         _ => Trouble::SlowWire(long),
     }
+}
+
+/// A schedule of one or two faults over four slots.
+pub(crate) fn toggled(rng: &mut StdRng) -> Vec<Toggled> {
+    let row = |rng: &mut StdRng| {
+        let mut on = vec![true, true, false, false];
+        (1..on.len()).rev().for_each(|i| on.swap(i, rng.random_range(0..=i)));
+        Toggled { fault: "net.refuse".into(), injections: Vec::new(), on }
+    };
+    (0..rng.random_range(1..3)).map(|_| row(rng)).collect()
 }

@@ -5,14 +5,14 @@ use crate::engine_side::EngineSide;
 use crate::host::Host;
 use crate::laws::{self, Broken};
 use crate::queue::{Happening, Queue};
-use crate::trouble::{MS, SECOND, Trouble, troubles};
+use crate::trouble::{self, MS, SECOND, Trouble, troubles};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use squall_agent::core as agent;
 use squall_engine::core::{Core, Event, Script, ScriptStep};
 use squall_wire::identity::ProcessIdentity;
 use squall_wire::injection::Injection;
-use squall_wire::record::{Indicator, Unit, Verdict};
+use squall_wire::record::{Indicator, Toggled, Unit, Verdict};
 use squall_wire::target::Target;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -327,7 +327,17 @@ fn script(rng: &mut StdRng) -> Script {
         let fault = ["process.pause", "net.refuse"][rng.random_range(0..2)];
         one(id, fault, lease_ms, hold_ms + lease_ms)
     };
-    let steps = (0..rng.random_range(1..3))
+    // One run in four switches its faults on and off at random.
+    let toggled = if rng.random_range(0..4) == 0 { trouble::toggled(rng) } else { Vec::new() };
+    let slot_ms = rng.random_range(1_000..2_500);
+    let slots = toggled.first().map_or(0, |fault: &Toggled| fault.on.len());
+    let mut slot = |rng: &mut StdRng, at: usize| {
+        let on = toggled.iter().filter(|fault| fault.on[at]);
+        let injections = on.map(|_| injection(rng, slot_ms)).collect();
+        ScriptStep { injections, hold_us: slot_ms * 1_000 }
+    };
+    let schedule: Vec<ScriptStep> = (0..slots).map(|at| slot(rng, at)).collect();
+    let steps: Vec<ScriptStep> = (0..rng.random_range(1..3))
         .map(|_| {
             let hold_ms = rng.random_range(2_000..6_000);
             let count = rng.random_range(1..=RADIUS);
@@ -348,12 +358,14 @@ fn script(rng: &mut StdRng) -> Script {
             bad_word: "failed".into(),
         }],
         consecutive: 2,
+        strikes_end: true,
         every_us: 500_000,
         literal: false,
         false_alarm: 0.01,
         evidence_aborts: false,
         baseline_us: 2_000_000,
-        steps,
+        steps: if schedule.is_empty() { steps } else { schedule },
+        toggled,
         recovery_us: 3_000_000,
         radius_max: u32::try_from(RADIUS).unwrap_or(u32::MAX),
     }

@@ -45,6 +45,8 @@ pub struct Spec {
     pub abort: Abort,
     /// The faults, in order; at least one.
     pub method: Vec<Step>,
+    /// Set where the faults are switched on and off at random instead of one after the other.
+    pub toggle: Option<Toggle>,
     /// How soon normal must be back.
     pub recovery: Recovery,
     /// When it may run.
@@ -53,6 +55,44 @@ pub struct Spec {
     pub radius: Option<Spanned<Radius>>,
     /// What it may cost.
     pub budget: Option<Spanned<Budget>>,
+}
+
+impl Spec {
+    /// Returns how long the faults are on, in milliseconds: all holds, or each one's slots where
+    /// they are toggled.
+    pub fn on_ms(&self) -> u64 {
+        match self.toggle {
+            None => self.method.iter().map(|step| step.hold.as_millis()).sum(),
+            Some(toggle) => self.slot_ms() * u64::from(*toggle.repeats),
+        }
+    }
+
+    /// Returns how long the method takes, in milliseconds, with the slots without any fault.
+    pub fn method_ms(&self) -> u64 {
+        if self.toggle.is_some() { 2 * self.on_ms() } else { self.on_ms() }
+    }
+
+    /// Returns the length of a slot of a toggled method, in milliseconds.
+    pub fn slot_ms(&self) -> u64 {
+        self.method.first().map_or(0, |step| step.hold.as_millis())
+    }
+
+    /// Tells whether anomalous samples in a row end the run while a fault is on. A toggled method
+    /// goes on, since the hurt is what it measures, unless the file writes a rule.
+    pub fn strikes_end(&self) -> bool {
+        self.toggle.is_none() || self.abort.consecutive.span.is_written()
+    }
+
+    /// Returns how many anomalous samples in a row end the run; in a toggled one by default as
+    /// many as a slot has, none of them with a fault.
+    pub fn consecutive(&self) -> u32 {
+        let written = *self.abort.consecutive;
+        if self.strikes_end() {
+            return written;
+        }
+        let samples = self.slot_ms() / self.abort.every.as_millis().max(1);
+        u32::try_from(samples).unwrap_or(u32::MAX).max(written)
+    }
 }
 
 /// A source of numbers.
@@ -157,6 +197,13 @@ impl Abort {
         literal: false,
         false_alarm: Spanned::default_value(0.01),
     };
+}
+
+/// A randomised schedule of equal slots: each fault is on in half of them.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Toggle {
+    /// Slots in which each fault is on; as many are without it.
+    pub repeats: Spanned<u32>,
 }
 
 /// One fault on one target for a while.

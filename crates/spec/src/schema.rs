@@ -106,7 +106,9 @@ fn spec() -> Value {
             }),
             &[],
         )),
-        "method": filled("The faults, one after the other.", "step"),
+        "method": said("The faults, one after the other, or switched on and off at random.", json!({
+            "oneOf": [filled("One after the other.", "step"), toggled()],
+        })),
         "recovery": said(
             "How soon normal must be back.",
             object(json!({"within": refer("duration")}), &[]),
@@ -126,6 +128,18 @@ fn spec() -> Value {
         )),
     });
     object(keys, &["hypothesis", "signals", "steadyState", "method"])
+}
+
+fn toggled() -> Value {
+    let repeats = json!({"type": "integer", "minimum": 1, "maximum": 12});
+    let keys = json!({
+        "toggle": said(
+            "Slots with each fault, as many without it, in a random order.",
+            object(json!({"repeats": repeats}), &["repeats"]),
+        ),
+        "faults": filled("Each holds for one slot.", "step"),
+    });
+    object(keys, &["toggle", "faults"])
 }
 
 fn signal() -> Value {

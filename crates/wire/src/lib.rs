@@ -15,3 +15,4 @@ pub mod receipt;
 pub mod record;
 pub mod sdk;
 pub mod target;
+mod toggled;

@@ -5,6 +5,8 @@ use crate::injection::{Bite, Injection};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+pub use crate::toggled::{Toggled, ToggledEffect};
+
 /// The version of records this build writes.
 pub const RECORD_VERSION: u32 = 1;
 
@@ -173,6 +175,10 @@ pub struct Started {
     pub lease_ms: u64,
     /// What will be injected.
     pub injections: Vec<Injection>,
+    /// The randomised schedule, an entry a fault; empty where the faults follow one another. Each
+    /// slot of it is one `holding` phase, in their order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub toggled: Vec<Toggled>,
     /// Instances that stay untouched.
     pub spared: Vec<String>,
     /// The radius in words, for example `1 of 2 payment instances, 1 host`.
@@ -362,6 +368,9 @@ pub struct Verdict {
     pub advice: Vec<String>,
     /// Bad events above what the steady state allows, summed over the fault.
     pub excess_bad: u64,
+    /// What toggled faults did to each indicator; empty where none was toggled to the end.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub effects: Vec<ToggledEffect>,
 }
 
 /// The evidence for one indicator.

@@ -50,6 +50,7 @@ impl Core {
         if self.slots_now().all(|slot| slot.stage == Stage::Armed) {
             self.enter(Phase::Holding);
             self.open_window(self.script.steps[self.step].hold_us);
+            self.begin_slot();
         }
     }
 

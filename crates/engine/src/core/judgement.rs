@@ -3,6 +3,7 @@
 use super::event::Command;
 use super::slot::Stage;
 use super::state::Core;
+use super::toggled::Toggled;
 use super::words;
 use squall_judge::monitor::{Seen, Status, Watch};
 use squall_judge::outcome::{Outcome, Tally};
@@ -42,6 +43,7 @@ impl Core {
         let rhos: Vec<f64> = self.baseline.tallies().iter().map(|t| t.bursts.rho()).collect();
         let script = &self.script;
         self.hold = Watch::new(script.hold_rule(), &script.judged()).with_bursts(&rhos);
+        self.toggled = Toggled::of(script, &script.judged()).map(|t| t.with_bursts(&rhos));
         let bursty = script.indicators.iter().zip(&rhos).filter(|(_, rho)| **rho > 0.0);
         let names: Vec<String> =
             bursty.map(|(indicator, rho)| format!("{} (rho {rho:.3})", indicator.name)).collect();
@@ -93,6 +95,7 @@ impl Core {
             restored: facts.restored,
             advice: self.advice(&facts, word),
             excess_bad: self.hold.tallies().iter().map(|t| t.excess()).sum(),
+            effects: self.effects(),
         };
         self.record(Recorded::Verdict(Box::new(verdict)));
         self.phase = Phase::Done;

@@ -26,6 +26,7 @@ mod script;
 mod sentence;
 mod slot;
 mod state;
+mod toggled;
 mod words;
 
 pub use event::{Command, Event, Purpose};

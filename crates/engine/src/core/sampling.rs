@@ -126,7 +126,7 @@ impl Core {
         let phase = self.phase;
         let seen = match (phase, &mut self.recovery) {
             (Phase::Baseline, _) => self.baseline.sample(&judged),
-            (Phase::Holding, _) => self.hold.sample(&judged),
+            (Phase::Holding, _) => self.held_sample(since_us, &judged),
             (Phase::Recovering, Some(recovery)) => {
                 let start_us = self.window.as_ref().map_or(since_us, |w| w.start_us);
                 recovery.sample(since_us.saturating_sub(start_us) / 1_000, &judged)

@@ -36,6 +36,8 @@ pub struct Script {
     pub indicators: Vec<record::Indicator>,
     /// Anomalous samples in a row that abort.
     pub consecutive: u32,
+    /// Whether they do while a fault is on; without, only in slots that are free of faults.
+    pub strikes_end: bool,
     /// Time between samples.
     pub every_us: u64,
     /// True for the raw abort rule.
@@ -46,8 +48,10 @@ pub struct Script {
     pub evidence_aborts: bool,
     /// Length of the baseline.
     pub baseline_us: u64,
-    /// The faults, one step after the other.
+    /// The faults, one step after the other; a step without any waits.
     pub steps: Vec<ScriptStep>,
+    /// The schedule of faults that are toggled, over the steps; empty where none is.
+    pub toggled: Vec<record::Toggled>,
     /// Time allowed for recovery.
     pub recovery_us: u64,
     /// How many targets the run may hold at once.
@@ -91,8 +95,15 @@ impl Script {
 
     /// The abort rule while faults are on, over all steps.
     pub(super) fn hold_rule(&self) -> Rule {
-        let hold_us = self.steps.iter().map(|step| step.hold_us).sum();
+        let with_faults = self.steps.iter().filter(|step| !step.injections.is_empty());
+        let hold_us = with_faults.map(|step| step.hold_us).sum();
         Rule { evidence_aborts: self.evidence_aborts, ..self.rule(hold_us) }
+    }
+
+    /// The abort rule of the slots that are free of faults.
+    pub(super) fn free_rule(&self) -> Rule {
+        let free = self.steps.iter().filter(|step| step.injections.is_empty());
+        self.rule(free.map(|step| step.hold_us).sum())
     }
 
     /// The longest lease, in microseconds.

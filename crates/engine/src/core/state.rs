@@ -6,6 +6,7 @@ use super::event::{Command, Event, Purpose};
 use super::sampling::Window;
 use super::script::{AGENT_WAIT_US, Script};
 use super::slot::{Slot, Stage};
+use super::toggled::Toggled;
 use squall_judge::monitor::Watch;
 use squall_judge::recovery::Recovery;
 use squall_judge::verdict::Before;
@@ -38,6 +39,7 @@ pub struct Core {
     pub(super) samples: u64,
     pub(super) baseline: Watch,
     pub(super) hold: Watch,
+    pub(super) toggled: Option<Toggled>,
     pub(super) recovery: Option<Recovery>,
     pub(super) before: Before,
     pub(super) stop: Option<Stop>,
@@ -72,6 +74,7 @@ impl Core {
             samples: 0,
             baseline: Watch::new(script.rule(script.baseline_us), &judged),
             hold: Watch::new(script.hold_rule(), &judged),
+            toggled: Toggled::of(&script, &judged),
             recovery: None,
             before: Before::Unchecked,
             stop: None,

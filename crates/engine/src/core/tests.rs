@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 use super::world::*;
 use super::{Event, ScriptStep};
-use squall_wire::record::{AbortCause, Outcome, Phase, Unit};
+use squall_wire::record::{AbortCause, Outcome, Phase, Toggled, Unit};
 
 fn check(world: &mut World, expected: &str) {
     assert_eq!(world.run().story(), expected);
@@ -323,4 +323,56 @@ fn leases_are_renewed_three_times_in_their_length() {
     world.until_phase(Phase::Holding);
     let due = world.core.next_wakeup_us().unwrap() - world.now_us;
     assert!(due <= 1_666_667, "the next wake-up is {due} µs away");
+}
+
+/// Ten slots of ten seconds; the fault is on in every other one.
+fn toggled() -> World {
+    let mut script = script();
+    let on: Vec<bool> = (0..10).map(|slot| [0, 3, 4, 7, 8].contains(&slot)).collect();
+    let step = |(slot, on): (usize, &bool)| {
+        let id = format!("i{slot}");
+        let injections = if *on { vec![injection(&id, 1)] } else { Vec::new() };
+        ScriptStep { injections, hold_us: 10 * SECOND_US }
+    };
+    script.steps = on.iter().enumerate().map(step).collect();
+    (script.consecutive, script.strikes_end) = (10, false);
+    script.toggled = vec![Toggled { fault: "http.delay".into(), injections: Vec::new(), on }];
+    World::new(script)
+}
+
+#[test]
+fn a_toggled_fault_that_hurts_is_shown_to_and_the_run_goes_on() {
+    let mut world = toggled();
+    world.while_armed = Some(|armed, pull| counted(500, if armed { 30 + pull % 3 } else { 0 }));
+    world.run();
+    let verdict = world.verdict.unwrap();
+    assert_eq!((verdict.exit, verdict.aborted), (1, None), "{}", verdict.sentence);
+    let [effect] = verdict.effects.as_slice() else { panic!("one fault, one indicator") };
+    assert!(effect.caused && (effect.p - 1.0 / 252.0).abs() < 1e-9, "{effect:?}");
+    assert!((29.0..33.0).contains(&effect.value), "{effect:?}");
+    // Slots without the fault are no part of what the service bears.
+    assert_eq!(verdict.indicators[0].total, Some(5 * 10 * 500));
+    assert!(world.armed.is_empty());
+}
+
+#[test]
+fn a_toggled_fault_beside_other_trouble_is_not_blamed() {
+    let mut world = toggled();
+    world.while_armed = Some(|_, pull| counted(500, if pull % 7 < 3 { 40 } else { 0 }));
+    world.run();
+    let verdict = world.verdict.unwrap();
+    let [effect] = verdict.effects.as_slice() else { panic!("one fault, one indicator") };
+    assert!(!effect.caused && effect.p > 0.05, "{effect:?}");
+    assert!(effect.text.contains("was not shown to hurt order success"), "{}", effect.text);
+}
+
+#[test]
+fn a_service_that_stays_broken_ends_a_toggled_run() {
+    let mut world = toggled();
+    world.while_armed = Some(|_, pull| counted(500, if pull > 8 { 100 } else { 0 }));
+    world.run();
+    let verdict = world.verdict.unwrap();
+    assert_eq!(verdict.aborted, Some(AbortCause::Rule), "{}", verdict.sentence);
+    assert!(verdict.effects.is_empty(), "half a schedule shows nothing");
+    assert!(world.armed.is_empty());
 }

@@ -53,12 +53,14 @@ pub(super) fn script() -> Script {
         run: "7k2f9".into(),
         indicators: vec![orders()],
         consecutive: 2,
+        strikes_end: true,
         every_us: SECOND_US,
         literal: false,
         false_alarm: 0.01,
         evidence_aborts: false,
         baseline_us: 3 * SECOND_US,
         steps: vec![ScriptStep { injections: vec![injection("i1", 1)], hold_us: 60 * SECOND_US }],
+        toggled: Vec::new(),
         recovery_us: 30 * SECOND_US,
         radius_max: 1,
     }
@@ -95,6 +97,8 @@ pub(super) struct World {
     /// True where another run has something armed, too.
     pub(super) other_run: bool,
     pub(super) reading: fn(Phase, u64) -> Reading,
+    /// In its place while the method is under way: by whether a fault is in place.
+    pub(super) while_armed: Option<fn(bool, u64) -> Reading>,
     pub(super) told: Vec<String>,
     pub(super) exit: Option<u8>,
     pub(super) verdict: Option<record::Verdict>,
@@ -122,6 +126,7 @@ impl World {
             category: "stopped processes",
             other_run: false,
             reading: |_, _| counted(500, 0),
+            while_armed: None,
             told: Vec::new(),
             exit: None,
             verdict: None,
@@ -190,7 +195,14 @@ impl World {
             Command::Pull { pull, purpose } => {
                 let readings = match purpose {
                     Purpose::Reference => Vec::new(),
-                    Purpose::Sample => vec![(self.reading)(self.core.phase(), pull)],
+                    Purpose::Sample => {
+                        let phase = self.core.phase();
+                        let holding = self.while_armed.filter(|_| phase == Phase::Holding);
+                        vec![match holding {
+                            Some(reading) => reading(!self.armed.is_empty(), pull),
+                            None => (self.reading)(phase, pull),
+                        }]
+                    }
                 };
                 self.events.push_back(Event::Pulled { pull, readings });
             }

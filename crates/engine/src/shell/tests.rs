@@ -188,12 +188,14 @@ fn prepared(every_ms: u64, hold_ms: u64) -> Prepared {
         run: "7k2f9".into(),
         indicators: vec![indicator.clone()],
         consecutive: 2,
+        strikes_end: true,
         every_us: every_ms * 1_000,
         literal: false,
         false_alarm: 0.01,
         evidence_aborts: false,
         baseline_us: 0,
         steps,
+        toggled: Vec::new(),
         recovery_us: 0,
         radius_max: 1,
     };
@@ -217,6 +219,7 @@ fn prepared(every_ms: u64, hold_ms: u64) -> Prepared {
         recovery_ms: 0,
         lease_ms: 1_000,
         injections: vec![injection()],
+        toggled: Vec::new(),
         spared: Vec::new(),
         radius: "1 of 1".into(),
     };

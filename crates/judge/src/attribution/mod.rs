@@ -9,7 +9,9 @@
 pub mod case;
 pub mod climb;
 pub mod map;
+mod nonneg;
 pub mod tag;
+pub mod toggle;
 
 pub use case::{Case, Episode, Injection, Measure, Point, Service, Signal, Toggling};
 pub use climb::attribute;

@@ -42,7 +42,9 @@ fn render(model: &Model, options: &Options) -> String {
         format!("- **{label}** {}", text(&c.text()))
     });
     out.extend(causes);
+    out.extend(model.effects.iter().map(|e| format!("- **toggled** {}", text(e))));
     out.extend(model.budget.iter().map(|b| format!("- **budget** {}", text(b))));
+    out.extend(model.burnt.iter().map(|b| format!("- **burnt** {}", text(b))));
     out.extend(model.advice.iter().map(|a| format!("- **try** {}", text(a))));
     out.extend(model.warnings.iter().map(|w| format!("- **warning** {}", text(w))));
     if let Some(report) = &options.report {

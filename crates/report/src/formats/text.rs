@@ -146,8 +146,14 @@ fn lower(model: &Model, options: &Options, advised: bool, out: &mut Vec<String>)
         };
         labeled(style, label, Paint::Dim, &cause.text(), paint, &mut block);
     }
+    for effect in &model.effects {
+        labeled(style, "toggled", Paint::Dim, effect, plain, &mut block);
+    }
     if let Some(budget) = &model.budget {
         labeled(style, "budget", Paint::Dim, budget, plain, &mut block);
+    }
+    if let Some(burnt) = &model.burnt {
+        labeled(style, "burnt", Paint::Dim, burnt, plain, &mut block);
     }
     for (at, advice) in model.advice.iter().enumerate().filter(|_| !advised) {
         let label = if at == 0 { "try" } else { "" };

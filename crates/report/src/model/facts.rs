@@ -4,7 +4,7 @@ use super::series::Series;
 use super::{e_limit, number};
 use crate::read::Record;
 use squall_wire::injection::Injection;
-use squall_wire::record::{Event, Verdict};
+use squall_wire::record::{Event, Unit, Verdict};
 
 pub(super) fn lead(record: &Record) -> String {
     let started = &record.started;
@@ -30,11 +30,44 @@ pub(super) fn counts_events(record: &Record) -> bool {
     record.started.indicators.iter().any(|i| i.bad_share.is_some())
 }
 
+pub(super) fn effects(verdict: &Verdict) -> Vec<String> {
+    verdict.effects.iter().map(|effect| effect.text.clone()).collect()
+}
+
 pub(super) fn budget(record: &Record, verdict: Option<&Verdict>) -> Option<String> {
     let verdict = verdict.filter(|_| counts_events(record))?;
     let counted = verdict.indicators.iter().filter_map(|i| i.total).max()?;
     let bad = number::plural(verdict.excess_bad, "bad event", "bad events");
     Some(format!("{bad} above what the bounds allow, n {}", number::count(counted)))
+}
+
+/// What was burnt of the error budget while the faults were on, booked as chaos: the bad events
+/// above what the baseline had anyway are the faults', the others would have been there without.
+pub(super) fn burnt(record: &Record, verdict: Option<&Verdict>) -> Option<String> {
+    let verdict = verdict.filter(|verdict| verdict.excess_bad > 0)?;
+    let all = record.started.indicators.iter().zip(&verdict.indicators);
+    let burnt = all.filter_map(|(indicator, verdict)| {
+        let (allowed, bad, total) = (indicator.bad_share?, verdict.bad?, verdict.total?);
+        let before = verdict.baseline.filter(|v| (0.0..=1.0).contains(v));
+        let organic = match before.filter(|_| indicator.unit == Unit::Share)? {
+            share if indicator.at_least => 1.0 - share,
+            share => share,
+        };
+        let (budget, organic) = (allowed * total as f64, organic * total as f64);
+        let chaos = (bad as f64 - organic).max(0.0);
+        (budget > 0.0).then_some((&indicator.name, chaos, organic, budget))
+    });
+    let (name, chaos, organic, budget) =
+        burnt.max_by(|a, b| (a.1 / a.3).total_cmp(&(b.1 / b.3)))?;
+    Some(format!(
+        "{} times what {name} may lose in this time as chaos, {} times organic",
+        times(chaos / budget),
+        times(organic / budget)
+    ))
+}
+
+fn times(ratio: f64) -> String {
+    if ratio >= 10.0 { number::count(ratio.round() as u64) } else { format!("{ratio:.1}") }
 }
 
 pub(super) fn warnings(record: &Record) -> Vec<String> {

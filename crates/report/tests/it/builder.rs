@@ -91,6 +91,7 @@ pub(crate) fn payment_slow(run: &str) -> Builder {
         recovery_ms: 30_000,
         lease_ms: 5000,
         injections: vec![injection],
+        toggled: Vec::new(),
         spared: vec!["payment-2".into()],
         radius: "1 of 2 payment instances, 1 host".into(),
     };
@@ -359,6 +360,7 @@ fn verdict(word: Word, sentence: &str, exit: u8, indicators: Vec<IndicatorVerdic
         restored: true,
         advice: vec![],
         excess_bad: 0,
+        effects: Vec::new(),
     }
 }
 
@@ -397,6 +399,7 @@ fn refuted_verdict() -> Verdict {
                 .into(),
         ],
         excess_bad: 683,
+        effects: Vec::new(),
         ..verdict(Word::Refuted, "orders did not keep succeeding", 1, refuted_evidence())
     }
 }

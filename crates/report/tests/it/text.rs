@@ -44,6 +44,7 @@ fn refuted() {
   cause         http.delay → payment-1, bit at the target (rung C): 517 of 517 hit, 498 ms
                 delivered, 500 ms asked
   budget        683 bad events above what the bounds allow, n 4,461
+  burnt         103 times what order success may lose in this time as chaos, 0.6 times organic
   try           ORDER_PAYMENT_TIMEOUT=300ms: order calls payment without a deadline
                 (order/data/payment.go:57, read from the source, not proven by this run)
 
@@ -182,6 +183,7 @@ fn not_restored() {
   cause         http.delay → payment-1, bit at the target (rung C): 1 of 1 hit, 498 ms delivered,
                 500 ms asked
   budget        683 bad events above what the bounds allow, n 4,461
+  burnt         103 times what order success may lose in this time as chaos, 0.6 times organic
 
   report        .squall/7k2f9/report.html
   record        .squall/7k2f9/record.jsonl

@@ -155,13 +155,16 @@ impl Walk<'_> {
         let steady_state = self.steady_state(&body, checks);
         let baseline = self.duration_or(&body, "baseline", BASELINE, BASELINE_LIMIT);
         let abort = self.abort(&body);
-        let method = self.method(&body, checks);
+        let (method, toggle) = self.method(&body, checks);
         let recovery = self.recovery(&body);
         let window = self.window(&body);
         let radius = self.radius(&body);
         let budget = self.budget(&body);
-        self.windows_fit();
-        self.abort_can_fire(abort);
+        if toggle.is_none() {
+            // A toggled fault is over before on purpose, and is judged by counts alone.
+            self.windows_fit();
+            self.abort_can_fire(abort);
+        }
         Some(Experiment {
             api_version: envelope.api_version?,
             kind: envelope.kind?,
@@ -173,6 +176,7 @@ impl Walk<'_> {
                 baseline,
                 abort,
                 method,
+                toggle,
                 recovery,
                 window,
                 radius,

@@ -1,10 +1,11 @@
 //! The `method` list: which fault, on whom, for how long.
 
 use super::walk::{Fields, Walk};
-use crate::experiment::{Checks, FaultUse, Step};
+use crate::diagnostic::{Code, Diagnostic};
+use crate::experiment::{Checks, FaultUse, Step, Toggle};
 use crate::spanned::Spanned;
 use crate::units::Duration;
-use crate::yaml::Node;
+use crate::yaml::{Kind, Node, Pair};
 
 const STEP_KEYS: [&str; 6] = ["fault", "target", "where", "with", "hold", "lease"];
 /// A fault that stays for longer than a day is an outage.
@@ -15,15 +16,69 @@ const LEASE: Duration = Duration::from_secs(5);
 const LEASE_LIMIT: (Duration, &str) =
     (Duration::from_secs(60), "a fault outlives its engine by one lease");
 
+/// The slots of a toggled method are not alike.
+const SLOTS_DIFFER: Code = Code::warning("S312");
+/// A schedule that cannot show anything.
+const TOO_FEW: Code = Code::warning("S313");
+/// 2^24 schedules are counted one by one in the exact test.
+const REPEATS_MAX: (u32, &str) = (12, "the exact test counts every schedule there could have been");
+/// With fewer repeats even the clearest effect is likelier by chance than one in twenty.
+const REPEATS_ENOUGH: u32 = 4;
+
 impl Walk<'_> {
     /// Reads the steps; at least one. The catalogue checks each use of a fault, broken or not.
-    pub(super) fn method(&mut self, body: &Fields<'_>, checks: &dyn Checks) -> Vec<Step> {
+    pub(super) fn method(
+        &mut self,
+        body: &Fields<'_>,
+        checks: &dyn Checks,
+    ) -> (Vec<Step>, Option<Toggle>) {
         let example = "method: [{fault: http.delay, target: {…}, with: {…}, hold: 60s}]";
-        let Some(items) = self.filled_list(body, "method", example) else {
-            return Vec::new();
+        let step = |walk: &mut Self, items: &[Node]| -> Vec<Step> {
+            items.iter().filter_map(|item| walk.step(item, checks)).collect()
         };
-        let step = |item| self.step(item, checks);
-        items.iter().filter_map(step).collect()
+        let is_toggled =
+            |pair: &&Pair| matches!(&pair.value.kind, Kind::Map(pairs) if !pairs.is_empty());
+        let Some(pair) = body.pair("method").filter(is_toggled) else {
+            let items = self.filled_list(body, "method", example).unwrap_or_default();
+            return (step(self, items), None);
+        };
+        let Some(fields) = self.fields(&pair.value, pair.key_span, &["toggle", "faults"]) else {
+            return (Vec::new(), None);
+        };
+        let toggle = self.toggle(&fields);
+        let example = "faults: [{fault: http.delay, target: {…}, with: {…}, hold: 10s}]";
+        let items = self.filled_list(&fields, "faults", example).unwrap_or_default();
+        let steps = step(self, items);
+        self.slots_are_alike(&steps);
+        (steps, toggle)
+    }
+
+    fn toggle(&mut self, fields: &Fields<'_>) -> Option<Toggle> {
+        let pair = self.required(fields, "toggle", "toggle: {repeats: 5}")?;
+        let fields = self.fields(&pair.value, pair.key_span, &["repeats"])?;
+        let repeats = self.required(&fields, "repeats", "repeats: 5")?;
+        let repeats = self.count(&repeats.value, REPEATS_MAX.0, REPEATS_MAX.1)?;
+        if *repeats < REPEATS_ENOUGH {
+            let message = "a schedule with so few slots proves nothing";
+            let diagnostic = Diagnostic::new(TOO_FEW, repeats.span, message)
+                .label("4 repeats show an effect that chance makes in 1 of 70 runs, 5 in 1 of 252")
+                .help("repeats: 5");
+            self.report(diagnostic);
+        }
+        Some(Toggle { repeats })
+    }
+
+    /// In a schedule of slots every fault stays for one slot, so all are as long.
+    fn slots_are_alike(&mut self, steps: &[Step]) {
+        let Some((first, others)) = steps.split_first() else { return };
+        for step in others.iter().filter(|step| *step.hold != *first.hold) {
+            let message =
+                "toggled faults share their slots, so this one holds as long as the first";
+            let diagnostic = Diagnostic::new(SLOTS_DIFFER, step.hold.span, message)
+                .other(first.hold.span, "the first one's slot")
+                .help(format!("hold: {}", first.hold.value));
+            self.report(diagnostic);
+        }
     }
 
     fn step(&mut self, item: &Node, checks: &dyn Checks) -> Option<Step> {

@@ -1,0 +1,150 @@
+//! Owns faults that are switched on and off at random: what each slot saw, the rule that ends such
+//! a run early, and what the switching shows in the end.
+
+use super::script::Script;
+use super::state::Core;
+use super::words;
+use squall_judge::attribution::{Episode, Measure, Point, Toggling, toggle};
+use squall_judge::monitor::{End, Seen, Watch};
+use squall_judge::reading::{Indicator, Reading};
+use squall_wire::record::ToggledEffect;
+
+/// An effect that chance makes at most this often is said to be caused.
+const CAUSED_P: f64 = 0.05;
+/// Samples after a switch that may still show what was before it.
+const WASHOUT_SAMPLES: i64 = 1;
+
+/// What a toggled run has seen so far.
+#[derive(Debug)]
+pub(super) struct Toggled {
+    /// The slots free of faults: a service that stays outside in them ends the run.
+    free: Watch,
+    slots: Vec<(i64, i64)>,
+    /// For each indicator the excess of each sample.
+    points: Vec<Vec<Point>>,
+}
+
+impl Toggled {
+    pub(super) fn of(script: &Script, indicators: &[Indicator]) -> Option<Toggled> {
+        (!script.toggled.is_empty()).then(|| Toggled {
+            free: Watch::new(script.free_rule(), indicators),
+            slots: Vec::new(),
+            points: vec![Vec::new(); indicators.len()],
+        })
+    }
+
+    pub(super) fn with_bursts(mut self, rhos: &[f64]) -> Toggled {
+        self.free = self.free.with_bursts(rhos);
+        self
+    }
+}
+
+impl Core {
+    /// Notes that a slot of the schedule begins.
+    pub(super) fn begin_slot(&mut self) {
+        let (now_ms, length_us) = (self.now_ms(), self.script.steps[self.step].hold_us);
+        if let Some(toggled) = &mut self.toggled {
+            toggled.slots.push((now_ms, now_ms.saturating_add_unsigned(length_us / 1_000)));
+        }
+    }
+
+    /// Takes a sample while the method is under way. Where faults are toggled, slots without one
+    /// say nothing of what the service bears, and that a fault hurts is no reason to end.
+    pub(super) fn held_sample(&mut self, since_us: u64, readings: &[Reading]) -> Seen {
+        let indicators = self.script.judged();
+        let Some(toggled) = &mut self.toggled else { return self.hold.sample(readings) };
+        let at_ms = i64::try_from(since_us / 1_000).unwrap_or(i64::MAX);
+        for ((points, indicator), reading) in
+            toggled.points.iter_mut().zip(&indicators).zip(readings)
+        {
+            points.push(Point { at_ms, value: excess(indicator, reading) });
+        }
+        if let Some(slot) = toggled.slots.last_mut() {
+            // A late sample still belongs to the slot it was taken in.
+            slot.1 = slot.1.max(at_ms);
+        }
+        if self.script.steps[self.step].injections.is_empty() {
+            return toggled.free.sample(readings);
+        }
+        let on = self.hold.sample(readings);
+        let ends = |end: &End| self.script.strikes_end || *end != End::Strikes;
+        Seen { end: on.end.filter(ends), ..on }
+    }
+
+    /// What the switching shows of each fault and indicator, once the schedule is complete.
+    pub(super) fn effects(&self) -> Vec<ToggledEffect> {
+        let Some(toggled) = &self.toggled else { return Vec::new() };
+        let slots = self.script.steps.len();
+        if toggled.slots.len() < slots || self.stop.is_some() {
+            return Vec::new();
+        }
+        let on = self.script.toggled.iter().enumerate();
+        let toggling = Toggling {
+            slots: toggled.slots.clone(),
+            on: on.map(|(at, fault)| (at.to_string(), fault.on.clone())).collect(),
+            block: slots,
+        };
+        let every_ms = i64::try_from(self.script.every_us / 1_000).unwrap_or(i64::MAX);
+        let mut out = Vec::new();
+        for (at, fault) in self.script.toggled.iter().enumerate() {
+            for (index, points) in toggled.points.iter().enumerate() {
+                let episode = self.episode(index, points, &toggling);
+                let washout_ms = every_ms.saturating_mul(WASHOUT_SAMPLES);
+                let tested = toggle::test(&episode, &toggling, &at.to_string(), washout_ms);
+                out.extend(tested.map(|tested| self.effect(&fault.fault, index, &tested)));
+            }
+        }
+        out
+    }
+
+    fn episode(&self, index: usize, points: &[Point], toggling: &Toggling) -> Episode {
+        let span = (toggling.slots.first(), toggling.slots.last());
+        Episode {
+            rule: self.script.indicators[index].name.clone(),
+            service: String::new(),
+            measure: Measure::Other,
+            from_ms: span.0.map_or(0, |slot| slot.0),
+            to_ms: span.1.map_or(0, |slot| slot.1),
+            excess: points.to_vec(),
+        }
+    }
+
+    fn effect(&self, fault: &str, index: usize, tested: &toggle::Tested) -> ToggledEffect {
+        let indicator = &self.script.indicators[index];
+        let (value, interval) = (tested.effect.value, (tested.effect.low, tested.effect.high));
+        let caused = tested.p <= CAUSED_P && value > 0.0;
+        let amount = |v: f64| match indicator.bad_share {
+            Some(_) => format!("{v:.1}"),
+            None => words::value(indicator, v),
+        };
+        let unit = match indicator.bad_share {
+            Some(_) => format!(" {} a sample", indicator.bad_word),
+            None => " beyond its bound".to_owned(),
+        };
+        let text = format!(
+            "{fault} {} {}: {} more{unit} while it was on ({} to {}), p {:.3}",
+            if caused { "hurt" } else { "was not shown to hurt" },
+            indicator.name,
+            amount(value),
+            amount(interval.0),
+            amount(interval.1),
+            tested.p,
+        );
+        let fault = fault.to_owned();
+        ToggledEffect { fault, indicator: index, value, interval, p: tested.p, caused, text }
+    }
+
+    fn now_ms(&self) -> i64 {
+        i64::try_from(self.now_us / 1_000).unwrap_or(i64::MAX)
+    }
+}
+
+/// How much worse a sample is than its bound allows: bad events above the allowed share, or the
+/// distance of a value from its bound.
+fn excess(indicator: &Indicator, reading: &Reading) -> Option<f64> {
+    if let (Some(counts), Some(allowed)) = (reading.counts, indicator.bad_share) {
+        return Some(counts.bad_least as f64 - allowed * counts.total as f64);
+    }
+    let beyond = reading.value? - indicator.bound;
+    Some(if indicator.at_least { -beyond } else { beyond })
+}

@@ -1,0 +1,40 @@
+//! The randomised schedule of toggled faults.
+
+use crate::dry_run::PlannedToggle;
+use squall_spec::Spec;
+
+/// Draws the schedule; it has no injections yet.
+pub(crate) fn draw(spec: &Spec, seed: u64) -> Option<PlannedToggle> {
+    let repeats = *spec.toggle?.repeats;
+    let mut state = seed;
+    let mut chance = || {
+        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = state;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((mixed ^ (mixed >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
+    };
+    let on =
+        squall_judge::attribution::toggle::draw(spec.method.len(), repeats as usize, &mut chance);
+    let slots = on.first().map_or(0, Vec::len);
+    Some(PlannedToggle { repeats, slot_ms: spec.slot_ms(), on, slots: vec![Vec::new(); slots] })
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
+    use super::*;
+
+    #[test]
+    fn each_fault_is_on_in_half_of_the_slots_and_the_seed_decides_which() {
+        let text = include_str!("../../../examples/payment-toggled.yaml");
+        let (experiment, diagnostics) = squall_spec::parse_experiment(text);
+        assert!(diagnostics.is_empty(), "{diagnostics:?}");
+        let spec = experiment.unwrap().spec;
+        let drawn: Vec<_> = (0..40).map(|seed| draw(&spec, seed).unwrap().on).collect();
+        let half = |row: &Vec<bool>| row.len() == 10 && row.iter().filter(|on| **on).count() == 5;
+        assert!(drawn.iter().flatten().all(half));
+        assert_eq!(drawn[3], draw(&spec, 3).unwrap().on);
+        assert!(drawn.iter().any(|on| on != &drawn[0]), "another seed draws another order");
+    }
+}
