@@ -1,14 +1,16 @@
 //! The resolvers and TLS libraries that services use, while names and handshakes are hurt: Go's own
 //! resolver, the C library's from Go and from C, dig; crypto/tls, OpenSSL, curl.
 
-use crate::names::{dig, resolving};
-use crate::secured::{NAME, PORT, curl, secured};
+use crate::names::{dig, resolve, resolving};
+use crate::secured::{NAME, PORT, curl, secured, serve};
 use crate::victim::{Agent, ROLE, SOON, Victim, alone, arm, disarm};
 use squall_agent::client::Client;
 use squall_agent::inventory;
-use squall_real::clients;
+use squall_faults::catalog::ALL;
+use squall_real::lab::Lab;
 use squall_real::needs::{Need, met};
 use squall_real::until::until;
+use squall_real::{clients, squall};
 use squall_wire::injection::{Bite, Injection};
 use squall_wire::protocol::{Answer, Ask};
 use squall_wire::target::Target;
@@ -339,4 +341,44 @@ fn handshakes_with_the_target_as_server_are_hurt_too() {
     assert_eq!(stand.bite().hits, 1);
     stand.disarm();
     assert_eq!(curl(&stand.victim, &[]).0, 0);
+}
+
+/// A Go service that looks payment up and shakes hands with it for each order, as the examples
+/// have it.
+fn ordering() -> Lab {
+    let mut lab = Lab::new();
+    resolve(&mut lab);
+    serve(&mut lab);
+    let (program, order) = (clients::binary(&lab), lab.scratch().join("order"));
+    std::fs::rename(program, &order).unwrap();
+    let trust = lab.scratch().join("server.pem");
+    let payment = format!("payment.shop.test:{PORT}");
+    let args = ["order", "127.0.0.1:53", &payment, trust.to_str().unwrap()];
+    lab.start("order", &order, &args);
+    lab.wait_port("127.0.0.1:8080".parse().unwrap());
+    lab
+}
+
+#[test]
+fn the_examples_bite_a_service_that_resolves_and_shakes_hands() {
+    if !met("the_examples_bite_a_service_that_resolves_and_shakes_hands", NEEDS) {
+        return;
+    }
+    let _alone = alone();
+    let lab = ordering();
+    // Each run takes seconds; these stand for their kinds, and conformance has every fault.
+    let some = ["dns.error", "tls.certificate", "tls.stall"];
+    for about in ALL.iter().map(|entry| entry.fault.describe()) {
+        if !some.contains(&about.name) {
+            continue;
+        }
+        let text = about.example.replace("[30s]", "[2s]").replace("hold: 30s", "hold: 1500ms");
+        let text =
+            text.replace("  method:", "  baseline: 1s\n  radius: {allowAll: true}\n  method:");
+        let file = lab.scratch().join("example.yaml");
+        std::fs::write(&file, text).unwrap();
+        let ran = squall::run(&lab, &["run", file.to_str().unwrap()]);
+        let ran = ran.expect_code(1);
+        assert!(ran.out.contains("residue 0"), "{}: {}", about.name, ran.out);
+    }
 }

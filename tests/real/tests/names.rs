@@ -1,6 +1,7 @@
 //! A real resolver in a victim's namespace, and questions from the target's own cgroup.
 
 use crate::victim::Victim;
+use squall_real::lab::Lab;
 use squall_real::needs::Need;
 use std::path::Path;
 
@@ -11,7 +12,13 @@ pub(crate) const NEEDS: &[Need] = &[Need::Dns];
 /// (10.9.0.2), over IPv4 and IPv6.
 pub(crate) fn resolving() -> Victim {
     let mut victim = Victim::new();
-    let pid_file = format!("--pid-file={}", victim.lab.scratch().join("dnsmasq.pid").display());
+    resolve(&mut victim.lab);
+    victim
+}
+
+/// Starts the resolver.
+pub(crate) fn resolve(lab: &mut Lab) {
+    let pid_file = format!("--pid-file={}", lab.scratch().join("dnsmasq.pid").display());
     let args = [
         "--keep-in-foreground",
         "--conf-file=/dev/null",
@@ -24,11 +31,12 @@ pub(crate) fn resolving() -> Victim {
         "--address=/shop.test/10.9.0.1",
         "--address=/shop.test/fd09::1",
         "--address=/other.test/10.9.0.2",
+        // The service of the faults' examples is on this host.
+        "--address=/payment.shop.test/127.0.0.1",
         &pid_file,
     ];
-    victim.lab.start("resolver", Path::new("dnsmasq"), &args);
-    victim.lab.wait_port("127.0.0.1:53".parse().unwrap());
-    victim
+    lab.start("resolver", Path::new("dnsmasq"), &args);
+    lab.wait_port("127.0.0.1:53".parse().unwrap());
 }
 
 /// What `dig` says when the target asks the resolver.
