@@ -58,6 +58,9 @@ fn main() -> ExitCode {
     if words.first().is_some_and(|word| word == "ask") {
         return asker::main(&words[1..]);
     }
+    if words.first().is_some_and(|word| word == "gaps") {
+        return faults::gaps();
+    }
     if std::env::var_os(INNER).is_none() {
         // Registries are out of reach from inside.
         peers::fetch();

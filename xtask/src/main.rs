@@ -22,6 +22,7 @@ usage: cargo xtask VERB
   test [LAYER]   every test this machine can run, or one layer
   tidy           the rules of the house that a machine can check
   gen [KIND]     rewrites the generated lists, or the one; --check says which are stale
+  gen docs       rewrites docs/faults/ from the catalogue and the figures
   bench [NAME]   the figures of bench/README.md; `faults [FAMILY] [--write]` those of bench/faults/
   dist           the release binary, with its size";
 
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
         ["tidy"] => tidy::run(),
         ["gen"] => gen_lists::run(gen_lists::Mode::Write, None),
         ["gen", "--check"] => gen_lists::run(gen_lists::Mode::Check, None),
+        ["gen", "docs"] => gen_docs(),
         ["gen", kind] => gen_lists::run(gen_lists::Mode::Write, Some(kind)),
         ["bench", words @ ..] => bench::run(words),
         ["dist"] => dist::run(),
@@ -54,4 +56,15 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// The test that compares the pages writes the stale ones; it is asked twice, since it fails then.
+fn gen_docs() -> Result<(), String> {
+    let words = ["test", "--quiet", "--package", "squall-faults", "--features", "effects"];
+    let mut cargo = command::cargo();
+    cargo.args(words).args(["--test", "it", "docs::the_pages"]);
+    if command::run(&mut cargo).is_ok() {
+        return Ok(());
+    }
+    command::run(&mut cargo)
 }

@@ -16,6 +16,7 @@ mod handshakes;
 mod http;
 mod names;
 mod network;
+mod process;
 mod resources;
 
 /// Every family, by name.
@@ -24,12 +25,14 @@ pub(crate) static ALL: &[Family] = &[
     Family { name: "http", run: http::run },
     Family { name: "names", run: names::run },
     Family { name: "network", run: network::run },
+    Family { name: "process", run: process::run },
     Family { name: "resources", run: resources::run },
 ];
 // gen:end
 
 /// The inner program of the figures of the network, if this is one.
 pub(crate) use network::play;
+pub(crate) use process::gaps;
 
 /// Measures one family, or all; with `write` each table replaces `bench/faults/NAME.md`.
 pub(crate) fn run(wanted: Option<&str>, write: bool) -> Result<(), String> {

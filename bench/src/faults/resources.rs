@@ -25,6 +25,25 @@ pub(crate) fn run(table: &mut Table) {
     let busy = Busy::start();
     cpu(table, "cpu.load: 50% asked, every core busy with others", &rig, &mut agent, 50);
     drop(busy);
+    memory(table, &rig, &mut agent);
+}
+
+/// What holding 256 MiB costs, once they are held.
+fn memory(table: &mut Table, rig: &Rig, agent: &mut Client) {
+    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    for round in 0..ROUNDS {
+        let id = format!("m{round}");
+        let with = [("size", "256MiB"), ("step", "256MiB")];
+        arm(agent, injection(&rig.target(), &id, "memory.load", &with));
+        ours.push(used(rig.cgroup()));
+        disarm(agent);
+        if let Some(stress) = Stress::start(&["--vm", "1", "--vm-bytes", "256M", "--vm-keep"]) {
+            theirs.push(used(&stress.cgroup));
+        }
+    }
+    let what = "memory.load: CPU while 256 MiB are held";
+    table.numbers(what, "Squall", "0 %", "%", &ours);
+    table.numbers(what, "stress-ng", "–", "%", &theirs);
 }
 
 /// Rounds of both tools, one after the other.

@@ -6,6 +6,7 @@
 
 pub mod catalog;
 mod dns;
+pub mod docs;
 pub mod dose;
 pub mod fault;
 mod http;

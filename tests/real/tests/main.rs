@@ -7,6 +7,7 @@ mod bad_days;
 mod chaos_suite;
 mod clients;
 mod conformance;
+mod examples;
 mod go_workspace;
 mod http;
 mod kill_matrix;

@@ -5,6 +5,7 @@ mod bench;
 mod catalog;
 mod child;
 mod cpu_load;
+mod docs;
 mod doctor;
 mod fingerprint;
 mod host;

@@ -1,0 +1,143 @@
+//! The example of every fault, run as its reader would run it: on the real shop, with this binary,
+//! only shorter. One shop serves them all; what a fault ended is started again.
+
+use crate::victim::alone;
+use squall_faults::catalog::ALL;
+use squall_faults::sys::{doctor, process};
+use squall_real::lab::Lab;
+use squall_real::needs::{Need, met};
+use squall_real::squall::{Ran, command, run, shop};
+use squall_real::until::until;
+use std::path::Path;
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+const NEEDS: &[Need] = &[Need::Root, Need::Netns, Need::Cgroup2];
+const SOON: Duration = Duration::from_secs(20);
+/// Held, refuted, stopped and restored, undecided: the fault was in place and is gone again. Such
+/// short runs rarely decide; a refusal, residue or a bug is none of these.
+const FINE: [i32; 4] = [0, 1, 3, 4];
+
+/// A service of the shop: its name, its program, its arguments.
+type Service = (&'static str, &'static str, &'static [&'static str]);
+
+const SERVICES: [Service; 5] = [
+    ("inventory", "inventory", &[]),
+    ("payment-1", "payment", &["-port", "8083"]),
+    ("payment-2", "payment", &["-port", "8084"]),
+    ("order", "order", &[]),
+    ("gateway", "gateway", &[]),
+];
+const PORTS: [u16; 4] = [8080, 8081, 8083, 8084];
+
+struct Shop {
+    lab: Lab,
+    agent: Child,
+    /// The pid of each service, in the order of the table.
+    pids: Vec<u32>,
+    started: usize,
+}
+
+impl Shop {
+    fn open() -> Shop {
+        let lab = Lab::new();
+        let agent = command(&lab, &["agent"]).stdin(Stdio::null()).spawn().unwrap();
+        let mut shop = Shop { lab, agent, pids: Vec::new(), started: 0 };
+        shop.pids = (0..SERVICES.len()).map(|at| shop.start(at)).collect();
+        shop.until_well();
+        shop
+    }
+
+    fn start(&mut self, at: usize) -> u32 {
+        let (name, program, args) = SERVICES[at];
+        self.started += 1;
+        let path = shop().join(program).to_str().unwrap().to_owned();
+        let socket = self.lab.scratch().join("state/sdk.sock");
+        let socket = format!("SQUALL_AGENT={}", socket.display());
+        let words: Vec<&str> = [&[socket.as_str(), path.as_str()], args].concat();
+        self.lab.start(&format!("{name}-{}", self.started), Path::new("env"), &words)
+    }
+
+    /// Starts again what has ended, and waits until the whole shop answers.
+    fn until_well(&mut self) {
+        for at in 0..SERVICES.len() {
+            if process::identity(self.pids[at]).is_none() {
+                self.pids[at] = self.start(at);
+            }
+        }
+        for port in PORTS {
+            self.lab.wait_http(&format!("http://127.0.0.1:{port}/healthz"));
+        }
+        until("order registers", SOON, || {
+            let targets = command(&self.lab, &["targets"]).output().ok()?;
+            String::from_utf8_lossy(&targets.stdout).contains("order").then_some(())
+        });
+    }
+
+    fn run(&self, name: &str, text: &str) -> Ran {
+        let file = format!("{name}.yaml");
+        std::fs::write(self.lab.scratch().join(&file), text).unwrap();
+        run(&self.lab, &["run", &file])
+    }
+}
+
+impl Drop for Shop {
+    fn drop(&mut self) {
+        drop(self.agent.kill());
+        drop(self.agent.wait());
+    }
+}
+
+/// The same experiment with a short hold, under traffic of its own.
+fn shorter(example: &str) -> String {
+    let mut out = String::new();
+    for line in example.lines() {
+        match line.trim_start().split(':').next().unwrap_or_default() {
+            "hold" => out += "      hold: 200ms",
+            "recovery" => out += "  recovery: {within: 200ms}",
+            "method" => {
+                out += "  baseline: 100ms\n  abort: {consecutive: 3, every: 100ms}\n  method:";
+            }
+            "steadyState" => {
+                out += "    - traffic: {url: \"http://127.0.0.1:8080/api/order\", rate: 50/s}\n";
+                out += line;
+            }
+            _ => out += line,
+        }
+        out.push('\n');
+    }
+    out
+}
+
+#[test]
+fn the_example_of_every_fault_runs_on_the_shop() {
+    let test = "the_example_of_every_fault_runs_on_the_shop";
+    if !met(test, NEEDS) {
+        return;
+    }
+    let _alone = alone();
+    let only = std::env::var("SQUALL_FAULTS").unwrap_or_default();
+    let mut shop = Shop::open();
+    let mut failed = Vec::new();
+    for entry in ALL {
+        let described = entry.fault.describe();
+        if !only.split(',').any(|name| described.name.starts_with(name)) {
+            continue;
+        }
+        if let Err(why) = doctor::available(entry.fault) {
+            println!("SKIP {test} for {}: {why}", described.name);
+            continue;
+        }
+        let begin = Instant::now();
+        let ran = shop.run(described.name, &shorter(described.example));
+        println!("{}: exit {} after {:?}", described.name, ran.code, begin.elapsed());
+        if !FINE.contains(&ran.code) {
+            failed.push(format!(
+                "{} ended with {}: {}{}",
+                described.name, ran.code, ran.out, ran.err
+            ));
+        }
+        shop.until_well();
+    }
+    assert!(failed.is_empty(), "{}", failed.join("\n\n"));
+}
