@@ -20,7 +20,9 @@ pub(super) fn stopped_and_own(pids: &[u32]) -> (Vec<String>, Vec<String>) {
             stopped.push(named(&stat.name, pid) + mark);
         }
         // Any process may call itself so; the argument is what starts a worker.
-        let may_work = stat.name.starts_with("squall") && stat.state != 'Z';
+        // One whose parent lives is that agent's, and dies with it: of no concern to another agent.
+        let is_near = stat.parent == std::process::id() || stat.parent <= 1;
+        let may_work = stat.name.starts_with("squall") && stat.state != 'Z' && is_near;
         if may_work && process::command_line(pid).iter().any(|word| word == WORK_ARGUMENT) {
             own.push(format!("{} pid {pid}", stat.name));
         }
