@@ -16,7 +16,9 @@ use aya::programs::{
     SockOps,
 };
 use std::any::Any;
+use std::collections::BTreeSet;
 use std::fs::File;
+use std::sync::{Mutex, PoisonError};
 
 /// An object of the catalogue.
 #[derive(Debug)]
@@ -202,6 +204,19 @@ impl Counters {
     pub(crate) fn read(&self) -> Option<Tally> {
         Some(Tally::read(&self.0.get(&0, 0).ok()?))
     }
+}
+
+/// Makes sure, once a process, that an object loads and that its maps can be found again: what
+/// could not be shown to be gone afterwards is not begun.
+pub(crate) fn tried(about: &'static Object) -> Result<(), EffectError> {
+    static TRIED: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
+    let known = || TRIED.lock().unwrap_or_else(PoisonError::into_inner);
+    if !known().contains(about.name) {
+        drop(Armed::load(about)?);
+        acting(about, 0)?;
+        known().insert(about.name);
+    }
+    Ok(())
 }
 
 /// Ends an injection's effect, whichever process still holds it.

@@ -56,9 +56,7 @@ impl Effect for CallFault {
         let scope = Scope::of_calls(injection.target.process)?;
         let token = bpf::token(&injection.run, &injection.id);
         Rule::of(values, token, injection.seed, LeaseEnd::NEVER).bytes()?;
-        // What cannot be loaded, or could not be shown to be gone afterwards, is not begun.
-        drop(Armed::load(self.object)?);
-        armed::acting(self.object, token)?;
+        armed::tried(self.object)?;
         Ok(serde_json::to_value(Undo { scope, token }).expect("invariant: an undo is JSON-safe"))
     }
 

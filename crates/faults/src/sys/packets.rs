@@ -67,9 +67,7 @@ impl Effect for PacketFault {
     fn prepare(&self, injection: &Injection, values: &Checked) -> Result<Value, EffectError> {
         let undo = Undo::of(injection)?;
         Rule::of(values, 0, 0, LeaseEnd::NEVER).bytes()?;
-        // What cannot be loaded, or could not be shown to be gone afterwards, is not begun.
-        drop(Armed::load(self.object)?);
-        armed::acting(self.object, undo.token)?;
+        armed::tried(self.object)?;
         Ok(undo.value())
     }
 

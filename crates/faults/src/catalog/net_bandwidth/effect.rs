@@ -73,9 +73,7 @@ impl Effect for Bandwidth {
             let text = format!("{whose}: remove it, or shape there");
             return Err(EffectError::InTheWay(text));
         }
-        // What cannot be loaded, or could not be shown to be gone afterwards, is not begun.
-        drop(Armed::load(&OBJECT)?);
-        armed::acting(&OBJECT, undo.token)?;
+        armed::tried(&OBJECT)?;
         Ok(undo.value())
     }
 

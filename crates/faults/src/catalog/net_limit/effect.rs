@@ -59,9 +59,7 @@ impl Effect for Limit {
         }
         let token = bpf::token(&injection.run, &injection.id);
         Rule::of(values, token, injection.seed, LeaseEnd::NEVER).bytes()?;
-        // What cannot be loaded, or could not be shown to be gone afterwards, is not begun.
-        drop(Armed::load(&OBJECT)?);
-        armed::acting(&OBJECT, token)?;
+        armed::tried(&OBJECT)?;
         let undo = Undo { scope, netns: Netns::of(target)?.inode(), token };
         Ok(serde_json::to_value(undo).expect("invariant: an undo is JSON-safe"))
     }

@@ -43,9 +43,7 @@ impl Effect for LineFault {
             ));
         }
         Rule::of(values, 0, 0, LeaseEnd::NEVER).bytes()?;
-        // What cannot be loaded, or could not be shown to be gone afterwards, is not begun.
-        drop(Armed::load(&OBJECT)?);
-        armed::acting(&OBJECT, undo.token)?;
+        armed::tried(&OBJECT)?;
         Ok(undo.value())
     }
 
