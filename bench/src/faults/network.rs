@@ -36,11 +36,14 @@ pub(crate) fn run(table: &mut Table) {
     gone(table);
 }
 
+/// A fault, its `part` if it has one, and what counts as a hit.
+type Share = (&'static str, &'static str, fn(&host::Heard) -> u64);
+
 /// 10,000 packets, a share of which is hurt.
 fn shares(table: &mut Table, agent: &mut Client) {
     let mut host = Host::start("shares");
     let ear = Ear::listen("127.0.0.1:18031");
-    let faults: [(&str, &str, fn(&host::Heard) -> u64); 4] = [
+    let faults: [Share; 4] = [
         ("net.loss", "", |heard| PACKETS - heard.distinct),
         ("net.duplicate", "", |heard| heard.received - heard.distinct),
         ("net.corrupt", "payload", |heard| heard.damaged),
