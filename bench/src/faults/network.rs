@@ -21,6 +21,8 @@ const PACKETS: u64 = 10_000;
 const LATE: u64 = 5_000;
 const CONNECTIONS: usize = 2_000;
 const TARGETS: usize = 100;
+/// An agent lets a run have 32.
+const PER_RUN: usize = 25;
 const ROUNDS: usize = 5;
 const LIMIT: Duration = Duration::from_secs(10);
 
@@ -62,7 +64,7 @@ fn shares(table: &mut Table, agent: &mut Client) {
                 // Another seed each time: the same one would hurt the same packets.
                 let one = Injection { seed: round, ..injection(&host.target(), &id, fault, &with) };
                 arm(agent, one);
-                host.ask(&format!("send 127.0.0.1:18031 {PACKETS} 20"));
+                host.ask(&format!("send 127.0.0.1:18031 {PACKETS} 50"));
                 let heard = ear.heard();
                 got.push(hits(&heard) as f64 * 100.0 / PACKETS as f64);
                 said.push(bite(agent, &id).delivered.unwrap_or(f64::NAN));
@@ -218,31 +220,30 @@ fn resets(table: &mut Table, agent: &mut Client) {
     table.times("net.reset: 2,000 live connections", "Squall", "≤ 150 ms", &times);
 }
 
-/// A fault on each of 100 targets, over eight connections to the agent.
+/// A fault on each of 100 targets, over four connections to the agent: a run may have 32.
 fn many(table: &mut Table, rig: &Rig) {
     let hosts: Vec<Host> = (0..TARGETS).map(|at| Host::start(&format!("many{at}"))).collect();
-    let mut agent = rig.agent();
     for fault in ["net.refuse", "net.partition"] {
         let mut times = Vec::new();
         for round in 0..ROUNDS {
-            let all: Vec<Injection> = hosts
-                .iter()
-                .enumerate()
-                .map(|(at, host)| {
-                    injection(&host.target(), &format!("many{fault}{round}-{at}"), fault, &[])
-                })
-                .collect();
+            let of = |(at, host): (usize, &Host)| Injection {
+                run: format!("many{}", at / PER_RUN),
+                ..injection(&host.target(), &format!("{fault}{round}-{at}"), fault, &[])
+            };
+            let all: Vec<Injection> = hosts.iter().enumerate().map(of).collect();
+            let mut agents: Vec<Client> = all.chunks(PER_RUN).map(|_| rig.agent()).collect();
             let start = Instant::now();
             std::thread::scope(|scope| {
-                for part in all.chunks(TARGETS.div_ceil(8)) {
-                    scope.spawn(move || {
-                        let mut agent = rig.agent();
-                        part.iter().for_each(|one| drop(arm(&mut agent, one.clone())));
-                    });
+                for (part, agent) in all.chunks(PER_RUN).zip(&mut agents) {
+                    scope.spawn(|| part.iter().for_each(|one| drop(arm(agent, one.clone()))));
                 }
             });
             times.push(start.elapsed());
-            crate::rig::disarm(&mut agent);
+            for (part, agent) in all.chunks(PER_RUN).zip(&mut agents) {
+                let run = part.first().expect("a chunk is not empty").run.clone();
+                let undone = agent.call(Ask::Disarm { run, injection: None });
+                assert!(matches!(undone, Ok(Answer::Disarmed { .. })), "{undone:?}");
+            }
         }
         table.times(&format!("{fault}: 100 on 100 targets"), "Squall", "≤ 200 ms", &times);
     }
@@ -274,7 +275,7 @@ fn gone(table: &mut Table) {
 }
 
 fn arm(agent: &mut Client, injection: Injection) -> Armed {
-    let ask = Ask::Arm { injection: Box::new(injection), radius_max: TARGETS as u32 + 1 };
+    let ask = Ask::Arm { injection: Box::new(injection), radius_max: PER_RUN as u32 };
     match agent.call(ask) {
         Ok(Answer::Armed(armed)) => armed,
         other => panic!("the agent did not arm: {other:?}"),

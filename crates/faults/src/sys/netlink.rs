@@ -18,6 +18,8 @@ const NLMSG_DONE: u16 = 3;
 const HEADER: usize = 16;
 /// One read; the kernel fills at most 32 KiB.
 const READ_BYTES: usize = 64 << 10;
+/// An acknowledgment, with what it is about and what the kernel has to say of it.
+const ACK_BYTES: usize = 4 << 10;
 /// A list that does not end after this many reads is no list.
 const READS_MAX: usize = 10_000;
 
@@ -61,7 +63,7 @@ impl Netlink {
 
     fn answered(&self, kind: u16, flags: u16, body: &[u8]) -> io::Result<i32> {
         self.ask(kind, NLM_F_REQUEST | NLM_F_ACK | flags, body)?;
-        let messages = self.read()?;
+        let messages = self.read(ACK_BYTES)?;
         let code = messages.iter().find_map(|(kind, body)| error_of(*kind, body));
         code.ok_or_else(|| io::Error::other("the kernel did not acknowledge"))
     }
@@ -71,7 +73,7 @@ impl Netlink {
         self.ask(kind, NLM_F_REQUEST | NLM_F_DUMP, body)?;
         let mut found = Vec::new();
         for _ in 0..READS_MAX {
-            for (kind, body) in self.read()? {
+            for (kind, body) in self.read(READ_BYTES)? {
                 match (kind, error_of(kind, &body)) {
                     (NLMSG_DONE, _) => return Ok(found),
                     (_, Some(code)) => return Err(io::Error::from_raw_os_error(code)),
@@ -82,8 +84,8 @@ impl Netlink {
         Err(io::Error::other("the list did not end"))
     }
 
-    fn read(&self) -> io::Result<Vec<Message>> {
-        let mut buffer = vec![0; READ_BYTES];
+    fn read(&self, most: usize) -> io::Result<Vec<Message>> {
+        let mut buffer = vec![0; most];
         let (read, _) = recv(&self.0, buffer.as_mut_slice(), RecvFlags::empty())?;
         Ok(messages(&buffer[..read]))
     }
