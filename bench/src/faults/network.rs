@@ -21,7 +21,6 @@ const PACKETS: u64 = 10_000;
 const LATE: u64 = 5_000;
 const CONNECTIONS: usize = 2_000;
 const TARGETS: usize = 100;
-/// An agent lets a run have 32.
 const PER_RUN: usize = 25;
 const ROUNDS: usize = 5;
 const LIMIT: Duration = Duration::from_secs(10);
@@ -34,7 +33,7 @@ pub(crate) fn run(table: &mut Table) {
     rates(table, &mut agent);
     hook(table, &mut agent);
     resets(table, &mut agent);
-    many(table, &rig);
+    many(table, &[rig, Rig::start(PORT + 10)]);
     gone(table);
 }
 
@@ -220,8 +219,9 @@ fn resets(table: &mut Table, agent: &mut Client) {
     table.times("net.reset: 2,000 live connections", "Squall", "≤ 150 ms", &times);
 }
 
-/// A fault on each of 100 targets, over four connections to the agent: a run may have 32.
-fn many(table: &mut Table, rig: &Rig) {
+/// A fault on each of 100 targets, over four connections to two agents: a run may have 32 targets
+/// and an agent 64 injections.
+fn many(table: &mut Table, rigs: &[Rig; 2]) {
     let hosts: Vec<Host> = (0..TARGETS).map(|at| Host::start(&format!("many{at}"))).collect();
     for fault in ["net.refuse", "net.partition"] {
         let mut times = Vec::new();
@@ -231,7 +231,8 @@ fn many(table: &mut Table, rig: &Rig) {
                 ..injection(&host.target(), &format!("{fault}{round}-{at}"), fault, &[])
             };
             let all: Vec<Injection> = hosts.iter().enumerate().map(of).collect();
-            let mut agents: Vec<Client> = all.chunks(PER_RUN).map(|_| rig.agent()).collect();
+            let agent = |(at, _)| rigs[at % rigs.len()].agent();
+            let mut agents: Vec<Client> = all.chunks(PER_RUN).enumerate().map(agent).collect();
             let start = Instant::now();
             std::thread::scope(|scope| {
                 for (part, agent) in all.chunks(PER_RUN).zip(&mut agents) {
