@@ -231,8 +231,8 @@ fn many(table: &mut Table, rigs: &[Rig; 2]) {
                 ..injection(&host.target(), &format!("{fault}{round}-{at}"), fault, &[])
             };
             let all: Vec<Injection> = hosts.iter().enumerate().map(of).collect();
-            let agent = |(at, _)| rigs[at % rigs.len()].agent();
-            let mut agents: Vec<Client> = all.chunks(PER_RUN).enumerate().map(agent).collect();
+            let rigs = rigs.iter().cycle().zip(all.chunks(PER_RUN));
+            let mut agents: Vec<Client> = rigs.map(|(rig, _)| rig.agent()).collect();
             let start = Instant::now();
             std::thread::scope(|scope| {
                 for (part, agent) in all.chunks(PER_RUN).zip(&mut agents) {

@@ -41,7 +41,7 @@ pub(super) fn run(table: &mut Table) -> Took {
         .iter()
         .map(|text| store.watch(parse(text).expect("the rule parses"), at_ms))
         .collect();
-    let mut evaluate = |store: &mut Store, at_ms: i64| -> Vec<Option<f64>> {
+    let evaluate = |store: &mut Store, at_ms: i64| -> Vec<Option<f64>> {
         let one = |rule| number(store.evaluate(rule, at_ms).expect("the rule has a value"));
         rules.iter().copied().map(one).collect()
     };
