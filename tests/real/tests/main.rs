@@ -15,5 +15,6 @@ mod names;
 mod podinfo_chain;
 mod secured;
 mod seen;
+mod sla_matrix;
 mod switch;
 mod victim;

@@ -24,6 +24,8 @@ const QUESTIONS_MAX: usize = 1_000;
 /// Samples kept; compressed they are some 200 MB.
 const SAMPLES_MAX: usize = 100_000_000;
 const SERIES_MAX: usize = 1_000_000;
+/// The step where no two samples tell how often is scraped.
+const EVERY_MS: i64 = 15_000;
 
 /// The samples, and what is known of them.
 pub(super) struct Samples {
@@ -72,8 +74,10 @@ pub(super) fn read(
     if refused.series + refused.samples + refused.labels > 0 {
         return Err("there is more data than fits; narrow WHERE or give fewer faults".into());
     }
-    let every_ms = every_ms.or_else(|| spacing(&store, &wanted, now_ms)).unwrap_or(15_000);
-    let facts = facts(&store, agreements, every_ms);
+    let known_ms = every_ms.or_else(|| spacing(&store, &wanted, now_ms));
+    let facts = facts(&store, agreements, known_ms);
+    // Without two samples there is nothing to read, however far apart they would be.
+    let every_ms = known_ms.unwrap_or(EVERY_MS);
     Ok(Samples { store, every_ms, facts, notes: notes.into_iter().collect() })
 }
 
@@ -131,8 +135,9 @@ fn spacing(store: &Store, wanted: &[Selector], now_ms: i64) -> Option<i64> {
 }
 
 /// What the samples say of the system: the scrape interval and the bucket edges.
-fn facts(store: &Store, agreements: &[Agreement], every_ms: i64) -> Facts {
-    let mut facts = Facts { scrape_ms: u64::try_from(every_ms).ok(), ..Facts::default() };
+fn facts(store: &Store, agreements: &[Agreement], every_ms: Option<i64>) -> Facts {
+    let scrape_ms = every_ms.and_then(|ms| u64::try_from(ms).ok());
+    let mut facts = Facts { scrape_ms, ..Facts::default() };
     for agreement in agreements {
         let Measure::Quantile { buckets, .. } = &agreement.measure else { continue };
         let indicator = promql::query_of_group(agreement, &[]);
