@@ -93,7 +93,7 @@ fn killed(table: &mut Table) {
         let rig = Rig::start(PORT + 1);
         let mut agent = rig.agent();
         arm(&mut agent, meant(&rig, &format!("k{round}"), "dns.error", &[], "*.shop.test"));
-        let asking = asker::start(rig.cgroup(), "api.shop.test", 10_000, 1);
+        let asking = asker::start(rig.cgroup(), "hurry:api.shop.test", 10_000, 1);
         std::thread::sleep(Duration::from_millis(100));
         let pid = agent.greeting().pid.to_string();
         let killed = Command::new("kill").args(["-9", &pid]).status();
