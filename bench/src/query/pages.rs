@@ -9,6 +9,11 @@ const CODES: [&str; 2] = ["200", "500"];
 /// The time between two scrapes.
 pub(super) const STEP_MS: i64 = 15_000;
 
+/// How long after the last page rules are evaluated: a range of five minutes then begins between
+/// two pages. Prometheus 2 counts a sample at a range's very beginning, Prometheus 3 and Squall do
+/// not.
+pub(super) const AFTER_MS: i64 = 5_000;
+
 /// Returns a rule's query.
 pub(super) fn rule(n: usize) -> String {
     let job = format!("svc-{n}");

@@ -1,6 +1,6 @@
 //! Debian's Prometheus: it scrapes the same pages and evaluates the same rules.
 
-use super::pages::{Counters, STEP_MS, rule};
+use super::pages::{AFTER_MS, Counters, STEP_MS, rule};
 use super::{PAGES, RULES, Took};
 use crate::figure::Table;
 use std::fmt::Write as _;
@@ -74,13 +74,13 @@ pub(super) fn run(table: &mut Table) -> Result<Took, String> {
     let who = format!("Prometheus {}", version());
     table.times(&what("first round: evaluate"), &who, "–", &took.cold);
     table.times(&what("steady round: evaluate"), &who, "–", &took.steady);
-    took.answers = answers(&server, target_time(&pages));
+    took.answers = answers(&server, target_time());
     Ok(took)
 }
 
-/// The time of the last page, at which the answers are compared.
-fn target_time(_pages: &Arc<AtomicUsize>) -> f64 {
-    (start_ms() + (PAGES as i64 - 1) * STEP_MS) as f64 / 1000.0
+/// The time shortly after the last page, at which the answers are compared.
+fn target_time() -> f64 {
+    (start_ms() + (PAGES as i64 - 1) * STEP_MS + AFTER_MS) as f64 / 1000.0
 }
 
 fn answers(server: &Server, time: f64) -> Vec<Option<f64>> {

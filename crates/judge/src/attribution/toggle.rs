@@ -175,7 +175,7 @@ fn half(slots: usize, chance: &mut dyn FnMut() -> f64) -> Vec<bool> {
 /// All schedules that could have been drawn: in each block half of the slots are on.
 fn schedules(slots: usize, block: usize) -> Option<Vec<Vec<bool>>> {
     let block = block.clamp(2, slots.max(2));
-    if slots == 0 || slots % block != 0 || block % 2 != 0 || block > 24 {
+    if slots == 0 || !slots.is_multiple_of(block) || !block.is_multiple_of(2) || block > 24 {
         return None;
     }
     let one: Vec<Vec<bool>> = (0u32..1 << block)
