@@ -373,8 +373,7 @@ fn the_examples_bite_a_service_that_resolves_and_shakes_hands() {
             continue;
         }
         let text = about.example.replace("[30s]", "[2s]").replace("hold: 30s", "hold: 1500ms");
-        let text =
-            text.replace("  method:", "  baseline: 1s\n  radius: {allowAll: true}\n  method:");
+        let text = text.replace("  method:", "  baseline: 1s\n  method:");
         let file = lab.scratch().join("example.yaml");
         std::fs::write(&file, text).unwrap();
         let ran = squall::run(&lab, &["run", file.to_str().unwrap()]);
