@@ -72,7 +72,7 @@ fn shares(table: &mut Table, rig: &Rig, agent: &mut Client, percent: f64) {
 
 /// The same with dice of its own, and a lease that outlasts a busy machine.
 fn seeded(injection: Injection, round: usize) -> Injection {
-    Injection { seed: round as u64, lease_ms: 120_000, ..injection }
+    Injection { seed: round as u64, lease_ms: 60_000, ..injection }
 }
 
 fn mean_ms(answers: &[(u16, Duration)]) -> f64 {
