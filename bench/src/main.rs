@@ -11,6 +11,7 @@ mod delay;
 mod faults;
 mod figure;
 mod files;
+mod judge;
 mod peers;
 mod proxy;
 mod query;
@@ -42,6 +43,7 @@ static GROUPS: &[Group] = &[
     Group { name: "rest", run: rest::run },
     Group { name: "query", run: query::run },
     Group { name: "sla", run: sla::run },
+    Group { name: "judge", run: judge::run },
 ];
 
 fn main() -> ExitCode {

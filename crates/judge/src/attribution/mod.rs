@@ -8,6 +8,7 @@
 
 pub mod case;
 pub mod climb;
+pub mod episodes;
 pub mod map;
 mod nonneg;
 pub mod tag;
@@ -15,5 +16,6 @@ pub mod toggle;
 
 pub use case::{Case, Episode, Injection, Measure, Point, Service, Signal, Toggling};
 pub use climb::attribute;
+pub use episodes::RuleCounts;
 pub use map::ServiceMap;
 pub use tag::{Attribution, Check, Conclusion, Effect, Rung, Settings, Step, Tag, Word};
