@@ -2,12 +2,27 @@
 //!
 //! `cargo xtask bench judge` prints them as `bench/judge.md` keeps them.
 
+mod aborts;
 mod bootstrap;
 mod overlap;
+mod threads;
 mod world;
 
 use crate::figure::Table;
 
+/// Prints the figures; `JUDGE` picks one part: `aborts`, `overlap`, `toggling`, `nezha`, `petshop`
+/// or `rcaeval`.
 pub(crate) fn run(_: &mut Table) {
-    print!("{}", overlap::report());
+    let wanted = std::env::var("JUDGE").ok();
+    let parts: [(&str, fn() -> String); 2] = [
+        ("aborts", || {
+            [aborts::healthy(10_000), aborts::broken(600), aborts::coverage(10_000)].concat()
+        }),
+        ("overlap", overlap::report),
+    ];
+    for (name, part) in parts {
+        if wanted.as_deref().is_none_or(|w| w == name) {
+            println!("{}", part());
+        }
+    }
 }

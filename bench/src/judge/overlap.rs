@@ -1,6 +1,7 @@
 //! Owns how attribution fares on made-up systems whose truth is known, rung by rung.
 
 use super::bootstrap::Shares;
+use super::threads::over;
 use super::world::observe::{Line, Observed};
 use super::world::{Family, Scenario, Truth, draw, observe};
 use squall_judge::attribution::{
@@ -156,9 +157,12 @@ pub(crate) fn score(score: &mut Score, labels: &[Vec<String>], said: &[Attributi
 /// Scores every rung on the scenarios of some families and seeds.
 pub(crate) fn rungs(families: &[Family], seeds: std::ops::Range<u64>) -> Vec<(Rung, Score)> {
     let mut scores: Vec<(Rung, Score)> = Rung::ALL.map(|r| (r, Score::default())).into();
-    for seed in seeds {
-        let family = families[seed as usize % families.len()];
-        let tried = tried(&draw(seed, family, None));
+    let first = seeds.start;
+    let all = over((seeds.end - first) as usize, |i| {
+        let seed = first + i as u64;
+        tried(&draw(seed, families[i % families.len()], None))
+    });
+    for tried in all {
         for (rung, score_) in &mut scores {
             let settings = Settings { up_to: *rung, ..Settings::default() };
             score(score_, &tried.labels, &attribute(&tried.case, &settings));
@@ -189,44 +193,6 @@ pub(crate) fn table(title: &str, scores: &[(Rung, Score)]) -> String {
 }
 
 pub(crate) fn report() -> String {
-    if std::env::var_os("STATS").is_some() {
-        for family in Family::DEVELOPMENT.iter().chain(&Family::HELD_OUT) {
-            let (mut eps, mut organic, mut two, mut rules, mut len, mut late) =
-                (0, 0, 0, [0; 3], 0, 0);
-            for seed in 0..40u64 {
-                let tried = tried(&draw(seed, *family, None));
-                for (e, l) in tried.case.episodes.iter().zip(&tried.labels) {
-                    eps += 1;
-                    organic += usize::from(l.is_empty());
-                    two += usize::from(l.len() > 1);
-                    rules[e.rule.as_bytes()[5] as usize - 48] += 1;
-                    len += (e.to_ms - e.from_ms) / EVERY_MS;
-                    for c in l {
-                        let i = &tried.case.injections[c.parse::<usize>().unwrap()];
-                        if e.from_ms > i.to_ms + 30_000 {
-                            late += 1;
-                        }
-                        if e.from_ms < i.from_ms - 5_000 {
-                            late += 1000;
-                        }
-                    }
-                }
-            }
-            let mut chronic = 0;
-            for seed in 0..40u64 {
-                let mut sc = draw(seed, *family, None);
-                sc.disturbances.clear();
-                let t = tried(&sc);
-                chronic += t.case.episodes.len();
-            }
-            eprintln!(
-                "chronic {chronic} {}: episodes {eps} organic {organic} two+ {two} rules {rules:?} len {} late {late}",
-                family.name(),
-                len as f64 / eps as f64
-            );
-        }
-        return String::new();
-    }
     let scores = rungs(&Family::DEVELOPMENT, 0..200);
     table("Development seeds", &scores)
 }

@@ -4,6 +4,7 @@
 //! request were on its own, such a sample looks far rarer than it is, and a healthy run would be
 //! aborted. The baseline shows how much it is so.
 
+use crate::evidence::RHO_UNKNOWN;
 use crate::reading::Counts;
 
 /// Samples below which a spread says nothing.
@@ -40,18 +41,38 @@ impl Bursts {
     /// The correlation of bad events within a sample; 0 where there is no reason to believe in
     /// one.
     pub fn rho(&self) -> f64 {
-        if self.samples < SAMPLES_MIN || self.bad < BAD_MIN || self.bad == self.total {
-            return 0.0;
-        }
-        let (bad, total) = (self.bad as f64, self.total as f64);
-        let share = bad / total;
-        let freedom = (self.samples - 1) as f64;
-        let spread = (self.squares - bad * share) / (share * (1.0 - share));
+        let Some((spread, freedom)) = self.spread() else { return 0.0 };
         if spread <= freedom + SURE * (2.0 * freedom).sqrt() {
             return 0.0;
         }
-        let per_sample = total / self.samples as f64;
-        ((spread / freedom - 1.0) / (per_sample - 1.0).max(1.0)).clamp(0.0, RHO_MAX)
+        self.correlation(spread / freedom)
+    }
+
+    /// The correlation that it is at most, with little doubt; what is assumed where the data
+    /// does not say. For rules whose promise would break if it were more.
+    pub fn rho_most(&self) -> f64 {
+        let Some((spread, freedom)) = self.spread() else { return RHO_UNKNOWN };
+        // The lower tail of chi-square, by Wilson and Hilferty: what a design effect of 1 would
+        // give at least.
+        let part = 2.0 / (9.0 * freedom);
+        let least = freedom * (1.0 - part - SURE * part.sqrt()).max(0.1).powi(3);
+        self.correlation(spread / least)
+    }
+
+    /// The spread over samples in units of independent events' own, and its degrees of freedom.
+    fn spread(&self) -> Option<(f64, f64)> {
+        if self.samples < SAMPLES_MIN || self.bad < BAD_MIN || self.bad == self.total {
+            return None;
+        }
+        let (bad, total) = (self.bad as f64, self.total as f64);
+        let share = bad / total;
+        let spread = (self.squares - bad * share) / (share * (1.0 - share));
+        Some((spread, (self.samples - 1) as f64))
+    }
+
+    fn correlation(&self, design: f64) -> f64 {
+        let per_sample = self.total as f64 / self.samples as f64;
+        ((design - 1.0) / (per_sample - 1.0).max(1.0)).clamp(0.0, RHO_MAX)
     }
 }
 
@@ -70,6 +91,20 @@ mod tests {
         assert_eq!(rho(&[10, 12, 9, 11, 8, 10, 13, 9]), 0.0);
         let found = rho(&[0, 40, 0, 0, 0, 38, 0, 2]);
         assert!((0.02..=0.1).contains(&found), "{found}");
+    }
+
+    #[test]
+    fn the_most_it_can_be_is_above_what_was_seen_and_assumed_where_nothing_was() {
+        let of = |bad: &[u64]| {
+            let mut bursts = Bursts::default();
+            bad.iter().for_each(|k| bursts.add(Counts { total: 500, bad_least: *k, bad_most: *k }));
+            bursts
+        };
+        let even = of(&[10, 12, 9, 11, 8, 10, 13, 9, 10, 11, 7, 12]);
+        assert!(even.rho_most() < 0.005, "{}", even.rho_most());
+        let bursty = of(&[0, 30, 0, 2, 0, 38, 0, 2, 5, 0, 0, 11]);
+        assert!(bursty.rho_most() > bursty.rho());
+        assert_eq!(of(&[0, 1, 0]).rho_most(), RHO_UNKNOWN);
     }
 
     #[test]

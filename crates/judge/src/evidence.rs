@@ -1,25 +1,42 @@
 //! Owns the anytime-valid evidence that a share of bad events is above what is allowed.
 //!
-//! A bet against the service: `1 + lambda (k/n - m)` a sample, averaged over several stakes and
-//! over every start time, because nobody knows when a fault begins to hurt. While the share is
-//! at most `m` the expected wealth never grows, so it exceeds `1/alpha` with a chance of at most
-//! alpha, at any time of stopping and under any dependence within a sample.
+//! Two bets against the service, each over every start time, because nobody knows when a fault
+//! begins to hurt; half of the money is on each.
+//!
+//! - The likelihood ratio of "the share is q" to "the share is the allowed m", averaged over a
+//!   grid of q. It finds a large fault with one sample. It takes events for independent, so its
+//!   exponent is divided by the design effect `1 + (n - 1) rho` of bursts.
+//! - `1 + lambda (k/n - m)` a sample, averaged over stakes: valid under any dependence within a
+//!   sample, and slower.
+//!
+//! While the share is at most `m` the expected wealth never grows, so it exceeds `1/alpha` with
+//! a chance of at most alpha, at any time of stopping (Ville's inequality).
 
 use crate::reading::Counts;
 
+/// Shares that are bet on, as multiples of the allowed one.
+const MULTIPLES: [f64; 9] = [1.25, 1.5, 2.0, 3.0, 5.0, 10.0, 20.0, 50.0, 100.0];
+/// No share above this is bet on: the ratio stays finite.
+const SHARE_MAX: f64 = 0.9;
 /// Stakes as shares of the largest one that cannot be ruined, `1/m`: small ones find small
 /// faults, large ones find large faults at once.
 const STAKES: [f64; 7] = [0.01, 0.03, 0.1, 0.2, 0.4, 0.7, 0.95];
 /// Wealth is kept below this, so that a product over thousands of bad samples stays finite.
 const WEALTH_MAX: f64 = 1e200;
+/// The correlation within a sample that is assumed until a baseline shows less.
+pub const RHO_UNKNOWN: f64 = 0.02;
+/// The evidence from which nothing more is put on the target.
+pub const PAUSE: f64 = 20.0;
 
 /// The wealth of the bets so far.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Evidence {
     allowed: f64,
     planned: u64,
+    rho: f64,
     seen: u64,
-    wealth: [f64; STAKES.len()],
+    ratios: [f64; MULTIPLES.len()],
+    stakes: [f64; STAKES.len()],
     highest: f64,
 }
 
@@ -28,20 +45,42 @@ impl Evidence {
     pub fn new(allowed: f64, planned: u64) -> Evidence {
         // A bound of 0 allows no bad event at all; the smallest float keeps the stake finite.
         let allowed = allowed.clamp(1e-9, 1.0);
-        Evidence { allowed, planned: planned.max(1), seen: 0, wealth: [0.0; 7], highest: 1.0 }
+        Evidence {
+            allowed,
+            planned: planned.max(1),
+            rho: RHO_UNKNOWN,
+            seen: 0,
+            ratios: [0.0; MULTIPLES.len()],
+            stakes: [0.0; STAKES.len()],
+            highest: 1.0,
+        }
+    }
+
+    /// Tells the correlation of bad events within a sample, at most, as an earlier window
+    /// showed. 0 takes them for independent.
+    #[must_use]
+    pub fn with_rho(mut self, rho: f64) -> Evidence {
+        self.rho = if rho.is_finite() { rho.clamp(0.0, 1.0) } else { RHO_UNKNOWN };
+        self
     }
 
     /// Takes one sample and returns the evidence so far: 1 is none, 100 is a chance of 1 %.
     pub fn sample(&mut self, counts: Counts) -> f64 {
         self.seen += 1;
+        let counts = counts.sound();
         let start = if self.seen <= self.planned { 1.0 / self.planned as f64 } else { 0.0 };
-        let share = if counts.total == 0 {
-            self.allowed
-        } else {
-            counts.bad_least as f64 / counts.total as f64
-        };
-        for (wealth, stake) in self.wealth.iter_mut().zip(STAKES) {
-            let factor = 1.0 + stake / self.allowed * (share - self.allowed);
+        let (m, n, k) = (self.allowed, counts.total as f64, counts.bad_least as f64);
+        let design = 1.0 + (n - 1.0).max(0.0) * self.rho;
+        for (wealth, multiple) in self.ratios.iter_mut().zip(MULTIPLES) {
+            let q = (m * multiple).min(SHARE_MAX).max(m);
+            let ln_good = if q > m { ((-q).ln_1p() - (-m).ln_1p()) * (n - k) } else { 0.0 };
+            let ln_factor = (k * (q / m).ln() + ln_good) / design;
+            // The exponential may overflow; the cap then holds.
+            *wealth = ((*wealth + start) * ln_factor.exp()).min(WEALTH_MAX);
+        }
+        let share = if counts.total == 0 { m } else { k / n };
+        for (wealth, stake) in self.stakes.iter_mut().zip(STAKES) {
+            let factor = 1.0 + stake / m * (share - m);
             *wealth = ((*wealth + start) * factor).min(WEALTH_MAX);
         }
         let now = self.now();
@@ -51,13 +90,23 @@ impl Evidence {
 
     /// Returns the evidence so far.
     pub fn now(&self) -> f64 {
-        let started = self.seen.min(self.planned) as f64 / self.planned as f64;
-        self.wealth.iter().sum::<f64>() / STAKES.len() as f64 + (1.0 - started)
+        let mean = |wealth: &[f64]| wealth.iter().sum::<f64>() / wealth.len() as f64;
+        0.5 * (mean(&self.ratios) + mean(&self.stakes)) + self.not_started()
+    }
+
+    /// Returns the evidence of the second bet alone: valid whatever the bursts are.
+    pub fn robust(&self) -> f64 {
+        self.stakes.iter().sum::<f64>() / STAKES.len() as f64 + self.not_started()
     }
 
     /// Returns the highest evidence so far; by the same law it is as good as the latest.
     pub fn highest(&self) -> f64 {
         self.highest
+    }
+
+    /// The money that waits for later starts.
+    fn not_started(&self) -> f64 {
+        1.0 - self.seen.min(self.planned) as f64 / self.planned as f64
     }
 }
 
@@ -79,13 +128,25 @@ mod tests {
     }
 
     #[test]
-    fn a_fifth_of_errors_is_seen_in_three_samples() {
-        let mut evidence = Evidence::new(0.005, 120);
-        for _ in 0..40 {
-            evidence.sample(counts(500, 1));
+    fn a_fifth_of_errors_is_seen_in_one_sample() {
+        for (total, rho) in [(50, 0.0), (50, 0.02), (500, 0.0), (500, 0.02)] {
+            let mut evidence = Evidence::new(0.005, 120).with_rho(rho);
+            for _ in 0..40 {
+                evidence.sample(counts(total, total / 500));
+            }
+            let now = evidence.sample(counts(total, total / 5));
+            assert!(now >= 100.0, "{total} requests, rho {rho}: E {now}");
         }
-        let seen = [100, 100, 100].map(|bad| evidence.sample(counts(500, bad)));
-        assert!(seen[1] < 100.0 && seen[2] >= 100.0, "{seen:?}");
+    }
+
+    #[test]
+    fn the_robust_bet_alone_needs_two_or_three() {
+        let mut evidence = Evidence::new(0.005, 120);
+        let seen = [100, 100, 100].map(|bad| {
+            evidence.sample(counts(500, bad));
+            evidence.robust()
+        });
+        assert!(seen[0] < 100.0 && seen[2] >= 100.0, "{seen:?}");
     }
 
     #[test]

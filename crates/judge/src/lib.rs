@@ -7,6 +7,7 @@
 pub mod attribution;
 pub mod bursts;
 pub mod calibrated;
+pub mod control;
 pub mod decide;
 pub mod evidence;
 pub mod matrix;

@@ -1,8 +1,9 @@
 //! Owns what is known of the indicators in one window of a run, fed one sample at a time, and
 //! the abort rule over all of them.
 
+use crate::bursts::Bursts;
 use crate::calibrated::{anomalous_counts, anomalous_value};
-use crate::evidence::Evidence;
+use crate::evidence::{Evidence, PAUSE};
 use crate::outcome::Tally;
 use crate::reading::{Counts, Data, Indicator, Reading, Rule};
 use crate::tail::share_interval;
@@ -96,11 +97,20 @@ impl Watch {
 
     /// Tells how much bad events of each indicator come in bursts, as an earlier window showed.
     #[must_use]
-    pub fn with_bursts(mut self, rhos: &[f64]) -> Watch {
-        for (monitor, rho) in self.monitors.iter_mut().zip(rhos) {
-            monitor.rho = *rho;
+    pub fn with_bursts(mut self, bursts: &[Bursts]) -> Watch {
+        for (monitor, bursts) in self.monitors.iter_mut().zip(bursts) {
+            monitor.rho = bursts.rho();
+            monitor.tally.rho = bursts.rho();
+            let evidence = monitor.evidence.take();
+            monitor.evidence = evidence.map(|e| e.with_rho(bursts.rho_most()));
         }
         self
+    }
+
+    /// Tells whether the evidence is enough to put nothing more on the target: less than ends a
+    /// run, more than luck.
+    pub fn pauses(&self) -> bool {
+        self.evidence().is_some_and(|e| e >= PAUSE)
     }
 
     /// Takes one sample: one reading an indicator. A reading that is not there is a gap.
@@ -337,8 +347,19 @@ mod tests {
     fn evidence_ends_the_window_only_where_it_was_asked_to() {
         let asked = Rule { evidence_aborts: true, consecutive: 50, ..rule(false) };
         let mut watch = Watch::new(asked, &[orders()]);
-        let said = run(&mut watch, &vec![counted(500, 300); 3]);
-        assert_eq!(said, "1/50, 2/50, 3/50 Evidence");
+        let said = run(&mut watch, &[counted(500, 14), counted(500, 100)]);
+        assert_eq!(said, "1/50, 2/50 Evidence");
+    }
+
+    #[test]
+    fn nothing_more_is_put_on_a_target_before_the_run_is_ended() {
+        let mut watch = Watch::new(rule(false), &[orders()]);
+        watch.sample(&[counted(500, 1)]);
+        assert!(!watch.pauses());
+        while !watch.pauses() {
+            watch.sample(&[counted(500, 14)]);
+        }
+        assert!(watch.evidence().is_some_and(|e| (20.0..100.0).contains(&e)));
     }
 
     #[test]
@@ -387,7 +408,11 @@ mod tests {
         let readings = [counted(500, 14), counted(500, 14)];
         let mut plain = Watch::new(rule(false), &[orders()]);
         assert_eq!(run(&mut plain, &readings), "1/2, 2/2 Strikes");
-        let mut bursty = Watch::new(rule(false), &[orders()]).with_bursts(&[0.05]);
+        let mut before = Bursts::default();
+        for bad in [0, 0, 30, 2, 0, 41, 0, 0, 25, 1] {
+            before.add(Counts { total: 500, bad_least: bad, bad_most: bad });
+        }
+        let mut bursty = Watch::new(rule(false), &[orders()]).with_bursts(&[before]);
         assert_eq!(run(&mut bursty, &readings), "-, -");
         let readings = [counted(500, 100), counted(500, 100)];
         assert_eq!(run(&mut bursty, &readings), "1/2, 2/2 Strikes", "a fifth is no burst");

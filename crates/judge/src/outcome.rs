@@ -3,7 +3,7 @@
 use crate::bursts::Bursts;
 use crate::monitor::Status;
 use crate::reading::{Counts, Data, Indicator};
-use crate::sequence::interval_between;
+use crate::sequence::interval_of_bursts;
 
 /// Numbers without events behind them that are needed before "always inside" means anything.
 pub const NUMBERS_MIN: u32 = 3;
@@ -44,6 +44,8 @@ pub struct Tally {
     pub e: Option<f64>,
     /// How much its bad events come in bursts.
     pub bursts: Bursts,
+    /// The correlation of bad events within a sample that an earlier window showed.
+    pub rho: f64,
     sum: f64,
     values: u32,
     counted: bool,
@@ -64,6 +66,7 @@ impl Tally {
             last: None,
             e: None,
             bursts: Bursts::default(),
+            rho: 0.0,
             sum: 0.0,
             values: 0,
             counted: false,
@@ -133,8 +136,10 @@ impl Tally {
 
     /// The confidence sequence of the share of bad events.
     pub fn interval(&self, alpha: f64) -> Option<(f64, f64)> {
-        let Counts { total, bad_least, bad_most } = self.counts;
-        self.is_counted().then(|| interval_between(total, bad_least, bad_most, alpha))
+        // Events that come in bursts are worth fewer independent ones.
+        let per_sample = self.counts.total as f64 / f64::from(self.numbers.max(1));
+        let design = 1.0 + (per_sample - 1.0).max(0.0) * self.rho;
+        self.is_counted().then(|| interval_of_bursts(self.counts, design, alpha))
     }
 
     /// Bad events above what the bound allows.

@@ -4,6 +4,7 @@
 //! It is the beta-binomial mixture: a share `p` stays in while
 //! `B(a+K, b+N-K) / (B(a,b) p^K (1-p)^(N-K)) < 1/alpha`.
 
+use crate::reading::Counts;
 use crate::tail::bisect;
 use statrs::function::beta::ln_beta;
 
@@ -15,19 +16,23 @@ const PRIOR: f64 = 0.5;
 pub fn interval(total: u64, bad: u64, alpha: f64) -> (f64, f64) {
     assert!(bad <= total, "counts are made sound before they are judged");
     assert!(alpha > 0.0 && alpha < 1.0, "alpha is a chance");
-    if total == 0 {
-        return (0.0, 1.0);
-    }
-    let seen = bad as f64 / total as f64;
-    let outside = |p: f64| ln_ratio(total, bad, p) >= -alpha.ln();
-    let low = if bad == 0 { 0.0 } else { bisect(0.0, seen, outside) };
-    let high = if bad == total { 1.0 } else { bisect(seen, 1.0, |p| !outside(p)) };
-    (low, high)
+    bounds(total as f64, bad as f64, alpha)
 }
 
 /// Returns the interval where the number of bad events is only known from `least` to `most`.
 pub fn interval_between(total: u64, least: u64, most: u64, alpha: f64) -> (f64, f64) {
     (interval(total, least, alpha).0, interval(total, most, alpha).1)
+}
+
+/// Returns the interval of counts whose events come in bursts: `design` of them are worth one
+/// independent event.
+pub fn interval_of_bursts(counts: Counts, design: f64, alpha: f64) -> (f64, f64) {
+    let Counts { total, bad_least, bad_most } = counts.sound();
+    if design <= 1.0 {
+        return interval_between(total, bad_least, bad_most, alpha);
+    }
+    let (n, least, most) = (total as f64, bad_least as f64, bad_most as f64);
+    (bounds(n / design, least / design, alpha).0, bounds(n / design, most / design, alpha).1)
 }
 
 /// Returns the most bad events among `total` that still prove a share of at most `allowed`.
@@ -44,11 +49,22 @@ pub fn bad_max_for_pass(total: u64, allowed: f64, alpha: f64) -> Option<u64> {
     Some(low)
 }
 
-fn ln_ratio(total: u64, bad: u64, p: f64) -> f64 {
-    let (k, good) = (bad as f64, (total - bad) as f64);
-    let ln_likelihood = if bad == 0 { 0.0 } else { k * p.ln() }
+fn bounds(total: f64, bad: f64, alpha: f64) -> (f64, f64) {
+    if total <= 0.0 {
+        return (0.0, 1.0);
+    }
+    let outside = |p: f64| ln_ratio(total, bad, p) >= -alpha.ln();
+    let seen = bad / total;
+    let low = if bad == 0.0 { 0.0 } else { bisect(0.0, seen, outside) };
+    let high = if bad >= total { 1.0 } else { bisect(seen, 1.0, |p| !outside(p)) };
+    (low, high)
+}
+
+fn ln_ratio(total: f64, bad: f64, p: f64) -> f64 {
+    let good = total - bad;
+    let ln_likelihood = if bad == 0.0 { 0.0 } else { bad * p.ln() }
         + if good == 0.0 { 0.0 } else { good * (-p).ln_1p() };
-    ln_beta(PRIOR + k, PRIOR + good) - ln_beta(PRIOR, PRIOR) - ln_likelihood
+    ln_beta(PRIOR + bad, PRIOR + good) - ln_beta(PRIOR, PRIOR) - ln_likelihood
 }
 
 #[cfg(test)]
@@ -69,6 +85,15 @@ mod tests {
     }
 
     #[test]
+    fn bursts_widen_the_interval() {
+        let counts = Counts { total: 30_000, bad_least: 60, bad_most: 60 };
+        let (low, high) = interval_of_bursts(counts, 1.0, 0.01);
+        assert_eq!((low, high), interval(30_000, 60, 0.01));
+        let bursty = interval_of_bursts(counts, 11.0, 0.01);
+        assert!(bursty.0 < low && bursty.1 > high, "{bursty:?}");
+    }
+
+    #[test]
     fn nothing_seen_leaves_everything_possible() {
         assert_eq!(interval(0, 0, 0.01), (0.0, 1.0));
         assert_eq!(interval(7, 7, 0.01).1, 1.0);
@@ -85,7 +110,7 @@ mod tests {
                 for _ in 0..40 {
                     bad += (0..50).filter(|_| rng.random_bool(share)).count() as u64;
                     total += 50;
-                    out |= ln_ratio(total, bad, share) >= 100f64.ln();
+                    out |= ln_ratio(total as f64, bad as f64, share) >= 100f64.ln();
                 }
                 out
             });

@@ -1,3 +1,5 @@
+//! Owns the proof that the generator is as it was frozen.
+
 use super::*;
 
 /// FNV-1a over everything that is observed and true of one seed of each family.

@@ -5,6 +5,7 @@ use super::slot::Stage;
 use super::state::Core;
 use super::toggled::Toggled;
 use super::words;
+use squall_judge::bursts::Bursts;
 use squall_judge::monitor::{Seen, Status, Watch};
 use squall_judge::outcome::{Outcome, Tally};
 use squall_judge::verdict::{self, After, Before, Bitten, Facts, Word};
@@ -40,9 +41,10 @@ impl Core {
 
     /// What the baseline showed in bursts is expected in bursts while the faults are on.
     fn expect_bursts(&mut self) {
-        let rhos: Vec<f64> = self.baseline.tallies().iter().map(|t| t.bursts.rho()).collect();
+        let bursts: Vec<Bursts> = self.baseline.tallies().iter().map(|t| t.bursts).collect();
         let script = &self.script;
-        self.hold = Watch::new(script.hold_rule(), &script.judged()).with_bursts(&rhos);
+        self.hold = Watch::new(script.hold_rule(), &script.judged()).with_bursts(&bursts);
+        let rhos: Vec<f64> = bursts.iter().map(Bursts::rho).collect();
         self.toggled = Toggled::of(script, &script.judged()).map(|t| t.with_bursts(&rhos));
         let bursty = script.indicators.iter().zip(&rhos).filter(|(_, rho)| **rho > 0.0);
         let names: Vec<String> =

@@ -1,62 +1,170 @@
 //! Owns the climb: asks each rung's question of each injection, lowest first, and stops where the
 //! data speaks against it.
 
-use super::case::{Case, Episode, Injection};
+use super::case::{Case, Episode, Injection, Toggling};
 use super::map::Reach;
+use super::own::Model;
+use super::share::{bit, shares};
 use super::tag::{Attribution, Check, Conclusion, Rung, Settings, Step, Tag};
+use super::toggle::test;
 use crate::verdict::Bitten;
+use std::cmp::Ordering;
 
 /// Explains every episode of a case.
 pub fn attribute(case: &Case, settings: &Settings) -> Vec<Attribution> {
-    case.episodes.iter().map(|episode| explain(case, episode, settings)).collect()
+    let model = if settings.up_to >= Rung::C { Model::of(case) } else { None };
+    let climb = Climb { case, settings, model: model.as_ref() };
+    case.episodes.iter().map(|episode| climb.explain(episode)).collect()
 }
 
-fn explain(case: &Case, episode: &Episode, settings: &Settings) -> Attribution {
-    let (mut tags, mut ruled_out) = (Vec::new(), Vec::new());
-    for injection in &case.injections {
-        let tag = climb(case, episode, injection, settings);
-        match tag.steps.iter().any(|step| step.check == Check::Failed) {
-            true => ruled_out.push(tag),
-            false => tags.push(tag),
+struct Climb<'c> {
+    case: &'c Case,
+    settings: &'c Settings,
+    model: Option<&'c Model>,
+}
+
+impl Climb<'_> {
+    fn explain(&self, episode: &Episode) -> Attribution {
+        let injections = &self.case.injections;
+        let mut all: Vec<Tag> = injections.iter().map(|i| self.ask(episode, i)).collect();
+        let mut unexplained = None;
+        if self.settings.up_to >= Rung::D {
+            unexplained = self.share_out(episode, &mut all);
+        }
+        if self.settings.up_to >= Rung::E {
+            self.follow_the_switch(episode, &mut all);
+        }
+        let (mut tags, mut ruled_out) = (Vec::new(), Vec::new());
+        for mut tag in all {
+            let passed = tag.steps.iter().rev().find(|step| step.check == Check::Passed);
+            tag.rung = passed.map_or(Rung::A, |step| step.rung);
+            tag.word = tag.rung.word();
+            if is_out(&tag) { ruled_out.push(tag) } else { tags.push(tag) }
+        }
+        let strength = |tag: &Tag| (tag.rung, tag.share.unwrap_or(0.0));
+        tags.sort_by(|a, b| {
+            let order = strength(b).partial_cmp(&strength(a));
+            order.unwrap_or(Ordering::Equal).then_with(|| a.injection.cmp(&b.injection))
+        });
+        let conclusion = self.conclude(episode, &tags, &ruled_out, unexplained);
+        Attribution {
+            rule: episode.rule.clone(),
+            service: episode.service.clone(),
+            from_ms: episode.from_ms,
+            to_ms: episode.to_ms,
+            conclusion,
+            tags,
+            ruled_out,
+            unexplained,
         }
     }
-    tags.sort_by(|a, b| b.rung.cmp(&a.rung).then_with(|| a.injection.cmp(&b.injection)));
-    let conclusion = if tags.is_empty() { Conclusion::Organic } else { Conclusion::Injected };
-    Attribution {
-        rule: episode.rule.clone(),
-        service: episode.service.clone(),
-        from_ms: episode.from_ms,
-        to_ms: episode.to_ms,
-        conclusion,
-        tags,
-        ruled_out,
-        unexplained: None,
+
+    /// Rungs A to C, each of which looks at one injection alone.
+    fn ask(&self, episode: &Episode, injection: &Injection) -> Tag {
+        let mut steps = vec![overlap(self.case, episode, injection, self.settings)];
+        let goes_on = |steps: &[Step]| steps.iter().all(|s| s.check != Check::Failed);
+        if self.settings.up_to >= Rung::B && goes_on(&steps) {
+            steps.push(reachable(self.case, episode, injection));
+        }
+        if self.settings.up_to >= Rung::C && goes_on(&steps) {
+            steps.push(bitten(self.model, injection));
+        }
+        Tag {
+            injection: injection.id.clone(),
+            rung: Rung::A,
+            word: Rung::A.word(),
+            effect: None,
+            p: None,
+            e: None,
+            share: None,
+            steps,
+        }
+    }
+
+    /// Rung D, over all injections at once. Returns the share that none explains.
+    fn share_out(&self, episode: &Episode, tags: &mut [Tag]) -> Option<f64> {
+        let open: Vec<bool> = tags.iter().map(|tag| !is_out(tag)).collect();
+        let found = self.model.and_then(|m| shares(self.case, m, episode, &open, self.settings));
+        let Some(found) = found else {
+            let text = "no series of the rule's service to share the excess out";
+            let step = Step { rung: Rung::D, check: Check::NoData, text: text.into() };
+            tags.iter_mut().filter(|t| !is_out(t)).for_each(|t| t.steps.push(step.clone()));
+            return None;
+        };
+        for (i, tag) in tags.iter_mut().enumerate().filter(|(i, _)| open[*i]) {
+            let share = found.shares[i];
+            let enough = share >= self.settings.share_min;
+            let text = format!("explains {:.0} % of the excess", share * 100.0);
+            let check = if enough { Check::Passed } else { Check::Failed };
+            tag.steps.push(Step { rung: Rung::D, check, text });
+            tag.share = Some(share);
+            tag.effect = Some(found.effects[i]);
+        }
+        Some(found.organic)
+    }
+
+    /// Rung E, for each injection that was toggled. The switch is in our hands, so what it says
+    /// stands above every model: it may rule out what looked like a cause, and name what did not.
+    fn follow_the_switch(&self, episode: &Episode, tags: &mut [Tag]) {
+        let Some(toggling) = &self.case.toggling else { return };
+        let washout_ms = self.settings.lag_max_ms.min(slot_length(toggling) / 2);
+        for tag in tags.iter_mut() {
+            if tag.steps.iter().any(|s| s.rung == Rung::C && s.check == Check::Failed) {
+                continue;
+            }
+            let Some(tested) = test(episode, toggling, &tag.injection, washout_ms) else {
+                continue;
+            };
+            let caused = tested.p <= self.settings.alpha && tested.share >= self.settings.share_min;
+            let text = format!("p {:.3} over its random schedule", tested.p);
+            let check = if caused { Check::Passed } else { Check::Failed };
+            tag.steps.retain(|step| step.check != Check::Failed);
+            tag.steps.push(Step { rung: Rung::E, check, text });
+            tag.effect = Some(tested.effect);
+            tag.p = Some(tested.p);
+            tag.share = Some(tested.share);
+        }
+    }
+
+    /// Rung F: what may be concluded, and where nothing may be.
+    fn conclude(
+        &self,
+        episode: &Episode,
+        tags: &[Tag],
+        ruled_out: &[Tag],
+        unexplained: Option<f64>,
+    ) -> Conclusion {
+        if self.settings.up_to == Rung::F {
+            if let Some(why) = self.doubt(episode, tags, unexplained) {
+                return Conclusion::Undecidable(why);
+            }
+        }
+        let _ = ruled_out;
+        if tags.is_empty() { Conclusion::Organic } else { Conclusion::Injected }
+    }
+
+    fn doubt(&self, episode: &Episode, tags: &[Tag], unexplained: Option<f64>) -> Option<String> {
+        let on = tags.iter().filter(|tag| tag.rung <= Rung::C).count();
+        if on > 1 {
+            return Some(format!("{on} faults were on at the time and nothing tells them apart"));
+        }
+        let inside = |p: &&super::case::Point| (episode.from_ms..=episode.to_ms).contains(&p.at_ms);
+        let samples: Vec<_> = episode.excess.iter().filter(inside).collect();
+        let known = samples.iter().filter(|p| p.number().is_some()).count();
+        if 2 * known < samples.len() {
+            return Some("more than half of the rule's samples are missing".into());
+        }
+        let _ = unexplained;
+        None
     }
 }
 
-fn climb(case: &Case, episode: &Episode, injection: &Injection, settings: &Settings) -> Tag {
-    type Question = fn(&Case, &Episode, &Injection, &Settings) -> Step;
-    let questions: [(Rung, Question); 3] =
-        [(Rung::A, overlap), (Rung::B, reachable), (Rung::C, bitten)];
-    let mut steps: Vec<Step> = Vec::new();
-    for (rung, question) in questions {
-        if rung > settings.up_to || steps.iter().any(|s| s.check == Check::Failed) {
-            break;
-        }
-        steps.push(question(case, episode, injection, settings));
-    }
-    let passed = steps.iter().rev().find(|step| step.check == Check::Passed);
-    let rung = passed.map_or(Rung::A, |step| step.rung);
-    Tag {
-        injection: injection.id.clone(),
-        rung,
-        word: rung.word(),
-        effect: None,
-        p: None,
-        e: None,
-        share: None,
-        steps,
-    }
+fn is_out(tag: &Tag) -> bool {
+    tag.steps.iter().any(|step| step.check == Check::Failed)
+}
+
+fn slot_length(toggling: &Toggling) -> i64 {
+    toggling.slots.first().map_or(0, |(from, to)| to - from)
 }
 
 /// Rung A: the fault was on while the rule was broken, with its lag, and began before the
@@ -76,7 +184,7 @@ fn overlap(case: &Case, episode: &Episode, injection: &Injection, settings: &Set
 }
 
 /// Rung B: the map has a way from the rule's service to the target.
-fn reachable(case: &Case, episode: &Episode, injection: &Injection, _: &Settings) -> Step {
+fn reachable(case: &Case, episode: &Episode, injection: &Injection) -> Step {
     let step = |check, text| Step { rung: Rung::B, check, text };
     let Some(map) = case.map.as_ref().filter(|map| map.knows(&episode.service)) else {
         return step(Check::NoData, "no service map of the rule's service".into());
@@ -91,13 +199,18 @@ fn reachable(case: &Case, episode: &Episode, injection: &Injection, _: &Settings
     }
 }
 
-/// Rung C: the fault was measured to act on its target.
-fn bitten(_: &Case, _: &Episode, injection: &Injection, _: &Settings) -> Step {
+/// Rung C: the fault was measured to act on its target, by itself or in the target's series.
+fn bitten(model: Option<&Model>, injection: &Injection) -> Step {
+    let seen = || model.and_then(|model| bit(model, injection));
     let (check, text) = match injection.bitten {
         Bitten::Yes => (Check::Passed, "measured to act on its target"),
         Bitten::Off => (Check::Passed, "measured to act, with another dose than asked"),
         Bitten::No => (Check::Failed, "touched nothing"),
-        Bitten::Unknown => (Check::NoData, "nobody measured whether it acted"),
+        Bitten::Unknown => match seen() {
+            Some(true) => (Check::Passed, "its target was worse than ever before while it was on"),
+            Some(false) => (Check::Failed, "its target was as before while it was on"),
+            None => (Check::NoData, "nobody measured whether it acted"),
+        },
     };
     Step { rung: Rung::C, check, text: text.into() }
 }

@@ -6,11 +6,15 @@
 //! it, is said to have "caused" anything. Pure: series, times and the schedule come in, tags go
 //! out; where they come from and how they are shown is for others.
 
+mod blame;
 pub mod case;
 pub mod climb;
 pub mod episodes;
+mod grid;
 pub mod map;
 mod nonneg;
+mod own;
+mod share;
 pub mod tag;
 pub mod toggle;
 
