@@ -4,21 +4,33 @@
 
 mod aborts;
 mod bootstrap;
+mod csv;
+mod nezha;
 mod overlap;
+mod petshop;
+mod rcaeval;
 mod threads;
+mod toggled;
 mod world;
 
 use crate::figure::Table;
+
+/// One part of the figures: its name and what makes its tables.
+type Part = (&'static str, fn() -> String);
 
 /// Prints the figures; `JUDGE` picks one part: `aborts`, `overlap`, `toggling`, `nezha`, `petshop`
 /// or `rcaeval`.
 pub(crate) fn run(_: &mut Table) {
     let wanted = std::env::var("JUDGE").ok();
-    let parts: [(&str, fn() -> String); 2] = [
+    let parts: [Part; 6] = [
         ("aborts", || {
             [aborts::healthy(10_000), aborts::broken(600), aborts::coverage(10_000)].concat()
         }),
         ("overlap", overlap::report),
+        ("toggling", toggled::report),
+        ("nezha", nezha::report),
+        ("petshop", petshop::report),
+        ("rcaeval", rcaeval::report),
     ];
     for (name, part) in parts {
         if wanted.as_deref().is_none_or(|w| w == name) {

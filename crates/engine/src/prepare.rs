@@ -100,7 +100,8 @@ pub fn prepare(
         every_us: plan.every_ms * 1_000,
         literal: spec.abort.literal,
         false_alarm: plan.false_alarm,
-        evidence_aborts: spec.abort.false_alarm.span.is_written(),
+        // The raw rule is for those who want no statistics, unless they ask for them.
+        evidence_aborts: !spec.abort.literal || spec.abort.false_alarm.span.is_written(),
         baseline_us: plan.baseline_ms * 1_000,
         steps,
         toggled: started.toggled.clone(),

@@ -29,7 +29,8 @@ pub(crate) fn decide(inputs: &Inputs<'_>, diagnostics: &mut Vec<Diagnostic>) -> 
         consecutive: spec.consecutive(),
         literal: spec.abort.literal,
         alpha: *spec.abort.false_alarm,
-        evidence_aborts: spec.abort.false_alarm.span.is_written(),
+        // The raw rule is for those who want no statistics, unless they ask for them.
+        evidence_aborts: !spec.abort.literal || spec.abort.false_alarm.span.is_written(),
         samples: (hold_ms / every_ms).max(1),
         rho: 0.0,
     };

@@ -35,8 +35,6 @@ pub(crate) struct RuleSeries {
 /// A declared fault, as its owner tells of it.
 #[derive(Debug, Clone)]
 pub(crate) struct Declared {
-    /// Its index among the disturbances.
-    pub(crate) index: usize,
     pub(crate) fault: &'static str,
     pub(crate) service: String,
     pub(crate) from_ms: i64,
@@ -97,7 +95,6 @@ fn declared(scenario: &Scenario) -> Vec<Declared> {
         let fault = &scenario.disturbances[index];
         let ms = |tick: usize| (tick as f64 * TICK_S * 1e3) as i64;
         Declared {
-            index,
             fault: match fault.kind {
                 Kind::Error(_) => "http.abort",
                 Kind::Delay(_) => "http.delay",

@@ -4,6 +4,7 @@ use super::agent::{Agent, Asked};
 use super::script::{DISARM_TRIES_MAX, RENEWALS_PER_LEASE};
 use super::slot::{Slot, Stage};
 use super::state::{Core, Stop};
+use squall_judge::evidence::PAUSE;
 use squall_judge::verdict::Before;
 use squall_wire::injection::Bite;
 use squall_wire::protocol::{Armed, ArmedLine, Ask, Refusal, Undone};
@@ -78,11 +79,33 @@ impl Core {
         }
         self.disarms = 0;
         if self.stop.is_none() && self.step + 1 < self.script.steps.len() {
-            self.step += 1;
-            self.enter(Phase::Injecting);
-            return;
+            if !self.pauses() {
+                self.step += 1;
+                self.enter(Phase::Injecting);
+                return;
+            }
+            let e = self.hold.evidence().unwrap_or(0.0);
+            let text = format!(
+                "evidence of {e:.0} that the steady state broke: the steps after step {} are not \
+                 begun (from {PAUSE:.0} on nothing more is put on the target)",
+                self.step + 1
+            );
+            self.warn("paused", text);
         }
         self.begin_after();
+    }
+
+    /// Tells whether the next step would put more on a system that seems to be hurt already. The
+    /// same fault on the same target once more is not more.
+    fn pauses(&self) -> bool {
+        let what = |i: &squall_wire::injection::Injection| {
+            (i.fault.clone(), i.params.clone(), i.target.name.clone())
+        };
+        let steps = &self.script.steps;
+        let before: Vec<_> =
+            steps[..=self.step].iter().flat_map(|step| &step.injections).map(what).collect();
+        let adds = steps[self.step + 1].injections.iter().any(|i| !before.contains(&what(i)));
+        adds && self.hold.pauses()
     }
 
     pub(super) fn armed(&mut self, index: usize, armed: Armed) {

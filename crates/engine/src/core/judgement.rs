@@ -118,10 +118,13 @@ impl Core {
             Some(_) => Bitten::Yes,
             None => Bitten::Unknown,
         };
+        // A fault that was left out by a pause has shown nothing.
+        let armed = self.slots.iter().any(|slot| slot.was_armed);
+        let left_out = |slot: &&super::slot::Slot| slot.was_armed || (armed && stop.is_none());
         Facts {
             before: self.before,
             stop,
-            bites: self.slots.iter().filter(|slot| slot.was_armed).map(bitten).collect(),
+            bites: self.slots.iter().filter(left_out).map(bitten).collect(),
             outcomes: self.outcomes(stop == Some(verdict::Stop::Rule)),
             after: self.recovered(),
             restored: self.restored(),

@@ -302,6 +302,30 @@ fn two_steps_follow_each_other_and_are_judged_together() {
 }
 
 #[test]
+fn nothing_more_is_put_on_a_system_that_seems_hurt() {
+    let second = |pid: u32| {
+        let mut script = script();
+        script.consecutive = 500;
+        script.steps[0].hold_us = 30 * SECOND_US;
+        let injections = vec![injection("i2", pid)];
+        script.steps.push(ScriptStep { injections, hold_us: 30 * SECOND_US });
+        let mut world = World::new(script);
+        world.reading = |phase, _| squall_wire::record::Reading {
+            value: Some(0.9),
+            total: Some(500),
+            bad_least: Some(if phase == squall_wire::record::Phase::Holding { 50 } else { 0 }),
+            ..Default::default()
+        };
+        world.run().story()
+    };
+    let story = second(2);
+    assert!(!story.contains("inject i2") && story.contains("paused"), "{story}");
+    assert!(story.ends_with("Refuted 1"), "{story}");
+    let story = second(1);
+    assert!(story.contains("inject i2"), "the same once more is not more: {story}");
+}
+
+#[test]
 fn a_tiny_run_ends_in_milliseconds() {
     let mut script = script();
     script.every_us = 2_000;

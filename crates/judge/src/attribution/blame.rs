@@ -101,23 +101,20 @@ impl Walk<'_> {
         if weight < 1e-4 {
             return;
         }
-        if depth >= DEPTH_MAX || (self.is_disturbed)(at) {
-            *self.blame.entry(at).or_default() += weight;
-            return;
-        }
-        let more = self.more_calls(at);
+        let (growth, more) = self.more_calls(at);
+        // A disturbed service is slow by itself, and the more so the more it is asked for.
+        let passed = if (self.is_disturbed)(at) { growth / (1.0 + growth) } else { 1.0 };
+        let passed = if depth >= DEPTH_MAX || more.is_empty() { 0.0 } else { passed };
+        *self.blame.entry(at).or_default() += weight * (1.0 - passed);
         let all: f64 = more.iter().map(|(_, calls)| calls).sum();
-        if all <= 0.0 {
-            *self.blame.entry(at).or_default() += weight;
-            return;
-        }
-        for (e, calls) in more {
-            self.load(e, weight * calls / all, depth + 1);
+        for (e, calls) in more.into_iter().filter(|_| passed > 0.0) {
+            self.load(e, weight * passed * calls / all, depth + 1);
         }
     }
 
-    /// Who asks a service for more than usual, and by how many calls; empty where nobody does.
-    fn more_calls(&self, at: usize) -> Vec<(usize, f64)> {
+    /// By how much more than usual a service is asked, and by whom with how many calls; nothing
+    /// where it is not worth telling.
+    fn more_calls(&self, at: usize) -> (f64, Vec<(usize, f64)>) {
         let seen: Vec<usize> = self.model.nodes[at]
             .above
             .iter()
@@ -134,7 +131,7 @@ impl Walk<'_> {
             }
         }
         let sum: f64 = more.iter().map(|(_, calls)| calls).sum();
-        if sum > LOAD_MORE * usual { more } else { Vec::new() }
+        if sum > LOAD_MORE * usual { (sum / usual.max(1.0), more) } else { (0.0, Vec::new()) }
     }
 
     /// More calls over one edge: retries are the callee's doing, more calls a request the

@@ -46,7 +46,7 @@ impl Climb<'_> {
             let order = strength(b).partial_cmp(&strength(a));
             order.unwrap_or(Ordering::Equal).then_with(|| a.injection.cmp(&b.injection))
         });
-        let conclusion = self.conclude(episode, &tags, &ruled_out, unexplained);
+        let conclusion = self.conclude(episode, &tags);
         Attribution {
             rule: episode.rule.clone(),
             service: episode.service.clone(),
@@ -127,23 +127,15 @@ impl Climb<'_> {
     }
 
     /// Rung F: what may be concluded, and where nothing may be.
-    fn conclude(
-        &self,
-        episode: &Episode,
-        tags: &[Tag],
-        ruled_out: &[Tag],
-        unexplained: Option<f64>,
-    ) -> Conclusion {
-        if self.settings.up_to == Rung::F {
-            if let Some(why) = self.doubt(episode, tags, unexplained) {
-                return Conclusion::Undecidable(why);
-            }
+    fn conclude(&self, episode: &Episode, tags: &[Tag]) -> Conclusion {
+        let looks = self.settings.up_to == Rung::F;
+        if let Some(why) = self.doubt(episode, tags).filter(|_| looks) {
+            return Conclusion::Undecidable(why);
         }
-        let _ = ruled_out;
         if tags.is_empty() { Conclusion::Organic } else { Conclusion::Injected }
     }
 
-    fn doubt(&self, episode: &Episode, tags: &[Tag], unexplained: Option<f64>) -> Option<String> {
+    fn doubt(&self, episode: &Episode, tags: &[Tag]) -> Option<String> {
         let on = tags.iter().filter(|tag| tag.rung <= Rung::C).count();
         if on > 1 {
             return Some(format!("{on} faults were on at the time and nothing tells them apart"));
@@ -154,7 +146,6 @@ impl Climb<'_> {
         if 2 * known < samples.len() {
             return Some("more than half of the rule's samples are missing".into());
         }
-        let _ = unexplained;
         None
     }
 }

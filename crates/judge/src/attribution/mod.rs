@@ -14,6 +14,7 @@ mod grid;
 pub mod map;
 mod nonneg;
 mod own;
+pub mod rank;
 mod share;
 pub mod tag;
 pub mod toggle;

@@ -10,6 +10,8 @@ use super::tag::{Effect, Settings};
 const BEFORE: usize = 8;
 /// The part of its trouble under a fault that a service must keep for the fault to go on in it.
 const GOES_ON: f64 = 0.2;
+/// Slots in which a layer of an episode begins.
+const ONSET: usize = 5;
 /// Deviations of a 95 % interval.
 const DEVIATIONS: f64 = 1.96;
 
@@ -45,6 +47,11 @@ pub(super) fn shares(
     let reaches: Vec<Reach> = (case.injections.iter().zip(open))
         .map(|(injection, open)| Reach::of(model, injection, *open, settings))
         .collect();
+    let smooth = smoothed(&excess);
+    // Blame is looked at from before the episode, so that its beginning is seen whole.
+    let begin = from.saturating_sub(2);
+    let now: Vec<Vec<f64>> =
+        (begin..=to).map(|slot| credits(model, &reaches, entry, trouble, slot)).collect();
     let (mut sums, mut organic, mut all) = (vec![0.0; reaches.len()], 0.0, 0.0);
     for slot in from..=to {
         let weight = excess[slot].unwrap_or(0.0).max(0.0);
@@ -52,16 +59,17 @@ pub(super) fn shares(
             continue;
         }
         all += weight;
-        let is_disturbed =
-            |at: usize| reaches.iter().any(|r| r.acts(slot) && r.services.contains(&at));
-        for (at, part) in walk(model, entry, trouble, slot, &is_disturbed) {
-            let credit = credit(model, &reaches, at, slot);
-            let given: f64 = credit.iter().map(|(_, c)| c).sum();
-            for (i, c) in &credit {
-                sums[*i] += weight * part * c;
-            }
-            organic += weight * part * (1.0 - given).max(0.0);
+        let here = &now[slot - begin];
+        let unclaimed = (1.0 - here.iter().sum::<f64>()).max(0.0);
+        let begun = begun(&smooth[begin..=slot], &now);
+        let mut left = unclaimed;
+        for (i, sum) in sums.iter_mut().enumerate() {
+            // What nobody is doing now goes on from what began it.
+            let inherited = unclaimed * begun.get(i).copied().unwrap_or(0.0);
+            left -= inherited;
+            *sum += weight * (here[i] + inherited);
         }
+        organic += weight * left.max(0.0);
     }
     if all <= 0.0 {
         return None;
@@ -71,6 +79,59 @@ pub(super) fn shares(
         .map(|(sum, reach)| effect(*sum, noise, reach.slots_in(from, to)))
         .collect();
     Some(Shares { shares: sums.iter().map(|s| s / all).collect(), effects, organic: organic / all })
+}
+
+/// Who is responsible in one slot, one share an injection.
+fn credits(
+    model: &Model,
+    reaches: &[Reach],
+    entry: usize,
+    trouble: Trouble,
+    slot: usize,
+) -> Vec<f64> {
+    let mut shares = vec![0.0; reaches.len()];
+    let is_disturbed = |at: usize| reaches.iter().any(|r| r.acts(slot) && r.services.contains(&at));
+    for (at, part) in walk(model, entry, trouble, slot, &is_disturbed) {
+        for (i, credit) in credit(model, reaches, at, slot) {
+            shares[i] += part * credit;
+        }
+    }
+    shares
+}
+
+/// Who began what goes on in the last slot of `excess`. Its level is cut into layers by when each
+/// was reached for good; a layer belongs to whoever was responsible as it began. A retry storm
+/// outlives its trigger, and is the trigger's.
+fn begun(excess: &[f64], now: &[Vec<f64>]) -> Vec<f64> {
+    let mut shares = vec![0.0; now.first().map_or(0, Vec::len)];
+    let Some(level) = excess.last().filter(|level| **level > 0.0) else { return shares };
+    let mut reached = *level;
+    for at in (0..excess.len()).rev() {
+        let below = if at == 0 { 0.0 } else { excess[at - 1].max(0.0).min(reached) };
+        let layer = (reached - below) / level;
+        reached = below;
+        if layer <= 0.0 {
+            continue;
+        }
+        let window = at..(at + ONSET).min(excess.len());
+        let weights: f64 = window.clone().map(|t| excess[t].max(0.0)).sum();
+        for t in window.filter(|_| weights > 0.0) {
+            let weight = layer * excess[t].max(0.0) / weights;
+            for (share, credit) in shares.iter_mut().zip(&now[t]) {
+                *share += weight * credit;
+            }
+        }
+    }
+    shares
+}
+
+/// The median of five, holes left out.
+fn smoothed(excess: &super::grid::Track) -> Vec<f64> {
+    let middle = |at: usize| {
+        let near = at.saturating_sub(2)..(at + 3).min(excess.len());
+        super::grid::median(excess[near].iter().flatten().copied().collect()).unwrap_or(0.0)
+    };
+    (0..excess.len()).map(middle).collect()
 }
 
 /// The usual spread of a rule's excess.
@@ -189,6 +250,16 @@ fn mean(model: &Model, at: usize, slots: std::ops::Range<usize>) -> f64 {
 /// Rung C by the target's own series: whether it was worse while the fault was on than it is at
 /// its worst before. None where the target has no series.
 pub(super) fn bit(model: &Model, injection: &Injection) -> Option<bool> {
+    let suffering = suffering(model, injection)?;
+    Some(suffering.iter().any(|worse| {
+        let count = worse.iter().filter(|w| **w).count();
+        count >= 3 && count as f64 >= 0.25 * worse.len() as f64
+    }))
+}
+
+/// For each series of an injection's target: in which slots of the injection it was worse than
+/// at its worst before.
+fn suffering(model: &Model, injection: &Injection) -> Option<Vec<Vec<bool>>> {
     let grid = &model.grid;
     let (from, to) = (grid.slot(injection.from_ms), grid.slot(injection.to_ms) + 1);
     let before = from.saturating_sub(40)..from.saturating_sub(1);
@@ -196,7 +267,7 @@ pub(super) fn bit(model: &Model, injection: &Injection) -> Option<bool> {
     if before.len() < BEFORE || during.is_empty() {
         return None;
     }
-    let mut seen = None;
+    let mut all = Vec::new();
     for at in injection.services.iter().filter_map(|name| model.find(name)) {
         for series in symptoms(model, at) {
             let mut usual: Vec<f64> = before.clone().map(|slot| series[slot]).collect();
@@ -204,12 +275,10 @@ pub(super) fn bit(model: &Model, injection: &Injection) -> Option<bool> {
             let limit = usual[usual.len() * 95 / 100];
             let middle = usual[usual.len() / 2];
             let limit = limit + 0.5 * (limit - middle).abs() + 1e-9;
-            let worse = during.clone().filter(|slot| series[*slot] > limit).count();
-            let enough = worse >= 3 && worse as f64 >= 0.25 * during.len() as f64;
-            seen = Some(seen.unwrap_or(false) || enough);
+            all.push(during.clone().map(|slot| series[slot] > limit).collect());
         }
     }
-    seen
+    (!all.is_empty()).then_some(all)
 }
 
 /// The series in which a fault on a service would show.
@@ -229,6 +298,11 @@ fn symptoms(model: &Model, at: usize) -> Vec<Vec<f64>> {
             let lost = edge.fails.iter().enumerate();
             all.push(lost.map(|(t, f)| f - served.get(t).copied().unwrap_or(0.0)).collect());
         }
+    }
+    for caller in node.above.iter().map(|e| &model.edges[*e]).filter(|e| !e.is_seen()) {
+        // Where callers do not measure their calls, what is lost on the way looks like theirs.
+        let caller = &model.nodes[caller.from];
+        all.extend([&caller.errors, &caller.latency].into_iter().flatten().map(|p| p.own.clone()));
     }
     for e in &node.below {
         let edge = &model.edges[*e];

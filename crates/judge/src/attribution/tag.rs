@@ -185,7 +185,7 @@ impl Default for Settings {
             share_min: 0.25,
             alpha: 0.05,
             lag_max_ms: 30_000,
-            tail_max_ms: 120_000,
+            tail_max_ms: 600_000,
         }
     }
 }

@@ -13,6 +13,8 @@ use super::tag::Effect;
 const AGREE_MAX: usize = 1;
 /// Draws of a whole design that are tried before pairs may agree more.
 const DRAWS_MAX: usize = 2_000;
+/// The longest block whose orders are counted: 2,704,156 of them.
+const BLOCK_MAX: usize = 24;
 /// The most schedules that are counted one by one.
 const SCHEDULES_MAX: usize = 200_000;
 
@@ -175,7 +177,7 @@ fn half(slots: usize, chance: &mut dyn FnMut() -> f64) -> Vec<bool> {
 /// All schedules that could have been drawn: in each block half of the slots are on.
 fn schedules(slots: usize, block: usize) -> Option<Vec<Vec<bool>>> {
     let block = block.clamp(2, slots.max(2));
-    if slots == 0 || !slots.is_multiple_of(block) || !block.is_multiple_of(2) || block > 24 {
+    if slots == 0 || !slots.is_multiple_of(block) || !block.is_multiple_of(2) || block > BLOCK_MAX {
         return None;
     }
     let one: Vec<Vec<bool>> = (0u32..1 << block)
