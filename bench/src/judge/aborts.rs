@@ -89,7 +89,7 @@ fn experiment(seed: u64, load: Load, rules: Rules, fault: Option<f64>) -> Option
         let reading = load.sample(&mut stream, tick, load.share);
         bursts.add(reading.counts.unwrap_or_default());
     }
-    let mut watch = Watch::new(rule, &[indicator]).with_bursts(&[bursts]);
+    let mut watch = Watch::new(rule, &[indicator]).with_baseline(&[bursts]);
     (0..SAMPLES).find(|tick| {
         let share = fault.filter(|_| *tick >= ONSET).unwrap_or(load.share);
         let reading = load.sample(&mut stream, *tick, share);

@@ -95,9 +95,19 @@ impl Watch {
         Watch { rule, monitors, strikes_in_row: 0, missing_in_row: 0, empty_in_row: 0 }
     }
 
-    /// Tells how much bad events of each indicator come in bursts, as an earlier window showed.
+    /// Tells the correlation of bad events within a sample of each indicator, for strikes.
     #[must_use]
-    pub fn with_bursts(mut self, bursts: &[Bursts]) -> Watch {
+    pub fn with_bursts(mut self, rhos: &[f64]) -> Watch {
+        for (monitor, rho) in self.monitors.iter_mut().zip(rhos) {
+            monitor.rho = *rho;
+        }
+        self
+    }
+
+    /// Tells how much bad events of each indicator come in bursts, as an earlier window showed:
+    /// for strikes and intervals what is known, for the evidence what may be.
+    #[must_use]
+    pub fn with_baseline(mut self, bursts: &[Bursts]) -> Watch {
         for (monitor, bursts) in self.monitors.iter_mut().zip(bursts) {
             monitor.rho = bursts.rho();
             monitor.tally.rho = bursts.rho();
@@ -412,7 +422,7 @@ mod tests {
         for bad in [0, 0, 30, 2, 0, 41, 0, 0, 25, 1] {
             before.add(Counts { total: 500, bad_least: bad, bad_most: bad });
         }
-        let mut bursty = Watch::new(rule(false), &[orders()]).with_bursts(&[before]);
+        let mut bursty = Watch::new(rule(false), &[orders()]).with_baseline(&[before]);
         assert_eq!(run(&mut bursty, &readings), "-, -");
         let readings = [counted(500, 100), counted(500, 100)];
         assert_eq!(run(&mut bursty, &readings), "1/2, 2/2 Strikes", "a fifth is no burst");

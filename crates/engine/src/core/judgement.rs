@@ -43,7 +43,7 @@ impl Core {
     fn expect_bursts(&mut self) {
         let bursts: Vec<Bursts> = self.baseline.tallies().iter().map(|t| t.bursts).collect();
         let script = &self.script;
-        self.hold = Watch::new(script.hold_rule(), &script.judged()).with_bursts(&bursts);
+        self.hold = Watch::new(script.hold_rule(), &script.judged()).with_baseline(&bursts);
         let rhos: Vec<f64> = bursts.iter().map(Bursts::rho).collect();
         self.toggled = Toggled::of(script, &script.judged()).map(|t| t.with_bursts(&rhos));
         let bursty = script.indicators.iter().zip(&rhos).filter(|(_, rho)| **rho > 0.0);

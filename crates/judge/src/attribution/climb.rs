@@ -92,6 +92,14 @@ impl Climb<'_> {
             return None;
         };
         for (i, tag) in tags.iter_mut().enumerate().filter(|(i, _)| open[*i]) {
+            let passed = |s: &Step| s.rung == Rung::B && s.check == Check::Passed;
+            let at_home = self.case.injections[i].services.contains(&episode.service);
+            if !at_home && !tag.steps.iter().any(passed) {
+                // Blame cannot walk where no call is known; that is no reason to clear a fault.
+                let text = "no known calls lead from the rule's service to its target".into();
+                tag.steps.push(Step { rung: Rung::D, check: Check::NoData, text });
+                continue;
+            }
             let share = found.shares[i];
             let enough = share >= self.settings.share_min;
             let text = format!("explains {:.0} % of the excess", share * 100.0);
