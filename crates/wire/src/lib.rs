@@ -16,3 +16,4 @@ pub mod record;
 pub mod sdk;
 pub mod target;
 mod toggled;
+pub mod verdict;

@@ -1,5 +1,6 @@
 //! What the agent says is armed, and what the kernel's switches say is on, is the same.
 
+use crate::seen::Pairs;
 use crate::victim::{Agent, Victim, alone, arm, disarm};
 use squall_faults::sys::switch;
 use squall_real::needs::{Need, met};
@@ -23,7 +24,7 @@ fn agent_and_kernel_agree_about_what_is_on() {
     let agent = Agent::start(&victim);
     let mut client = agent.client();
     let before = switch::on().unwrap();
-    let faults: [(&str, &[(&str, &str)], usize); 6] = [
+    let faults: [(&str, Pairs, usize); 6] = [
         ("net.refuse", &[], 1),
         ("net.loss", &[("share", "1%")], 1),
         ("net.delay", &[("mean", "1ms")], 1),

@@ -1,5 +1,6 @@
 //! The matrix in every format: each sign with its word and number, and nothing from outside gets
 //! out of its place.
+#![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
 use squall_report::matrix::{ALL, find};
 use squall_wire::matrix::{Matrix, Word};
