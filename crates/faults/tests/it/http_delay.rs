@@ -107,7 +107,7 @@ fn nothing_that_matches_is_explained_by_what_was_seen() {
     let mut service = Service::start();
     let used = service.delay(&[], &[("path", "/api/*"), ("method", "POST")]);
     let mut holder = used.apply();
-    assert_eq!(holder.bite().unwrap().detail, "no new connection reached the target");
+    assert_eq!(holder.bite().unwrap().detail, "no new connection reached the proxy");
     service.get(service.v4, "/api/a?x=1");
     let bite = holder.bite().unwrap();
     assert_eq!((bite.hits, bite.seen), (0, 1));
