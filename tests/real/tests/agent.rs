@@ -231,10 +231,15 @@ fn an_agent_at_rest_is_small_and_still() {
     assert!(used <= 1, "{used} ticks in a second at rest");
     for pid in pids {
         let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-        let rss = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
-        let kib: u64 = rss.split_ascii_whitespace().nth(1).unwrap().parse().unwrap();
-        println!("rss of {pid}: {kib} KiB");
-        assert!(kib <= 15 * 1024);
+        let read = |key: &str| {
+            let line = status.lines().find(|line| line.starts_with(key)).unwrap();
+            line.split_ascii_whitespace().nth(1).unwrap().parse::<u64>().unwrap()
+        };
+        let (whole, own) = (read("VmRSS:"), read("RssAnon:"));
+        println!("rss of {pid}: {whole} KiB, {own} KiB of it its own");
+        // The rest are pages of this build's code, which is not the one people run: `bench rest`
+        // holds the whole of the release build's against the same bound.
+        assert!(own <= 15 * 1024);
     }
 }
 
