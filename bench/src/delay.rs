@@ -4,12 +4,15 @@ use crate::figure::Table;
 use crate::peers;
 use crate::rig::{Rig, arm, disarm, injection};
 use squall_real::until::until;
+use squall_wire::injection::Injection;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 const REQUESTS: usize = 5_000;
+/// Longer than any batch takes, and one that agents give.
+const LEASE_MS: u64 = 30_000;
 const CONNECTIONS: usize = 8;
 const BATCHES: usize = 5;
 const PORT: u16 = 18_006;
@@ -32,7 +35,9 @@ pub(crate) fn run(table: &mut Table) {
             direct.extend(load(PORT, REQUESTS / BATCHES));
             let id = format!("d{asked_ms}-{batch}");
             let mean = format!("{asked_ms}ms");
-            arm(&mut agent, injection(&rig.target(), &id, "http.delay", &[("mean", &mean)]));
+            let delay = injection(&rig.target(), &id, "http.delay", &[("mean", &mean)]);
+            // Nobody renews it here, and a batch takes longer than the usual lease.
+            arm(&mut agent, Injection { lease_ms: LEASE_MS, ..delay });
             ours.extend(load(PORT, REQUESTS / BATCHES));
             disarm(&mut agent);
             if toxiproxy.is_ok() {
