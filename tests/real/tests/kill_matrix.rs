@@ -157,6 +157,11 @@ fn play(victim: &Victim, case: &Case, who: Who, phase: Phase, number: u32) -> Du
             }
             until("the run disarms", SOON, || run.hear().starts_with("disarmed").then_some(()));
         }
+        // Its end is what the fault is for: only the run knows when it has seen enough.
+        Who::Target if case.ends_target() && !matches!(phase, Phase::Disarming(_)) => {
+            start = Instant::now();
+            run.say("disarm");
+        }
         _ => {}
     }
     until(&format!("{who:?} {phase:?} {}: restored", case.fault), SOON, || {
