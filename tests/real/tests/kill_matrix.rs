@@ -172,7 +172,7 @@ fn play(victim: &Victim, case: &Case, who: Who, phase: Phase, number: u32) -> Du
     // An order of the killed run may still have been on its way through the socket.
     spin(20_000);
     until("it stays restored", SOON, || is_quiet(&agent, who).then_some(()));
-    if who == Who::Target {
+    if who == Who::Target && !case.ends_target() {
         until("nothing is left in the dead target's cgroup", SOON, || {
             victim.cgroup_members().is_empty().then_some(())
         });
