@@ -52,7 +52,7 @@ impl<'a> Core<'a> {
         Core {
             plane,
             place,
-            lanes: Default::default(),
+            lanes: [Lane::default(), Lane::opened_by_sender()],
             inputs: [input(At::Preface), input(At::Head)],
             streams: Streams::default(),
             due: BTreeSet::new(),
@@ -205,6 +205,11 @@ impl<'a> Core<'a> {
 
     pub(super) fn is_flushed(&self) -> bool {
         self.lanes.iter().all(|lane| lane.out.is_empty())
+    }
+
+    /// How much of a direction its receiver has not got yet.
+    pub(super) fn waiting(&self, side: Side) -> usize {
+        self.lanes[side as usize].waiting()
     }
 
     /// What goes to the service, and to the client.

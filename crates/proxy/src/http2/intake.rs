@@ -85,7 +85,13 @@ impl Core<'_> {
             }
             At::Body { .. } => Ok(self.body(side, bytes, now)),
             At::Head => match Head::read(bytes) {
-                Some(head) => self.frame(side, head, bytes, now),
+                Some(head) => {
+                    let taken = self.frame(side, head, bytes, now)?;
+                    if taken {
+                        self.lane(side).opened();
+                    }
+                    Ok(taken)
+                }
                 None => Ok(false),
             },
         }

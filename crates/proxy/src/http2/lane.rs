@@ -26,6 +26,9 @@ pub(crate) struct Lane {
     /// How much of a frame that goes on unread is to come. What else is to go waits `behind` it.
     passing: usize,
     behind: BytesMut,
+    /// Whether the sender has yet to open the connection with a frame of its own, its settings:
+    /// the receiver takes anything before them for a broken connection.
+    opening: bool,
     decoder: Decoder,
     /// Blocks that change the table: how many came, and how many went on as they were.
     came: u64,
@@ -64,6 +67,7 @@ impl Default for Lane {
             out: BytesMut::new(),
             passing: 0,
             behind: BytesMut::new(),
+            opening: false,
             decoder: Decoder::default(),
             came: 0,
             went: 0,
@@ -76,13 +80,24 @@ impl Default for Lane {
 }
 
 impl Lane {
+    /// Returns one whose sender speaks before anything is said in its name.
+    pub(crate) fn opened_by_sender() -> Lane {
+        Lane { opening: true, ..Lane::default() }
+    }
+
     /// Returns where the next whole frame goes.
     pub(crate) fn frames(&mut self) -> &mut BytesMut {
-        if self.passing > 0 { &mut self.behind } else { &mut self.out }
+        if self.passing > 0 || self.opening { &mut self.behind } else { &mut self.out }
+    }
+
+    /// Returns how many bytes the receiver has not got yet.
+    pub(crate) fn waiting(&self) -> usize {
+        self.out.len() + self.behind.len()
     }
 
     /// Begins a frame that goes on in parts, whose head is at hand.
     pub(crate) fn pass_head(&mut self, stream: u32, raw: &[u8]) {
+        self.opening = false;
         renumbered(raw, stream, self.frames());
         let Some(head) = Head::read(raw) else { return };
         self.passing = head.length;
@@ -93,7 +108,25 @@ impl Lane {
 
     /// Passes on a whole frame.
     pub(crate) fn pass_frame(&mut self, stream: u32, raw: &[u8]) {
+        let opens = std::mem::take(&mut self.opening);
         renumbered(raw, stream, self.frames());
+        if opens {
+            self.catch_up();
+        }
+    }
+
+    /// Notes that the sender has said something, whatever it was.
+    pub(crate) fn opened(&mut self) {
+        if std::mem::take(&mut self.opening) {
+            self.catch_up();
+        }
+    }
+
+    /// Sends what waited.
+    fn catch_up(&mut self) {
+        if self.passing == 0 && !self.behind.is_empty() {
+            self.out.unsplit(std::mem::take(&mut self.behind));
+        }
     }
 
     /// Passes on what is at hand of that frame; `true` when it is over.
@@ -101,9 +134,7 @@ impl Lane {
         let count = self.passing.min(bytes.len());
         self.out.extend_from_slice(&bytes.split_to(count));
         self.passing -= count;
-        if self.passing == 0 && !self.behind.is_empty() {
-            self.out.unsplit(std::mem::take(&mut self.behind));
-        }
+        self.catch_up();
         self.passing == 0
     }
 
@@ -407,6 +438,17 @@ mod tests {
         let mut more = BytesMut::from(&b"cdef"[..]);
         assert!(lane.pass(&mut more));
         assert_eq!((&lane.out[9..13], lane.out.len(), &more[..]), (&b"abcd"[..], 26, &b"ef"[..]));
+    }
+
+    #[test]
+    fn the_sender_opens_the_connection_before_anything_is_said_in_its_name() {
+        let mut lane = Lane::opened_by_sender();
+        frame::reset(1, frame::CANCEL, lane.frames());
+        assert_eq!((lane.out.len(), lane.waiting()), (0, 13));
+        lane.pass_frame(0, &[0, 0, 0, frame::SETTINGS, 0, 0, 0, 0, 0]);
+        assert_eq!((lane.out[3], lane.out.len()), (frame::SETTINGS, 22));
+        frame::reset(3, frame::CANCEL, lane.frames());
+        assert_eq!(lane.out.len(), 35);
     }
 
     #[test]

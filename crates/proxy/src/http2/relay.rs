@@ -25,6 +25,9 @@ use crate::{
 
 /// A side is not read while so much waits to be written to the other.
 const OUT_MAX: usize = 256 * 1024;
+/// A client is not read while so much waits for itself: answers in the service's place, which it
+/// asks for but does not take.
+const ANSWERS_MAX: usize = 1024 * 1024;
 /// A direction is not read while it keeps so much of bodies back; the windows of its streams
 /// usually end them long before.
 const KEPT_MAX: usize = 4 * 1024 * 1024;
@@ -102,8 +105,9 @@ pub(crate) async fn relay(
         kept.set(core.held.iter().sum());
         let due = core.next_due();
         let [up_grows, down_grows] = core.held.map(may_grow);
+        let answered = core.waiting(Side::Response) < ANSWERS_MAX;
         let (to_service, to_client) = core.outs();
-        let take_client = !client.ended && to_service.len() < OUT_MAX && up_grows;
+        let take_client = !client.ended && answered && to_service.len() < OUT_MAX && up_grows;
         let take_service = !service.ended && to_client.len() < OUT_MAX && down_grows;
         tokio::select! {
             biased;
