@@ -172,6 +172,21 @@ const HAPROXY: Need = Need {
     why: "a peer of the empty proxy, in TCP mode",
 };
 
+const NFT: Need = Need {
+    name: "nft",
+    version: &["--version"],
+    least: (0, 9),
+    from: From::Debian("nftables"),
+    why: "writes packet rules of others in namespaces of the tests",
+};
+const IPTABLES: Need = Need {
+    name: "iptables-legacy",
+    version: &["--version"],
+    least: (1, 8),
+    from: From::Debian("iptables"),
+    why: "writes packet rules of others in the older form",
+};
+
 /// What building Squall needs.
 pub(crate) const BUILD: [&Need; 2] = [&GCC, &LIBC];
 /// What the demo needs.
@@ -180,7 +195,7 @@ pub(crate) const DEMO: [&Need; 5] = [&GCC, &LIBC, &IP, &NSENTER, &GO];
 pub(crate) const BENCH: [&Need; 8] =
     [&GCC, &LIBC, &IP, &NSENTER, &GO, &PYTHON, &STRESS_NG, &HAPROXY];
 /// What every layer of the tests together needs.
-pub(crate) const TEST: [&Need; 17] = [
+pub(crate) const TEST: [&Need; 19] = [
     &GIT,
     &GCC,
     &LIBC,
@@ -189,6 +204,8 @@ pub(crate) const TEST: [&Need; 17] = [
     &CURL,
     &DIG,
     &DNSMASQ,
+    &NFT,
+    &IPTABLES,
     &OPENSSL,
     &GO,
     &PROMETHEUS,

@@ -5,6 +5,7 @@
 
 use crate::effect::EffectError;
 use aya::maps::{Array, Map, MapData, loaded_maps};
+use aya::programs::loaded_programs;
 use aya::{Ebpf, EbpfLoader};
 use std::collections::BTreeSet;
 use std::error::Error;
@@ -34,6 +35,14 @@ pub(crate) fn fresh(what: &'static str, bytes: &[u8]) -> Result<Ebpf, EffectErro
     let mut loader = loader();
     let loader = loader.as_mut().expect("invariant: the loader was just made");
     loader.load(bytes).map_err(unavailable(what))
+}
+
+/// The name of a loaded program; its number where it has none, or is gone already.
+pub(crate) fn program_name(id: u32) -> String {
+    let programs = loaded_programs().filter_map(Result::ok);
+    let found = programs.into_iter().find(|program| program.id() == id);
+    let name = found.and_then(|program| program.name_as_str().map(str::to_owned));
+    name.filter(|name| !name.is_empty()).unwrap_or_else(|| format!("number {id}"))
 }
 
 /// The names of all maps on this host, each once.

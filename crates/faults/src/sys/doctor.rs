@@ -81,11 +81,7 @@ fn attempt(need: Need) -> Result<String, String> {
             redirect::trial(netns).map_err(said)?;
             Ok("loaded and attached to a new network namespace".to_owned())
         }),
-        Need::BpfCgroupRedirect => {
-            let group = Throwaway::new()?;
-            redirect::trial_outbound(&group.0).map_err(said)?;
-            Ok("loaded and attached to a new cgroup".to_owned())
-        }
+        Need::BpfCgroupRedirect => on_new_cgroup(redirect::trial_outbound),
         Need::SockDestroy => in_new_namespace(|_| {
             sock_diag::can_destroy().map_err(|error| format!("destroying sockets: {error}"))?;
             Ok("the kernel destroys sockets over netlink".to_owned())

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 const FIRST_CGROUP_NAMESPACE: u64 = 0xEFFF_FFFB;
 
 /// Whose.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) enum Scope {
     /// A whole cgroup, in which nobody but the target and its descendants lives.
@@ -105,6 +105,15 @@ impl Scope {
             why: "it shares its cgroup with others".to_owned(),
         })?;
         File::open(folder).map_err(system("open the target's cgroup"))
+    }
+
+    /// The processes it is about now, where it is about a cgroup or a process.
+    pub(crate) fn members(&self) -> Vec<u32> {
+        match self {
+            Scope::Cgroup { folder, .. } => cgroup::members(folder).unwrap_or_default(),
+            Scope::Process { pid, .. } => vec![*pid],
+            Scope::Namespace { .. } => Vec::new(),
+        }
     }
 
     /// For the record: `/shop/payment`, `/shared, pid 7 only`, `net:[…]`.

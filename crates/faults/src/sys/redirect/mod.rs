@@ -10,27 +10,29 @@
 
 mod doors;
 mod ends;
+mod held;
 mod inbound;
 mod leases;
-mod origin;
+mod others;
 mod outbound;
 mod plane;
 mod space;
 
 pub use doors::{Door, Doors, Origins};
 pub use ends::Protocols;
+pub use held::Redirected;
 
 use crate::effect::{EffectError, LeaseEnd};
 use crate::sys::bpf::token;
 use crate::sys::netns::Netns;
 use crate::sys::process::refuse_own;
+use crate::sys::scope::Scope as Whose;
 use ends::Range;
-use origin::Origin;
-use outbound::Claim;
+use held::Hold;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use space::{Space, of_namespace};
-use squall_proxy::{BootTime, Layer, Remote, RuleSet, Scope, Snapshot, Stream};
+use squall_proxy::{BootTime, Remote, RuleSet, Scope, Stream};
 use squall_wire::injection::Injection;
 use squall_wire::receipt::Receipt;
 use std::net::SocketAddr;
@@ -54,6 +56,8 @@ pub struct Undo {
     token: u64,
     /// What is redirected.
     course: Course,
+    /// Redirects of others beside it, for the record.
+    beside: Vec<String>,
 }
 
 /// Which traffic, seen from the target.
@@ -65,7 +69,7 @@ enum Course {
     /// What the target sends out.
     Outbound {
         /// The target.
-        origin: Origin,
+        origin: Whose,
         /// The destinations, all where none is named.
         to: Vec<String>,
         /// Over what.
@@ -82,21 +86,6 @@ pub enum What {
     /// Somebody answers at a door for each destination, UDP included: runs on a thread of its own
     /// in the target's network namespace, and ends by its own handle. Outbound only.
     Doors(Box<dyn FnOnce(Doors) + Send>),
-}
-
-/// A redirect in force; dropping it ends it. Messages held for it go on at once.
-pub struct Redirected {
-    layer: Layer,
-    hold: Hold,
-    space: Arc<Space>,
-    mechanism: String,
-}
-
-/// What the kernel holds for it.
-enum Hold {
-    /// The slot of its lease.
-    Inbound(usize),
-    Outbound(Claim),
 }
 
 impl Undo {
@@ -128,7 +117,7 @@ impl Undo {
         to: &[Remote],
         protocols: Protocols,
     ) -> Result<Undo, EffectError> {
-        let origin = Origin::of(injection.target.process)?;
+        let origin = Whose::of_calls(injection.target.process)?;
         let to = to.iter().map(ends::print).collect();
         Undo::of_course(injection, Course::Outbound { origin, to, protocols })
     }
@@ -137,7 +126,8 @@ impl Undo {
         refuse_own(injection.target.process)?;
         let netns = Netns::of(injection.target.process)?;
         let token = token(&injection.run, &injection.id);
-        let undo = Undo { netns: netns.inode(), token, course };
+        let beside = others::beside(&netns, injection.target.process.pid, &course)?;
+        let undo = Undo { netns: netns.inode(), token, course, beside };
         // What could not be shown to be gone afterwards is not begun.
         undo.acting()?;
         Ok(undo)
@@ -286,6 +276,11 @@ impl Undo {
     }
 
     fn mechanism(&self) -> String {
+        let own = self.own_mechanism();
+        [own].into_iter().chain(self.beside.iter().cloned()).collect::<Vec<_>>().join(", ")
+    }
+
+    fn own_mechanism(&self) -> String {
         match &self.course {
             Course::Inbound(locals) => {
                 let locals: Vec<_> = locals.iter().map(SocketAddr::to_string).collect();
@@ -306,86 +301,12 @@ impl Undo {
 /// What a person types when [`Undo::revert`] could not.
 pub const ADVICE: &str = "squall undo, or end the agent: without it the kernel drops the redirect";
 
-impl Redirected {
-    /// The rules, for another set while it lasts.
-    #[must_use]
-    pub fn layer(&self) -> &Layer {
-        &self.layer
-    }
-
-    /// What the proxy counted for this fault.
-    #[must_use]
-    pub fn snapshot(&self) -> Snapshot {
-        self.layer.snapshot()
-    }
-
-    /// How many connections the kernel handed over for this fault.
-    #[must_use]
-    pub fn redirected(&self) -> u64 {
-        match &self.hold {
-            Hold::Inbound(slot) => self.space.inbound().redirected(*slot),
-            Hold::Outbound(claim) => {
-                self.space.outbound(|outbound| Ok(outbound.redirected(claim))).unwrap_or(0)
-            }
-        }
-    }
-
-    /// Moves the end, in the proxy and in the kernel.
-    ///
-    /// # Errors
-    /// When the kernel refuses.
-    pub fn extend(&self, lease: LeaseEnd) -> Result<(), EffectError> {
-        self.layer.rules().extend(BootTime(lease.boottime_ns));
-        match &self.hold {
-            Hold::Inbound(slot) => self.space.inbound().extend(*slot, lease),
-            Hold::Outbound(claim) => self.space.outbound(|outbound| outbound.extend(claim, lease)),
-        }
-    }
-
-    /// Starts whoever answers at the doors.
-    fn serve(
-        &self,
-        doors: Vec<Door>,
-        serve: Box<dyn FnOnce(Doors) + Send>,
-    ) -> Result<(), EffectError> {
-        let Hold::Outbound(Claim { first: Some(first), .. }) = &self.hold else {
-            let text = "doors are for what the target sends out".to_owned();
-            return Err(EffectError::BadValues(text));
-        };
-        let dests = self.space.outbound(|outbound| Ok(outbound.dests()))?;
-        let origins = Origins::new(dests, *first);
-        self.space.run_inside(move || serve(Doors { doors, origins }))
-    }
-
-    /// How it works here, for the record.
-    #[must_use]
-    pub fn mechanism(&self) -> String {
-        self.mechanism.clone()
-    }
-}
-
-impl Drop for Redirected {
-    fn drop(&mut self) {
-        self.layer.rules().clear();
-        match &self.hold {
-            Hold::Inbound(slot) => self.space.inbound().release(*slot),
-            Hold::Outbound(claim) => {
-                let released = self.space.outbound(|outbound| {
-                    outbound.release(claim);
-                    Ok(())
-                });
-                released.expect("invariant: it is loaded, for this claim was made");
-            }
-        }
-    }
-}
-
 /// Loads the program and attaches it to a namespace where nothing listens.
 pub(crate) fn trial(netns: &Netns) -> Result<(), EffectError> {
     inbound::trial(netns)
 }
 
 /// Loads the programs and attaches them to a cgroup, for nobody.
-pub(crate) fn trial_outbound(cgroup: &std::path::Path) -> Result<(), EffectError> {
+pub(crate) fn trial_outbound(cgroup: &std::fs::File) -> Result<(), EffectError> {
     outbound::trial(cgroup)
 }

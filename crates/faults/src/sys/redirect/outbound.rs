@@ -4,10 +4,9 @@
 use super::doors::{self, DOORS};
 use super::ends::{End, Range};
 use super::leases::{self, Leases};
-use super::origin::{KEY_BYTES, Origin};
 use crate::effect::{EffectError, LeaseEnd};
 use crate::sys::bpf::{self, unavailable};
-use crate::sys::process::system;
+use crate::sys::scope::Scope;
 use aya::Ebpf;
 use aya::maps::{Array, HashMap, Map, MapData};
 use aya::programs::cgroup_sock_addr::CgroupSockAddrLink;
@@ -37,6 +36,8 @@ const SOURCE_PROGRAM: &str = "squall_source";
 const CLAIMS: usize = 16;
 /// `struct origin`.
 const ORIGIN_BYTES: usize = 4 + 2 * CLAIMS + 4;
+/// `struct origin_key`.
+const KEY_BYTES: usize = 16;
 
 /// What a socket at a source had asked for.
 pub(super) type From = HashMap<MapData, [u8; End::BYTES], [u8; End::BYTES]>;
@@ -47,7 +48,7 @@ pub(super) type Dests = Array<MapData, [u8; End::BYTES]>;
 pub(super) struct Outbound {
     object: Ebpf,
     leases: Leases,
-    origins: BTreeMap<Origin, Joined>,
+    origins: BTreeMap<Scope, Joined>,
     last: u32,
     dests: Arc<Dests>,
     from: Option<From>,
@@ -63,7 +64,7 @@ struct Joined {
 
 /// What one injection holds.
 pub(super) struct Claim {
-    origin: Origin,
+    origin: Scope,
     slots: Vec<usize>,
     /// The target's number in [`squall_proxy::Way::Outbound`].
     pub(super) number: u32,
@@ -107,7 +108,7 @@ impl Outbound {
     /// `doors`, to a door for each destination (the ports of TCP and UDP over IPv4, then IPv6).
     pub(super) fn claim(
         &mut self,
-        origin: &Origin,
+        origin: &Scope,
         ranges: &[Range],
         doors: &[[[u16; 2]; 2]],
         token: u64,
@@ -183,18 +184,18 @@ impl Outbound {
     }
 
     /// Attaches the programs to the target's cgroup unless they are.
-    fn join(&mut self, origin: &Origin) -> Result<u32, EffectError> {
+    fn join(&mut self, origin: &Scope) -> Result<u32, EffectError> {
         if let Some(joined) = self.origins.get(origin) {
             return Ok(joined.number);
         }
-        let links = attach(&mut self.object, &origin.cgroup)?;
+        let links = attach(&mut self.object, &origin.open()?)?;
         self.last += 1;
         let joined = Joined { number: self.last, slots: Vec::new(), _links: links };
         self.origins.insert(origin.clone(), joined);
         Ok(self.last)
     }
 
-    fn write(&mut self, origin: &Origin) -> Result<(), EffectError> {
+    fn write(&mut self, origin: &Scope) -> Result<(), EffectError> {
         let joined = self.origins.get(origin).expect("invariant: only a joined origin is written");
         let (number, slots) = (joined.number, joined.slots.clone());
         if slots.len() > CLAIMS {
@@ -205,7 +206,7 @@ impl Outbound {
             self.map("outbound_origins")?;
         if slots.is_empty() {
             // One that was never written is not there to be removed.
-            let _gone = map.remove(&origin.key());
+            let _gone = map.remove(&key(origin));
             return Ok(());
         }
         let mut value = [0; ORIGIN_BYTES];
@@ -214,7 +215,7 @@ impl Outbound {
             let slot = u16::try_from(slot).expect("invariant: slots are few");
             value[4 + 2 * at..6 + 2 * at].copy_from_slice(&slot.to_ne_bytes());
         }
-        map.insert(origin.key(), value, 0).map_err(unavailable(WHAT))
+        map.insert(key(origin), value, 0).map_err(unavailable(WHAT))
     }
 
     /// Tells the programs the ports of doors.
@@ -267,22 +268,33 @@ impl Drop for Outbound {
 }
 
 /// Loads the programs and attaches them to a cgroup, for nobody.
-pub(super) fn trial(cgroup: &std::path::Path) -> Result<(), EffectError> {
+pub(super) fn trial(cgroup: &File) -> Result<(), EffectError> {
     let mut outbound = Outbound::load([0; 2])?;
     attach(&mut outbound.object, cgroup).map(drop)
 }
 
-fn attach(object: &mut Ebpf, cgroup: &std::path::Path) -> Result<Vec<Box<dyn Send>>, EffectError> {
-    let folder = File::open(cgroup).map_err(system("open the target's cgroup"))?;
+/// A target as the programs on its cgroup know it: `struct origin_key`.
+fn key(origin: &Scope) -> [u8; KEY_BYTES] {
+    let (kind, id) = match origin {
+        Scope::Process { pid, .. } => (1u32, u64::from(*pid)),
+        Scope::Cgroup { id, .. } | Scope::Namespace { netns: id } => (2, *id),
+    };
+    let mut key = [0; KEY_BYTES];
+    key[..4].copy_from_slice(&kind.to_ne_bytes());
+    key[8..].copy_from_slice(&id.to_ne_bytes());
+    key
+}
+
+fn attach(object: &mut Ebpf, folder: &File) -> Result<Vec<Box<dyn Send>>, EffectError> {
     let mut links: Vec<Box<dyn Send>> = Vec::new();
     let program = source_program(object)?;
-    let link = program.attach(&folder, CgroupAttachMode::Single);
+    let link = program.attach(folder, CgroupAttachMode::Single);
     let link: SockOpsLink =
         link.and_then(|link| program.take_link(link)).map_err(unavailable("a cgroup link"))?;
     links.push(Box::new(link));
     for name in ADDRESS_PROGRAMS {
         let program = address_program(object, name)?;
-        let link = program.attach(&folder, CgroupAttachMode::Single);
+        let link = program.attach(folder, CgroupAttachMode::Single);
         let link: CgroupSockAddrLink =
             link.and_then(|link| program.take_link(link)).map_err(unavailable("a cgroup link"))?;
         links.push(Box::new(link));

@@ -2,12 +2,12 @@
 
 use super::doors;
 use super::inbound::Inbound;
-use super::origin::Origin;
 use super::outbound::Outbound;
 use super::plane::{Plane, Sources};
 use crate::effect::EffectError;
 use crate::sys::netns::Netns;
 use crate::sys::process::{self, system};
+use crate::sys::scope::Scope as Whose;
 use crate::sys::sock_diag::{self, TcpSocket};
 use squall_proxy::{Place, Proxy, Remote, Scope, Stop, Way};
 use std::collections::BTreeMap;
@@ -130,7 +130,7 @@ impl Space {
     /// other end is in the same namespace, an abort (`ECONNABORTED`) where it is not.
     pub(super) fn destroy_outbound(
         &self,
-        origin: &Origin,
+        origin: &Whose,
         remotes: &[Remote],
     ) -> Result<usize, EffectError> {
         let own = process::sockets(&origin.members());
