@@ -1,5 +1,5 @@
-// Command clients asks resolvers and shakes hands as Go services do, for the tests of faults on
-// names and on TLS. Standard library only.
+// Command clients asks resolvers, shakes hands and serves as Go services do, for the tests of faults
+// on names, on TLS and on requests. Standard library only.
 package main
 
 import (
@@ -29,11 +29,13 @@ func main() {
 		keep(words[1], words[2])
 	case len(words) == 4 && words[0] == "order":
 		err = order(words[1], words[2], words[3])
+	case len(words) == 3 && words[0] == "mirror":
+		err = mirror(words[1], words[2])
 	case len(words) == 5 && words[0] == "tls":
 		err = shake(words[1], words[2], words[3], words[4])
 	default:
 		err = errors.New("usage: clients resolve go|cgo NAME | keep RESOLVER NAME | " +
-			"order RESOLVER NAME:PORT CA-FILE | tls ADDRESS NAME CA-FILE|insecure PROTOCOL|-")
+			"order RESOLVER NAME:PORT CA-FILE | mirror ADDRESS ADDRESS | tls ADDRESS NAME CA-FILE|insecure PROTOCOL|-")
 	}
 	if err != nil {
 		fmt.Println("error:", err)

@@ -16,5 +16,6 @@ mod podinfo_chain;
 mod secured;
 mod seen;
 mod sla_matrix;
+mod streams;
 mod switch;
 mod victim;

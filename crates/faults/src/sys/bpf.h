@@ -63,10 +63,23 @@ static long (*bpf_skb_load_bytes_relative)(const void *skb, __u32 at, void *to, 
                                            __u32 start) = (void *)68;
 static __u64 (*bpf_skb_ancestor_cgroup_id)(void *skb, int level) = (void *)83;
 static long (*bpf_sk_release)(void *sk) = (void *)86;
+static __u64 (*bpf_get_netns_cookie)(void *ctx) = (void *)122;
 static __u64 (*bpf_get_current_ancestor_cgroup_id)(int level) = (void *)123;
 static long (*bpf_sk_assign)(void *ctx, void *sk, __u64 flags) = (void *)124;
 static __u64 (*bpf_ktime_get_boot_ns)(void) = (void *)125;
 static int (*bpf_set_retval)(int retval) = (void *)187;
+
+// The head of a socket as programs see it. Addresses are in network order.
+struct bpf_sock {
+    __u32 bound_dev_if;
+    __u32 family;
+    __u32 type;
+    __u32 protocol;
+    __u32 mark;
+    __u32 priority;
+    __u32 src_ip4;
+    __u32 src_ip6[4];
+};
 
 // What a cgroup/connect program sees. Addresses and the port are in network order.
 struct bpf_sock_addr {
@@ -79,6 +92,7 @@ struct bpf_sock_addr {
     __u32 protocol;
     __u32 msg_src_ip4;
     __u32 msg_src_ip6[4];
+    struct bpf_sock *sk __attribute__((aligned(8)));
 };
 
 // What an sk_lookup program sees. The remote port is in network order, the local one is not.

@@ -1,6 +1,6 @@
 //! `http.delay` on a service in a network namespace of its own.
 
-use crate::bench::{Use, eventually, is_root, prepare, target};
+use crate::bench::{OwnGroup, Use, eventually, is_root, prepare, target};
 use crate::child::Part;
 use squall_faults::catalog::find;
 use squall_wire::receipt::Receipt;
@@ -97,6 +97,38 @@ fn addresses_on_a_device_are_redirected_once_and_not_in_a_circle() {
         assert!((DELAY_US..2 * DELAY_US).contains(&took), "{address} took {took} us");
     }
     assert_eq!(holder.bite().unwrap().seen, 2);
+}
+
+#[test]
+fn the_service_sees_its_clients_through_the_proxy() {
+    if !is_root("clients seen through the proxy") {
+        return;
+    }
+    let group = OwnGroup::new("clients");
+    let mut part = crate::server::start_in(&group);
+    let line = part.line();
+    let (v4, dual) = line.split_once(' ').unwrap();
+    let mut service = Service { part, v4: v4.parse().unwrap(), dual: dual.parse().unwrap() };
+    let (v4, port) = (service.v4, service.dual.port());
+    let used = service.delay(&[("mean", "1ms")], &[]);
+    let mut holder = used.apply();
+    assert!(!holder.mechanism().contains("sees the proxy"), "{}", holder.mechanism());
+    let mut check = |address: SocketAddr| {
+        let said = service.part.ask(&format!("seen {address}"));
+        let words: Vec<&str> = said.split(' ').collect();
+        let seen = |at: usize| words[at].parse::<SocketAddr>().unwrap();
+        let plain = |at: SocketAddr| SocketAddr::new(at.ip().to_canonical(), at.port());
+        let client = seen(2);
+        assert_eq!((plain(seen(0)), plain(seen(1))), (client, client), "{address}: {said}");
+    };
+    for _ in 0..20 {
+        for address in [v4, at("127.0.0.1", port), at("::1", port), at("127.0.0.7", port)] {
+            check(address);
+        }
+    }
+    assert_eq!(holder.bite().unwrap().hits, 80);
+    drop(holder);
+    check(v4);
 }
 
 #[test]

@@ -33,14 +33,37 @@ pub(crate) fn loopback_up() {
     assert_eq!(up, 0, "{}", io::Error::last_os_error());
 }
 
+/// Starts the part so that its sockets are of a cgroup from the first one on.
+pub(crate) fn start_in(group: &crate::bench::OwnGroup) -> Part {
+    let members = group.0.join("cgroup.procs");
+    Part::start_in("server", |command| {
+        // SAFETY: system calls between fork and exec; the path was made before.
+        unsafe {
+            command.pre_exec(move || {
+                std::fs::write(&members, "0")?;
+                match libc::unshare(libc::CLONE_NEWNET) {
+                    0 => Ok(()),
+                    _ => Err(io::Error::last_os_error()),
+                }
+            });
+        }
+    })
+}
+
 /// Commands: `get ADDRESS PATH` on a new connection, `open ADDRESS`, `again PATH` on the opened
-/// one, `many ADDRESS N` one after the other on one connection.
+/// one, `many ADDRESS N` one after the other on one connection, `seen ADDRESS`: who the service says
+/// its client is, and who the client says it is.
 pub(crate) fn play(commands: impl Iterator<Item = String>) {
     loopback_up();
     let listeners = ["127.0.0.1:0", "[::]:0"].map(|address| TcpListener::bind(address).unwrap());
     let addresses = listeners.each_ref().map(|listener| listener.local_addr().unwrap());
     for listener in listeners {
-        std::thread::spawn(move || listener.incoming().flatten().for_each(serve));
+        // Whom it sees is what `accept` says, as Go's net package has it.
+        std::thread::spawn(move || {
+            while let Ok((stream, peer)) = listener.accept() {
+                serve(stream, peer);
+            }
+        });
     }
     say(&format!("{} {}", addresses[0], addresses[1]));
     let mut opened: Option<TcpStream> = None;
@@ -53,6 +76,7 @@ pub(crate) fn play(commands: impl Iterator<Item = String>) {
                 "opened".to_owned()
             }),
             "again" => request(opened.as_mut().unwrap(), words[1]),
+            "seen" => TcpStream::connect(words[1]).and_then(|mut s| seen(&mut s)),
             "peer" => TcpStream::connect(words[1]).and_then(|s| Ok(s.peer_addr()?.to_string())),
             "ask" => question(words[1], words[2].parse().unwrap()),
             _ => many(words[1].parse().unwrap(), words[2].parse().unwrap()),
@@ -61,15 +85,18 @@ pub(crate) fn play(commands: impl Iterator<Item = String>) {
     }
 }
 
-fn serve(mut stream: TcpStream) {
+fn serve(mut stream: TcpStream, peer: SocketAddr) {
     std::thread::spawn(move || {
+        let named = stream.peer_addr().map_or(peer, |named| named);
         let mut reader = BufReader::new(stream.try_clone().unwrap());
         let mut line = String::new();
         while reader.read_line(&mut line).is_ok_and(|read| read > 0) {
             if line.ends_with("\r\n\r\n") {
                 line.clear();
-                let reply = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
-                if stream.write_all(reply).is_err() {
+                let seen = format!("{peer} {named}");
+                let reply =
+                    format!("HTTP/1.1 200 OK\r\nx-seen: {seen}\r\ncontent-length: 2\r\n\r\nok");
+                if stream.write_all(reply.as_bytes()).is_err() {
                     return;
                 }
             }
@@ -109,9 +136,22 @@ fn request(stream: &mut TcpStream, path: &str) -> io::Result<String> {
     Ok(timed(stream, path)?.as_micros().to_string())
 }
 
+/// Who the service says its client is, by `accept` and by `getpeername`, and who the client is.
+fn seen(stream: &mut TcpStream) -> io::Result<String> {
+    let reply = asked(stream, "/")?;
+    let reply = String::from_utf8_lossy(&reply);
+    let seen = reply.split("\r\n").find_map(|line| line.strip_prefix("x-seen: "));
+    Ok(format!("{} {}", seen.unwrap_or("nobody"), stream.local_addr()?))
+}
+
 fn timed(stream: &mut TcpStream, path: &str) -> io::Result<Duration> {
-    stream.set_nodelay(true)?;
     let started = Instant::now();
+    asked(stream, path)?;
+    Ok(started.elapsed())
+}
+
+fn asked(stream: &mut TcpStream, path: &str) -> io::Result<Vec<u8>> {
+    stream.set_nodelay(true)?;
     stream.write_all(format!("GET {path} HTTP/1.1\r\nhost: own\r\n\r\n").as_bytes())?;
     let mut reply = Vec::new();
     while !reply.ends_with(b"ok") {
@@ -121,7 +161,7 @@ fn timed(stream: &mut TcpStream, path: &str) -> io::Result<Duration> {
             read => reply.extend_from_slice(&some[..read]),
         }
     }
-    Ok(started.elapsed())
+    Ok(reply)
 }
 
 /// Returns median, 99th percentile and maximum in microseconds.

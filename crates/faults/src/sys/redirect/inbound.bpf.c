@@ -1,5 +1,6 @@
 // Hands new TCP connections of chosen local addresses to the proxy's listener. Attached to one
-// network namespace; the injections that want traffic there share it, one lease each.
+// network namespace; the injections that want traffic there share it, one lease each. Two more
+// programs, on the target's cgroup, show it the client where it would see the proxy.
 #include "../bpf.h"
 
 enum { PASS = 1, LOOPBACK = 1, BPF_F_NO_PREALLOC = 1, LEASES = 1024, CLAIMS = 8 };
@@ -21,6 +22,15 @@ struct claims {
     __u16 slots[CLAIMS];
 };
 
+// A client: the cookie of the network namespace, its address, and its port in network order.
+struct client {
+    __u64 netns;
+    __u32 address[4];
+    __u16 port;
+    __u16 family;
+    __u32 zero;
+};
+
 struct bpf_map_def SEC("maps") inbound_cfg = {
     BPF_MAP_TYPE_ARRAY, sizeof(__u32), sizeof(struct lease), LEASES, 0,
 };
@@ -31,9 +41,9 @@ struct bpf_map_def SEC("maps") inbound_stat = {
 struct bpf_map_def SEC("maps") inbound_locals = {
     BPF_MAP_TYPE_HASH, sizeof(struct local), sizeof(struct claims), 4096, 0,
 };
-// Source ports of the proxy's own connections to the service.
-struct bpf_map_def SEC("maps") inbound_exempt = {
-    BPF_MAP_TYPE_HASH, sizeof(__u16), sizeof(__u8), 16384, BPF_F_NO_PREALLOC,
+// Source ports of the proxy's own connections to the service, and whom each is for.
+struct bpf_map_def SEC("maps") inbound_clients = {
+    BPF_MAP_TYPE_HASH, sizeof(__u16), sizeof(struct client), 16384, BPF_F_NO_PREALLOC,
 };
 // Entry 0 listens for IPv4, entry 1 for IPv6.
 struct bpf_map_def SEC("maps") inbound_socks = {
@@ -68,7 +78,7 @@ INLINE int is_wanted(struct bpf_sk_lookup *ctx, struct local *local, int v4) {
     struct claims *claims = bpf_map_lookup_elem(&inbound_locals, local);
     if (!claims) return 0;
     __u16 remote = swap16(ctx->remote_port);
-    if (bpf_map_lookup_elem(&inbound_exempt, &remote) && comes_from_here(ctx, v4)) return 0;
+    if (bpf_map_lookup_elem(&inbound_clients, &remote) && comes_from_here(ctx, v4)) return 0;
     return count_alive(claims, bpf_ktime_get_boot_ns());
 }
 
@@ -97,6 +107,54 @@ int squall_inbound(struct bpf_sk_lookup *ctx) {
     bpf_sk_assign(ctx, socket, 0);
     bpf_sk_release(socket);
     return PASS;
+}
+
+INLINE struct client *client_of(struct bpf_sock_addr *ctx) {
+    __u16 port = swap16(ctx->user_port);
+    struct client *client = bpf_map_lookup_elem(&inbound_clients, &port);
+    if (!client || client->netns != bpf_get_netns_cookie(ctx)) return 0;
+    return client;
+}
+
+// Others have the same port elsewhere: the proxy comes from loopback or from the very address it
+// goes to.
+INLINE int comes_from_proxy4(__u32 peer, struct bpf_sock *sk) {
+    return (peer & swap32(0xff000000)) == swap32(0x7f000000) || (sk && peer == sk->src_ip4);
+}
+
+SEC("cgroup/getpeername4")
+int squall_client4(struct bpf_sock_addr *ctx) {
+    struct client *client = client_of(ctx);
+    if (!client || client->family != 4 || !comes_from_proxy4(ctx->user_ip4, ctx->sk)) return 1;
+    ctx->user_ip4 = client->address[0];
+    ctx->user_port = client->port;
+    return 1;
+}
+
+SEC("cgroup/getpeername6")
+int squall_client6(struct bpf_sock_addr *ctx) {
+    struct client *client = client_of(ctx);
+    struct bpf_sock *sk = ctx->sk;
+    if (!client || !sk) return 1;
+    __u32 a = ctx->user_ip6[0], b = ctx->user_ip6[1], c = ctx->user_ip6[2], d = ctx->user_ip6[3];
+    // An IPv4 client of a socket for both is IPv4 in IPv6 clothes.
+    if (client->family == 4) {
+        if (a || b || c != swap32(0xffff)) return 1;
+        if (!comes_from_proxy4(d, 0) && d != sk->src_ip6[3]) return 1;
+        ctx->user_ip6[3] = client->address[0];
+        ctx->user_port = client->port;
+        return 1;
+    }
+    int loopback = !a && !b && !c && d == swap32(1);
+    int own = a == sk->src_ip6[0] && b == sk->src_ip6[1] && c == sk->src_ip6[2] &&
+              d == sk->src_ip6[3];
+    if (!loopback && !own) return 1;
+    ctx->user_ip6[0] = client->address[0];
+    ctx->user_ip6[1] = client->address[1];
+    ctx->user_ip6[2] = client->address[2];
+    ctx->user_ip6[3] = client->address[3];
+    ctx->user_port = client->port;
+    return 1;
 }
 
 char squall_license[] SEC("license") = "Apache-2.0";

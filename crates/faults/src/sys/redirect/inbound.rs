@@ -1,20 +1,26 @@
 //! The kernel's side of traffic to a target: a program on its network namespace, and one lease for
 //! each injection that shares it.
 
-use super::ends::octets;
+use super::ends::{End, octets};
 use super::leases::Leases;
 use crate::effect::{EffectError, LeaseEnd};
 use crate::sys::bpf::{self, unavailable};
 use crate::sys::netns::Netns;
 use aya::Ebpf;
 use aya::maps::{HashMap, Map, MapData, SockMap};
-use aya::programs::SkLookup;
+use aya::programs::cgroup_sock_addr::CgroupSockAddrLink;
 use aya::programs::sk_lookup::SkLookupLink;
+use aya::programs::{CgroupAttachMode, CgroupSockAddr, SkLookup};
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 
 const OBJECT: &[u8] = aya::include_bytes_aligned!("inbound.bpf.o");
 const PROGRAM: &str = "squall_inbound";
+/// They show the target its clients.
+const CLIENT_PROGRAMS: [&str; 2] = ["squall_client4", "squall_client6"];
+/// Size of the C structure.
+pub(super) const CLIENT_BYTES: usize = 32;
 const WHAT: &str = "a socket lookup program";
 /// The map of leases.
 pub(super) const CONFIG: &str = "inbound_cfg";
@@ -25,8 +31,8 @@ const LOCAL_BYTES: usize = 20;
 /// Injections on one address, as in the C source; two bytes each.
 const CLAIMS: usize = 8;
 
-/// The proxy's source ports that pass the redirect.
-pub(super) type Exempt = HashMap<MapData, [u8; 2], u8>;
+/// The proxy's source ports that pass the redirect, and whom each is for.
+pub(super) type Clients = HashMap<MapData, [u8; 2], [u8; CLIENT_BYTES]>;
 
 /// A loaded redirect; attached once [`Inbound::attach`] was called.
 pub(super) struct Inbound {
@@ -35,6 +41,8 @@ pub(super) struct Inbound {
     leases: Leases,
     /// The leases that want each address.
     claims: BTreeMap<SocketAddr, Vec<usize>>,
+    /// What shows clients to the target of each lease.
+    shown: BTreeMap<usize, Vec<CgroupSockAddrLink>>,
 }
 
 impl Inbound {
@@ -43,12 +51,34 @@ impl Inbound {
         let mut object = bpf::fresh(WHAT, OBJECT)?;
         program(&mut object)?.load().map_err(unavailable(WHAT))?;
         let leases = Leases::of(&mut object, CONFIG, "inbound_stat")?;
-        Ok(Inbound { object, link: None, leases, claims: BTreeMap::new() })
+        let (claims, shown) = (BTreeMap::new(), BTreeMap::new());
+        Ok(Inbound { object, link: None, leases, claims, shown })
     }
 
-    /// Hands out the map of exempt ports; once.
-    pub(super) fn exempt(&mut self) -> Result<Exempt, EffectError> {
-        let map = self.object.take_map("inbound_exempt").expect("invariant: taken once");
+    /// Shows the target of a lease its clients, where it would see the proxy.
+    ///
+    /// # Errors
+    /// On kernels before 5.14; all else works without.
+    pub(super) fn show_clients(&mut self, slot: usize, cgroup: &File) -> Result<(), EffectError> {
+        let mut links = Vec::new();
+        for name in CLIENT_PROGRAMS {
+            let program = self.object.program_mut(name);
+            let program = program.expect("invariant: the object has this program");
+            let program: &mut CgroupSockAddr = program.try_into().map_err(unavailable(WHAT))?;
+            if program.fd().is_err() {
+                program.load().map_err(unavailable("a getpeername program"))?;
+            }
+            let link = program.attach(cgroup, CgroupAttachMode::Single);
+            let link = link.and_then(|link| program.take_link(link));
+            links.push(link.map_err(unavailable("a cgroup link"))?);
+        }
+        self.shown.insert(slot, links);
+        Ok(())
+    }
+
+    /// Hands out the map of the proxy's ports; once.
+    pub(super) fn clients(&mut self) -> Result<Clients, EffectError> {
+        let map = self.object.take_map("inbound_clients").expect("invariant: taken once");
         HashMap::try_from(map).map_err(unavailable(WHAT))
     }
 
@@ -105,6 +135,7 @@ impl Inbound {
         // The lease ends at once, for this program and for whoever finds it before the kernel has
         // freed it; the addresses are only tidied up.
         self.leases.end(slot);
+        self.shown.remove(&slot);
         let wants = |slots: &Vec<usize>| slots.contains(&slot);
         let touched = self.claims.iter().filter(|(_, slots)| wants(slots));
         let touched: Vec<SocketAddr> = touched.map(|(local, _)| *local).collect();
@@ -147,6 +178,7 @@ impl Inbound {
     /// Lets all new connections go straight from now on.
     pub(super) fn detach(&mut self) {
         self.leases.end_all();
+        self.shown.clear();
         self.link = None;
     }
 }
@@ -181,6 +213,14 @@ pub(super) fn dual(pid: u32, local: SocketAddr) -> Option<SocketAddr> {
 fn program(object: &mut Ebpf) -> Result<&mut SkLookup, EffectError> {
     let program = object.program_mut(PROGRAM).expect("invariant: the object has this program");
     program.try_into().map_err(unavailable(WHAT))
+}
+
+/// `struct client`.
+pub(super) fn client(netns_cookie: u64, address: SocketAddr) -> [u8; CLIENT_BYTES] {
+    let mut bytes = [0; CLIENT_BYTES];
+    bytes[..8].copy_from_slice(&netns_cookie.to_ne_bytes());
+    bytes[8..].copy_from_slice(&End { address, whose: 0 }.bytes());
+    bytes
 }
 
 /// `struct local`.

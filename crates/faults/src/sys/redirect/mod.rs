@@ -24,8 +24,9 @@ pub use held::Redirected;
 
 use crate::effect::{EffectError, LeaseEnd};
 use crate::sys::bpf::token;
+use crate::sys::cgroup;
 use crate::sys::netns::Netns;
-use crate::sys::process::refuse_own;
+use crate::sys::process::{refuse_own, system};
 use crate::sys::scope::Scope as Whose;
 use ends::Range;
 use held::Hold;
@@ -35,6 +36,7 @@ use space::{Space, of_namespace};
 use squall_proxy::{BootTime, Remote, RuleSet, Scope, Stream};
 use squall_wire::injection::Injection;
 use squall_wire::receipt::Receipt;
+use std::fs::File;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -167,6 +169,7 @@ impl Undo {
         let space = of_namespace(Arc::new(netns))?;
         let doors = matches!(what, What::Doors(_)).then(|| space.doors()).transpose()?;
         let (hold, scope) = self.claim(&space, doors.as_ref().map(|(_, ports)| &ports[..]))?;
+        let hidden = show_clients(&space, receipt.process.pid, &hold).err();
         // The claim leads nothing before its lease begins, when whoever wants it is there. From
         // here on its drop ends it, also when the next step fails.
         let (rules, stream) = match what {
@@ -174,12 +177,12 @@ impl Undo {
             What::Stream(stream) => (None, Some(stream)),
             What::Doors(serve) => {
                 let (doors, _) = doors.expect("invariant: made above");
-                let held = self.held(&space, scope, None, hold);
+                let held = self.held(&space, scope, None, hold, hidden);
                 held.serve(doors, serve)?;
                 return self.begun(held, lease, reset);
             }
         };
-        let held = self.held(&space, scope, stream, hold);
+        let held = self.held(&space, scope, stream, hold, hidden);
         if let Some(rules) = rules {
             held.layer.rules().arm(rules, BootTime(lease.boottime_ns));
         }
@@ -217,12 +220,17 @@ impl Undo {
         scope: Scope,
         stream: Option<Box<dyn Stream>>,
         hold: Hold,
+        hidden: Option<EffectError>,
     ) -> Redirected {
         let layer = match stream {
             Some(stream) => space.proxy().stream_layer(scope, stream),
             None => space.proxy().layer(scope),
         };
-        Redirected { layer, hold, space: Arc::clone(space), mechanism: self.mechanism() }
+        let mut mechanism = self.mechanism();
+        if let Some(why) = hidden {
+            mechanism = format!("{mechanism}, the target sees the proxy as its client: {why}");
+        }
+        Redirected { layer, hold, space: Arc::clone(space), mechanism }
     }
 
     fn begun(
@@ -301,12 +309,25 @@ impl Undo {
 /// What a person types when [`Undo::revert`] could not.
 pub const ADVICE: &str = "squall undo, or end the agent: without it the kernel drops the redirect";
 
+/// Shows the target its clients where it would see the proxy. It is a comfort: nothing else depends
+/// on it, so the fault goes on without where it cannot be done.
+fn show_clients(space: &Space, pid: u32, hold: &Hold) -> Result<(), EffectError> {
+    let Hold::Inbound(slot) = hold else { return Ok(()) };
+    let group = cgroup::v2_group(pid)?;
+    if group.path == "/" {
+        let why = "it is in the root group, where every socket of the host would be asked about";
+        return Err(EffectError::Unavailable { what: "a cgroup of its own", why: why.to_owned() });
+    }
+    let folder = File::open(&group.folder).map_err(system("open the target's cgroup"))?;
+    space.inbound().show_clients(*slot, &folder)
+}
+
 /// Loads the program and attaches it to a namespace where nothing listens.
 pub(crate) fn trial(netns: &Netns) -> Result<(), EffectError> {
     inbound::trial(netns)
 }
 
 /// Loads the programs and attaches them to a cgroup, for nobody.
-pub(crate) fn trial_outbound(cgroup: &std::fs::File) -> Result<(), EffectError> {
+pub(crate) fn trial_outbound(cgroup: &File) -> Result<(), EffectError> {
     outbound::trial(cgroup)
 }

@@ -1,7 +1,7 @@
 //! The proxy's side: one thread that lives in the target's network namespace.
 
 use super::ends::End;
-use super::inbound::Exempt;
+use super::inbound::{self, Clients};
 use super::outbound::From;
 use crate::effect::EffectError;
 use crate::sys::netns::Netns;
@@ -10,6 +10,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use squall_proxy::{Door, Place, Proxy, Upstream, Way};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
+use std::os::fd::AsRawFd;
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -20,6 +21,8 @@ pub(super) struct Plane {
     pub(super) listeners: Vec<TcpListener>,
     /// Where it takes what targets send out, over IPv4 and IPv6; zero where it does not.
     pub(super) ports: [u16; 2],
+    /// The kernel's number of the namespace; zero where it does not tell.
+    netns_cookie: u64,
     go: Sender<Go>,
 }
 
@@ -40,7 +43,7 @@ impl Plane {
         let body = move || {
             let doors = match listeners(&netns) {
                 Ok((doors, copies)) => {
-                    let _starter_gone = ready.send(Ok((ports(&doors), copies)));
+                    let _starter_gone = ready.send(Ok((ports(&doors), netns_cookie(), copies)));
                     doors
                 }
                 Err(error) => return drop(ready.send(Err(error))),
@@ -54,18 +57,19 @@ impl Plane {
         thread.spawn(body).map_err(system("start the proxy"))?;
         let listeners = made.recv().unwrap_or_else(|_| Err(io::Error::other("the thread died")));
         let made = listeners.map_err(system("listen in the target's network namespace"))?;
-        let (ports, listeners) = made;
-        Ok(Plane { listeners, ports, go })
+        let (ports, netns_cookie, listeners) = made;
+        Ok(Plane { listeners, ports, netns_cookie, go })
     }
 
     /// Starts proxying.
     pub(super) fn go(
         self,
-        exempt: Exempt,
+        clients: Clients,
         sources: Sources,
         proxy: Proxy,
     ) -> Result<(), EffectError> {
-        let upstream = Arc::new(Ports { exempt: Mutex::new(exempt), sources });
+        let (clients, netns_cookie) = (Mutex::new(clients), self.netns_cookie);
+        let upstream = Arc::new(Ports { clients, netns_cookie, sources });
         let sent = self.go.send(Go { upstream, proxy });
         sent.map_err(|_| io::Error::other("the thread died")).map_err(system("start the proxy"))
     }
@@ -103,6 +107,20 @@ fn loopback_is_up() -> bool {
     UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).and_then(routed).is_ok()
 }
 
+/// The cookie of the calling thread's network namespace; kernels before 5.14 do not tell.
+fn netns_cookie() -> u64 {
+    const SO_NETNS_COOKIE: libc::c_int = 71;
+    let Ok(socket) = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)) else { return 0 };
+    let (mut cookie, mut length) = (0u64, size_of::<u64>() as libc::socklen_t);
+    // SAFETY: the cookie is writable for the length that goes along, and outlives the call.
+    let answer = unsafe {
+        let to = (&raw mut cookie).cast();
+        let (level, name) = (libc::SOL_SOCKET, SO_NETNS_COOKIE);
+        libc::getsockopt(socket.as_raw_fd(), level, name, to, &raw mut length)
+    };
+    if answer == 0 { cookie } else { 0 }
+}
+
 /// The ports of what targets send out, over IPv4 and IPv6.
 fn ports(doors: &[Door]) -> [u16; 2] {
     let outbound = doors.iter().filter(|door| door.way() != Way::Inbound);
@@ -116,7 +134,8 @@ pub(super) type Sources = Arc<Mutex<Option<From>>>;
 
 /// Tells the proxy what its clients had dialed, and lets its own connections pass the redirect.
 struct Ports {
-    exempt: Mutex<Exempt>,
+    clients: Mutex<Clients>,
+    netns_cookie: u64,
     sources: Sources,
 }
 
@@ -138,14 +157,15 @@ impl Upstream for Ports {
         Ok(Place { way, client, original: asked.address })
     }
 
-    fn bound(&self, local: SocketAddr, _place: &Place) -> io::Result<()> {
-        let mut exempt = self.exempt.lock().unwrap_or_else(PoisonError::into_inner);
-        exempt.insert(local.port().to_ne_bytes(), 1, 0).map_err(io::Error::other)
+    fn bound(&self, local: SocketAddr, place: &Place) -> io::Result<()> {
+        let client = inbound::client(self.netns_cookie, place.client);
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        clients.insert(local.port().to_ne_bytes(), client, 0).map_err(io::Error::other)
     }
 
     fn closed(&self, local: SocketAddr) {
-        let mut exempt = self.exempt.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         // A port that is not there needs no removal.
-        let _gone = exempt.remove(&local.port().to_ne_bytes());
+        let _gone = clients.remove(&local.port().to_ne_bytes());
     }
 }

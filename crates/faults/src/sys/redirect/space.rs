@@ -50,7 +50,7 @@ impl Space {
         let listeners = std::mem::take(&mut plane.listeners);
         inbound.attach(&netns, &listeners)?;
         drop(listeners);
-        let (exempt, ports, sources) = (inbound.exempt()?, plane.ports, Sources::default());
+        let (clients, ports, sources) = (inbound.clients()?, plane.ports, Sources::default());
         // From here on its drop ends the proxy, also when the next step fails.
         let (inbound, outbound) = (Mutex::new(inbound), Mutex::new(None));
         let space = Space {
@@ -61,7 +61,7 @@ impl Space {
             sources: Arc::clone(&sources),
             proxy: proxy.clone(),
         };
-        plane.go(exempt, sources, proxy)?;
+        plane.go(clients, sources, proxy)?;
         Ok(space)
     }
 
