@@ -1,9 +1,12 @@
-//! The receipts on disk: an append-only file, synced before any effect, one writer at a time.
+//! The receipts on disk: append-only, synced before any effect, one writer at a time. What it is
+//! written to is an argument, so that a simulation can tear, lose and refuse every byte of it.
 
 use crate::paths::private_dir;
 use rustix::fs::{FlockOperation, flock};
+use squall_wire::chain::Chain;
 use squall_wire::journal::{Replay, encode, replay};
 use squall_wire::receipt::{Entry, Receipt};
+use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -15,16 +18,58 @@ pub const COMPACT_BYTES: u64 = 64 * 1024;
 /// A longer journal is not read: it would take 60,000 open receipts.
 pub const JOURNAL_BYTES_MAX: u64 = 64 << 20;
 
+/// What a journal is written to.
+pub trait Storage {
+    /// Appends; where it fails, a part may have been written.
+    ///
+    /// # Errors
+    /// The disk's answer.
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
+
+    /// Returns once all that was appended is on disk.
+    ///
+    /// # Errors
+    /// The disk's answer.
+    fn sync(&mut self) -> io::Result<()>;
+
+    /// Cuts everything after the first `bytes`.
+    ///
+    /// # Errors
+    /// The disk's answer.
+    fn cut(&mut self, bytes: u64) -> io::Result<()>;
+}
+
+/// A journal's file and the lock that says whose it is.
+#[derive(Debug)]
+pub struct OnDisk {
+    file: File,
+    _lock: File,
+}
+
+impl Storage for OnDisk {
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.file.write_all(bytes)
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        self.file.sync_data()
+    }
+
+    fn cut(&mut self, bytes: u64) -> io::Result<()> {
+        self.file.set_len(bytes)
+    }
+}
+
 /// The journal, held by one process.
 #[derive(Debug)]
-pub struct Journal {
-    file: File,
+pub struct Journal<S = OnDisk> {
+    storage: S,
     /// Length of the sound part.
     bytes: u64,
     /// True while something unsound may follow it.
     torn: bool,
-    open: std::collections::BTreeSet<String>,
-    _lock: File,
+    open: BTreeSet<String>,
+    chain: Chain,
 }
 
 /// Why a journal cannot be used.
@@ -80,11 +125,23 @@ impl Journal {
             let dir = File::open(state_dir).and_then(|dir| dir.sync_all());
             dir.map_err(system("sync", state_dir))?;
         }
-        let found = read_all(&file, &path)?;
+        let bytes = read_all(&file, &path)?;
+        Journal::over(OnDisk { file, _lock: lock }, &bytes).map_err(system("cut", &path))
+    }
+}
+
+impl<S: Storage> Journal<S> {
+    /// Goes on with a journal of which this is the content. A torn tail is cut off.
+    ///
+    /// # Errors
+    /// The disk's answer.
+    pub fn over(mut storage: S, content: &[u8]) -> io::Result<(Journal<S>, Replay)> {
+        let found = replay(content);
         let bytes = found.sound_bytes as u64;
-        file.set_len(bytes).map_err(system("cut", &path))?;
+        storage.cut(bytes)?;
         let open = found.open.iter().map(|receipt| receipt.id.clone()).collect();
-        Ok((Journal { file, bytes, torn: false, open, _lock: lock }, found))
+        let chain = found.chain.clone();
+        Ok((Journal { storage, bytes, torn: false, open, chain }, found))
     }
 
     /// Appends a receipt and waits until it is on disk.
@@ -108,7 +165,7 @@ impl Journal {
         self.append(&entry, false)?;
         self.open.remove(id);
         if self.open.is_empty() && self.bytes > COMPACT_BYTES {
-            self.file.set_len(0)?;
+            self.storage.cut(0)?;
             self.bytes = 0;
         }
         Ok(())
@@ -117,15 +174,18 @@ impl Journal {
     fn append(&mut self, entry: &Entry, sync: bool) -> io::Result<()> {
         if self.torn {
             // Half a line would swallow this one.
-            self.file.set_len(self.bytes)?;
+            self.storage.cut(self.bytes)?;
             self.torn = false;
         }
-        let line = encode(entry);
-        let written = self.file.write_all(line.as_bytes());
-        let written = written.and_then(|()| if sync { self.file.sync_data() } else { Ok(()) });
+        let line = encode(entry, &self.chain);
+        let written = self.storage.append(line.as_bytes());
+        let written = written.and_then(|()| if sync { self.storage.sync() } else { Ok(()) });
         match written {
-            Ok(()) => self.bytes += line.len() as u64,
-            Err(_) => self.torn = self.file.set_len(self.bytes).is_err(),
+            Ok(()) => {
+                self.bytes += line.len() as u64;
+                self.chain.advance(line.trim_end().as_bytes());
+            }
+            Err(_) => self.torn = self.storage.cut(self.bytes).is_err(),
         }
         written
     }
@@ -138,7 +198,7 @@ impl Journal {
 pub fn peek(state_dir: &Path) -> Result<Replay, JournalError> {
     let path = file_of(state_dir);
     match File::open(&path) {
-        Ok(file) => read_all(&file, &path),
+        Ok(file) => read_all(&file, &path).map(|bytes| replay(&bytes)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Replay::default()),
         Err(source) => Err(JournalError::System { step: "open", path, source }),
     }
@@ -148,14 +208,14 @@ fn file_of(state_dir: &Path) -> PathBuf {
     state_dir.join("journal")
 }
 
-fn read_all(mut file: &File, path: &Path) -> Result<Replay, JournalError> {
+fn read_all(mut file: &File, path: &Path) -> Result<Vec<u8>, JournalError> {
     let mut bytes = Vec::new();
     let read = Read::by_ref(&mut file).take(JOURNAL_BYTES_MAX + 1).read_to_end(&mut bytes);
     let system = |source| JournalError::System { step: "read", path: path.into(), source };
     if read.map_err(system)? as u64 > JOURNAL_BYTES_MAX {
         return Err(JournalError::TooLong(path.into()));
     }
-    Ok(replay(&bytes))
+    Ok(bytes)
 }
 
 #[cfg(test)]

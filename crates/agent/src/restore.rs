@@ -4,28 +4,70 @@ use crate::core::Reverted;
 use squall_faults::catalog;
 use squall_faults::effect::{Effect, EffectError};
 use squall_faults::sys::clock;
+use squall_wire::identity::BootId;
 use squall_wire::receipt::{RECEIPT_VERSION, Receipt};
+
+/// The part of a fault that undoes it.
+pub trait Undo {
+    /// Undoes it with nothing but the receipt; may be called again.
+    ///
+    /// # Errors
+    /// Why it is not undone.
+    fn revert(&mut self, receipt: &Receipt) -> Result<(), EffectError>;
+
+    /// What is still there. Empty means restored.
+    ///
+    /// # Errors
+    /// Why nobody can say.
+    fn residue(&mut self, receipt: &Receipt) -> Result<Vec<String>, EffectError>;
+
+    /// The command a person types when `revert` could not.
+    fn advice(&self, receipt: &Receipt) -> String;
+}
+
+impl Undo for &dyn Effect {
+    fn revert(&mut self, receipt: &Receipt) -> Result<(), EffectError> {
+        Effect::revert(*self, receipt)
+    }
+
+    fn residue(&mut self, receipt: &Receipt) -> Result<Vec<String>, EffectError> {
+        Effect::residue(*self, receipt)
+    }
+
+    fn advice(&self, receipt: &Receipt) -> String {
+        Effect::advice(*self, receipt)
+    }
+}
+
+/// Reverts here and now, then looks for residue.
+pub fn restore(receipt: &Receipt) -> Reverted {
+    let boot = clock::boot_id().ok();
+    restore_by(receipt, boot.as_ref(), |fault| catalog::find(fault).map(|entry| entry.effect))
+}
 
 /// Reverts, then looks for residue. Idempotent. A receipt of another boot is left alone: nothing
 /// of it exists any more, and its pids mean other processes.
-pub fn restore(receipt: &Receipt) -> Reverted {
-    match clock::boot_id() {
-        Ok(boot) if boot != receipt.boot => return Reverted::default(),
-        _ => {}
+pub fn restore_by<U: Undo>(
+    receipt: &Receipt,
+    boot: Option<&BootId>,
+    find: impl FnOnce(&str) -> Option<U>,
+) -> Reverted {
+    if boot.is_some_and(|boot| *boot != receipt.boot) {
+        return Reverted::default();
     }
     if receipt.v > RECEIPT_VERSION {
         return failed(format!("the receipt is of version {}, newer than this build", receipt.v));
     }
-    match catalog::find(&receipt.fault) {
-        Some(entry) => undo(entry.effect, receipt),
+    match find(&receipt.fault) {
+        Some(fault) => undo(fault, receipt),
         None => failed(format!("this build has no fault `{}`", receipt.fault)),
     }
 }
 
-fn undo(effect: &dyn Effect, receipt: &Receipt) -> Reverted {
-    let reverted = effect.revert(receipt);
-    let mut how = Reverted { advice: effect.advice(receipt), ..Reverted::default() };
-    match effect.residue(receipt) {
+fn undo(mut fault: impl Undo, receipt: &Receipt) -> Reverted {
+    let reverted = fault.revert(receipt);
+    let mut how = Reverted { advice: fault.advice(receipt), ..Reverted::default() };
+    match fault.residue(receipt) {
         Ok(residue) => how.residue = residue,
         // A target that is gone took everything of it along.
         Err(EffectError::TargetGone) => {}

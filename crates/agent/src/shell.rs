@@ -12,7 +12,7 @@ pub mod processes;
 pub(crate) mod signals;
 pub mod spawn;
 
-use crate::core::{Client, Command, Config, Core, Event, Slot};
+use crate::core::{Client, Command, Config, Core, Event};
 use crate::effector::{Effector, Job};
 use crate::journal::{Journal, JournalError};
 use crate::paths::Paths;
@@ -167,7 +167,6 @@ pub fn serve(options: &Options) -> Result<u8, ServeError> {
         effector: Effector::new(events.clone()),
         connections: BTreeMap::new(),
         next_client: 0,
-        held_back: Vec::new(),
         events,
         socket: options.paths.socket.clone(),
         sdk_socket: options.paths.sdk_socket.clone(),
@@ -241,8 +240,6 @@ struct Shell {
     effector: Effector<Input>,
     connections: BTreeMap<Client, Connection>,
     next_client: u64,
-    /// Receipts that wait for a watchdog: without one nothing may be armed.
-    held_back: Vec<(Slot, Box<Receipt>)>,
     events: Sender<Input>,
     socket: PathBuf,
     sdk_socket: PathBuf,
@@ -264,7 +261,7 @@ impl Shell {
                     self.step(event);
                 }
                 Ok(Input::Connected(stream)) => self.connected(stream),
-                Ok(Input::GuardReady(pid)) => self.guard_ready(pid),
+                Ok(Input::GuardReady(pid)) => self.step(Event::WatchdogReady { pid }),
                 Ok(Input::GuardGone(pid)) => self.guard_gone(pid),
                 Err(RecvTimeoutError::Timeout) => self.step(Event::Tick),
                 Err(RecvTimeoutError::Disconnected) => break,
@@ -280,12 +277,9 @@ impl Shell {
     }
 
     fn next(&self, queue: &Receiver<Input>) -> Result<Input, RecvTimeoutError> {
-        match self.core.next_deadline_ns() {
+        match self.core.wait_ns(clock::boottime_ns()) {
             None => queue.recv().map_err(|_| RecvTimeoutError::Disconnected),
-            Some(at) => {
-                let left = at.saturating_sub(clock::boottime_ns());
-                queue.recv_timeout(Duration::from_nanos(left))
-            }
+            Some(left) => queue.recv_timeout(Duration::from_nanos(left)),
         }
     }
 
@@ -299,14 +293,6 @@ impl Shell {
         if let Ok(connection) = Connection::start(client, stream, self.events.clone()) {
             self.connections.insert(client, connection);
             self.step(Event::Joined { client });
-        }
-    }
-
-    fn guard_ready(&mut self, pid: u32) {
-        if self.guard.ready(pid) {
-            for (slot, receipt) in std::mem::take(&mut self.held_back) {
-                self.disk.give(Write::Open(slot, receipt));
-            }
         }
     }
 
@@ -331,10 +317,7 @@ impl Shell {
                 }
                 self.effector.give(slot, Job::Prepare(injection));
             }
-            Command::WriteReceipt { slot, receipt } if self.guard.is_ready() => {
-                self.disk.give(Write::Open(slot, receipt));
-            }
-            Command::WriteReceipt { slot, receipt } => self.held_back.push((slot, receipt)),
+            Command::WriteReceipt { slot, receipt } => self.disk.give(Write::Open(slot, receipt)),
             Command::Apply { slot, receipt, deadline_ns } => {
                 self.effector.give(slot, Job::Apply(receipt, deadline_ns));
             }
@@ -349,7 +332,6 @@ impl Shell {
                 self.disk.give(Write::Close(slot, receipt, by));
             }
             Command::Release { slot } => {
-                self.held_back.retain(|(held, _)| *held != slot);
                 self.exits.forget(slot);
                 self.effector.give(slot, Job::Release);
             }

@@ -5,31 +5,24 @@
 //! means the agent is dead. Deadlines that the agent sends and then neither moves nor withdraws
 //! mean it hangs: then it is killed first, so that the two never act at the same time.
 
+pub mod guard;
+pub mod replacement;
+pub mod replay;
+
 use crate::journal::{Journal, JournalError};
-use crate::restore::{is_restored, restore};
+use crate::restore::restore;
+use guard::{Guard, Look};
+use replay::{AGAIN_NS, RESTORE_NS_MAX, Replay, Step};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use squall_faults::sys::clock;
 use squall_wire::receipt::Receipt;
-use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
-/// What an agent that is alive but busy may be late. Below it a loaded host would kill healthy
-/// agents; above it a stopped process stays stopped for longer than a person forgives.
-pub const GRACE_NS: u64 = 400 * 1_000_000;
-/// How long the watchdog tries to undo before it leaves the receipt to a person.
-const RESTORE_NS_MAX: u64 = 10 * 1_000_000_000;
-/// Between two attempts: a killed agent's descriptors may take some milliseconds to close.
-const AGAIN_NS: u64 = 5 * 1_000_000;
 /// How long it waits for the journal of a dead agent. Whoever else has it by then undoes itself.
-const LOCK_NS_MAX: u64 = 2 * 1_000_000_000;
-/// The longest line from the agent: a receipt id and a number.
-const LINE_BYTES_MAX: usize = 512;
-/// Receipts under watch; more than the agent ever has.
-const WATCHED_MAX: usize = 1024;
-
+pub const LOCK_NS_MAX: u64 = 2 * 1_000_000_000;
 /// The first line the watchdog sends: from here on it keeps guard.
 pub(crate) const READY: &[u8] = b"ready\n";
 
@@ -42,7 +35,7 @@ pub fn main(state_dir: &Path, agent_pid: u32) -> u8 {
     let link = io::stdin();
     let agent = open_parent(agent_pid);
     let _ = rustix::io::write(link.as_fd(), READY);
-    guard(link.as_fd(), agent);
+    keep_guard(link.as_fd(), agent);
     restore_all(state_dir)
 }
 
@@ -54,69 +47,36 @@ fn open_parent(agent_pid: u32) -> Option<OwnedFd> {
 }
 
 /// Returns once the agent is dead, by itself or killed because it hung.
-fn guard(link: BorrowedFd<'_>, agent: Option<OwnedFd>) {
-    let mut watched: BTreeMap<String, u64> = BTreeMap::new();
-    let mut line = Vec::new();
-    let mut overdue_since: Option<u64> = None;
+fn keep_guard(link: BorrowedFd<'_>, agent: Option<OwnedFd>) {
+    let mut guard = Guard::default();
     loop {
-        let now_ns = clock::boottime_ns();
-        let next = watched.values().min().copied();
-        // After the host slept, the agent gets its grace from the moment both are awake.
-        overdue_since = match next {
-            Some(at) if at <= now_ns => overdue_since.or(Some(now_ns)),
-            _ => None,
-        };
-        if overdue_since.is_some_and(|since| now_ns >= since + GRACE_NS) {
+        let Look::Wait(wait) = guard.look(clock::boottime_ns()) else {
             return kill(agent.as_ref());
-        }
-        let wake = overdue_since.map(|since| since + GRACE_NS).or(next);
-        let timeout = wake.map(|at| at.saturating_sub(now_ns));
+        };
         let mut ends = vec![PollFd::new(&link, PollFlags::IN)];
         ends.extend(agent.as_ref().map(|agent| PollFd::new(agent, PollFlags::IN)));
-        if poll(&mut ends, timeout.map(timespec).as_ref()).is_err() {
+        if poll(&mut ends, wait.map(timespec).as_ref()).is_err() {
             continue;
         }
         let said = !ends[0].revents().is_empty();
         let dead = ends.get(1).is_some_and(|end| !end.revents().is_empty());
-        if dead || (said && !listen(link, &mut line, &mut watched)) {
+        if dead || (said && !listen(link, &mut guard)) {
             return;
         }
     }
 }
 
 /// Reads what the agent says; false at its end.
-fn listen(link: BorrowedFd<'_>, line: &mut Vec<u8>, watched: &mut BTreeMap<String, u64>) -> bool {
+fn listen(link: BorrowedFd<'_>, guard: &mut Guard) -> bool {
     let mut bytes = [0; 4096];
-    let read = match rustix::io::read(link, &mut bytes) {
-        Ok(0) => return false,
-        Ok(read) => read,
-        Err(rustix::io::Errno::INTR | rustix::io::Errno::AGAIN) => return true,
-        Err(_) => return false,
-    };
-    for byte in &bytes[..read] {
-        if *byte != b'\n' {
-            line.push(*byte);
-            line.truncate(LINE_BYTES_MAX);
-            continue;
+    match rustix::io::read(link, &mut bytes) {
+        Ok(0) => false,
+        Ok(read) => {
+            guard.hear(&bytes[..read]);
+            true
         }
-        let text = String::from_utf8_lossy(line).into_owned();
-        line.clear();
-        match text.split_once(' ') {
-            Some(("unwatch", id)) => {
-                watched.remove(id);
-            }
-            Some(("watch", rest)) => {
-                if let Some((at, id)) = rest.split_once(' ')
-                    && let Ok(at) = at.parse()
-                    && (watched.len() < WATCHED_MAX || watched.contains_key(id))
-                {
-                    watched.insert(id.to_owned(), at);
-                }
-            }
-            _ => {}
-        }
+        Err(error) => matches!(error, rustix::io::Errno::INTR | rustix::io::Errno::AGAIN),
     }
-    true
 }
 
 fn kill(agent: Option<&OwnedFd>) {
@@ -161,27 +121,17 @@ fn restore_all(state_dir: &Path) -> u8 {
 
 /// Tries each receipt until it is restored or the time is up; gives back what is left.
 pub(crate) fn until_restored(
-    mut open: Vec<Receipt>,
+    open: Vec<Receipt>,
     mut restored: impl FnMut(&Receipt),
 ) -> Vec<(Receipt, String)> {
-    let give_up_ns = clock::boottime_ns() + RESTORE_NS_MAX;
+    let mut replay = Replay::new(open, clock::boottime_ns());
     loop {
-        let mut left = Vec::new();
-        for receipt in open {
-            let how = restore(&receipt);
-            if is_restored(&how) {
-                restored(&receipt);
-                continue;
-            }
-            let mut what = how.residue;
-            what.extend(how.error);
-            left.push((receipt, format!("{}; try: {}", what.join("; "), how.advice)));
+        match replay.step(clock::boottime_ns(), restore) {
+            Step::Restored(receipt) => restored(&receipt),
+            Step::Left => {}
+            Step::Pause => pause(AGAIN_NS),
+            Step::Over(left) => return left,
         }
-        if left.is_empty() || clock::boottime_ns() >= give_up_ns {
-            return left;
-        }
-        pause(AGAIN_NS);
-        open = left.into_iter().map(|(receipt, _)| receipt).collect();
     }
 }
 

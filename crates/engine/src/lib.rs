@@ -3,6 +3,7 @@
 
 pub mod core;
 mod prepare;
+pub mod recorder;
 mod shell;
 
 pub use prepare::{About, PrepareError, Prepared, Watched, prepare};

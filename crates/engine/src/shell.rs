@@ -8,12 +8,13 @@ mod signals;
 
 use crate::core::{Command, Core, Event};
 use crate::prepare::Prepared;
+use crate::recorder::Recorder;
 use link::Link;
 use pulls::Pulls;
-use recorder::Recorder;
 use signals::Signals;
 use squall_signals::Source;
 use squall_wire::record::{Event as Recorded, Line, Verdict};
+use std::fs::File;
 use std::future::Future;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -65,7 +66,7 @@ pub async fn run(
     let clock = Clock::start();
     let mut signals = Signals::listen().map_err(RunError::Signals)?;
     let path = folder.join("record.jsonl");
-    let recorder = Recorder::create(&path);
+    let recorder = recorder::create(&path);
     let recorder = recorder.map_err(|source| RunError::Record { path: path.clone(), source })?;
     let Prepared { script, started, watched } = prepared;
     let mut run = Run {
@@ -104,7 +105,7 @@ pub fn block_on<F: Future>(future: F) -> Result<F::Output, RunError> {
 struct Run<'o> {
     link: Link,
     pulls: Pulls,
-    recorder: Recorder,
+    recorder: Recorder<File>,
     clock: Clock,
     observer: &'o mut dyn FnMut(&Line),
     verdict: Option<Verdict>,

@@ -17,4 +17,4 @@ pub mod width;
 
 pub use format::{Format, Options};
 pub use model::Model;
-pub use read::{ReadError, Record, read};
+pub use read::{Links, ReadError, Record, read};

@@ -2,6 +2,7 @@
 //! as such; anything else that does not parse is an error that says what to do.
 
 use serde::Deserialize;
+use squall_wire::chain::Chain;
 use squall_wire::record::{Event, Line, RECORD_VERSION, Started};
 
 /// A record of a day at five samples a second has half a million lines; beyond that is no record.
@@ -19,6 +20,19 @@ pub struct Record {
     pub lines: Vec<Line>,
     /// True where the last line was cut off, as when the machine went down.
     pub torn: bool,
+    /// Whether each line follows from the one before it.
+    pub links: Links,
+}
+
+/// What the links between a record's lines say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Links {
+    /// Each line carries the hash of the one before it; this is the last one's.
+    Whole(String),
+    /// This line, from 1, does not follow from the one before it.
+    Broken(usize),
+    /// The build that wrote it knew of no links.
+    Absent,
 }
 
 /// Why a record could not be read.
@@ -75,6 +89,8 @@ pub fn read(bytes: &[u8]) -> Result<Record, ReadError> {
     }
     let mut lines: Vec<Line> = Vec::new();
     let mut torn = false;
+    let mut chain = Chain::default();
+    let mut broken = None;
     let mut chunks = bytes.split_inclusive(|b| *b == b'\n').enumerate().peekable();
     while let Some((at, chunk)) = chunks.next() {
         if chunk.trim_ascii().is_empty() {
@@ -89,6 +105,12 @@ pub fn read(bytes: &[u8]) -> Result<Record, ReadError> {
                 if line.seq != expected {
                     return Err(ReadError::Sequence { line: at + 1, found: line.seq, expected });
                 }
+                // The first line decides whether there are links: none can be left out later.
+                let linked = lines.first().unwrap_or(&line).link.is_some();
+                if line.link.as_deref() != linked.then(|| chain.last()) {
+                    broken.get_or_insert(at + 1);
+                }
+                chain.advance(chunk.trim_ascii_end());
                 lines.push(line);
             }
             // The last line may be half written; a version that is known to be another is not.
@@ -100,7 +122,12 @@ pub fn read(bytes: &[u8]) -> Result<Record, ReadError> {
     }
     let Some(first) = lines.first() else { return Err(ReadError::Empty) };
     let Event::Started(started) = &first.event else { return Err(ReadError::NoStart) };
-    Ok(Record { started: (**started).clone(), lines, torn })
+    let links = match (broken, &first.link) {
+        (Some(line), _) => Links::Broken(line),
+        (None, Some(_)) => Links::Whole(chain.last().to_owned()),
+        (None, None) => Links::Absent,
+    };
+    Ok(Record { started: (**started).clone(), lines, torn, links })
 }
 
 fn parse(chunk: &[u8], line: usize) -> Result<Line, ReadError> {
@@ -145,5 +172,33 @@ mod tests {
             read(format!("{phase}\nnot json\n{phase}").as_bytes()),
             Err(ReadError::Line { line: 2, .. })
         ));
+    }
+
+    #[test]
+    fn a_line_that_was_changed_taken_out_or_unlinked_is_found() {
+        let mut chain = Chain::default();
+        let started = include_str!("../../wire/vectors/record.v1.jsonl").lines().next().unwrap();
+        let phase = r#"{"v":1,"seq":N,"at_unix_ms":0,"t_ms":null,"event":{"phase":"baseline"}}"#;
+        let mut lines = Vec::new();
+        for seq in 0..4_usize {
+            let plain = if seq == 0 { started } else { phase };
+            let mut line: Line =
+                serde_json::from_str(&plain.replace('N', &seq.to_string())).unwrap();
+            line.link = Some(chain.last().to_owned());
+            let text = serde_json::to_string(&line).unwrap();
+            chain.advance(text.as_bytes());
+            lines.push(text);
+        }
+        let links = |lines: &[String]| read(lines.join("\n").as_bytes()).unwrap().links;
+        assert_eq!(links(&lines), Links::Whole(chain.last().to_owned()));
+        let mut changed = lines.clone();
+        changed[2] = changed[2].replace("baseline", "holding");
+        assert_eq!(links(&changed), Links::Broken(4));
+        let mut unlinked = lines.clone();
+        unlinked[3] = phase.replace('N', "3");
+        assert_eq!(links(&unlinked), Links::Broken(4));
+        let mut started_anew = lines.clone();
+        started_anew[0] = started.to_owned();
+        assert_eq!(links(&started_anew), Links::Broken(2));
     }
 }

@@ -64,7 +64,7 @@ impl World {
 
     pub(crate) fn watchdog_looks(&mut self) {
         // The real one's grace for an agent that is alive but busy.
-        let grace_ns = squall_agent::watchdog::GRACE_NS;
+        let grace_ns = squall_agent::watchdog::guard::GRACE_NS;
         let overdue = self.host.watched.values().any(|at| self.now_ns >= at + grace_ns);
         if overdue && self.host.watchdog_up && self.agent.is_some() {
             self.tell("watchdog kills a hung agent".into());
@@ -106,7 +106,7 @@ impl World {
             }
             Command::Watch { receipt, deadline_ns } => {
                 self.host.watched.insert(receipt.clone(), *deadline_ns);
-                let look_ns = deadline_ns + squall_agent::watchdog::GRACE_NS;
+                let look_ns = deadline_ns + squall_agent::watchdog::guard::GRACE_NS;
                 return self.queue.at(look_ns, Happening::WatchdogLooks);
             }
             Command::Unwatch { receipt } => {

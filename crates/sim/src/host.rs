@@ -39,7 +39,7 @@ pub(crate) struct Host {
 
 impl Host {
     pub(crate) fn write(&mut self, entry: &Entry) {
-        self.journal.extend(encode(entry).bytes());
+        self.journal.extend(encode(entry, &replay(&self.journal).chain).bytes());
         self.open = replay(&self.journal).open;
     }
 

@@ -233,6 +233,7 @@ impl World {
                 if self.agent.as_ref().is_some_and(|side| side.life == life) {
                     self.host.watchdog_up = true;
                     self.agent_event(agent::Event::WatchdogIs { pid: 11 });
+                    self.agent_event(agent::Event::WatchdogReady { pid: 11 });
                 }
             }
             Happening::WatchdogActs => {

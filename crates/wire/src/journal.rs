@@ -1,9 +1,15 @@
-//! The journal's bytes: one entry a line, `crc32c length json`, readable with `cat`.
+//! The journal's bytes: one entry a line, `crc32c length link json`, readable with `cat`.
 //!
-//! A line counts only when its length and checksum agree and it ends in a newline. A torn tail
-//! (power cut, full disk) is dropped; a bad line in the middle is skipped and reported, so that
-//! one rotten sector never hides the receipts after it.
+//! A line counts only when its length and checksum (of all that follows them) agree and it ends
+//! in a newline. A torn tail (power cut, full disk) is dropped; a bad line in the middle is
+//! skipped and reported, so that one rotten sector never hides the receipts after it. The link is
+//! the hash of the line before: a journal that was changed by hand is still replayed, because
+//! what it holds may be in place, and is reported.
+//!
+//! The first line may carry any link, since a journal with nothing open is emptied and goes on.
+//! Lines without one were written before there were links.
 
+use crate::chain::Chain;
 use crate::receipt::{Entry, Receipt};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -22,6 +28,8 @@ pub struct Replay {
     pub damaged: Vec<(usize, Damage)>,
     /// Length of the prefix that ends in a newline; a writer truncates to it before appending.
     pub sound_bytes: usize,
+    /// Where the chain goes on after that prefix.
+    pub chain: Chain,
 }
 
 /// Why a line does not count.
@@ -36,18 +44,22 @@ pub enum Damage {
     /// The frame is not `crc length json`.
     #[error("not a journal line")]
     Frame,
+    /// The entry is sound, and counts, but it does not follow from the line before it.
+    #[error("the line before it was changed, or lines between them are gone")]
+    Link,
     /// The JSON is sound but this build does not know it.
     #[error("unknown entry: {0}")]
     Unknown(String),
 }
 
-/// Renders one entry as a line, newline included.
-pub fn encode(entry: &Entry) -> String {
+/// Renders one entry as the line that goes on with `chain`, newline included.
+pub fn encode(entry: &Entry, chain: &Chain) -> String {
     let json = serde_json::to_string(entry).expect("invariant: entries hold only JSON-safe types");
-    assert!(json.len() < LINE_BYTES_MAX, "a receipt is far below the line limit");
-    let mut line = String::with_capacity(json.len() + 32);
-    let crc = crc32c::crc32c(json.as_bytes());
-    writeln!(line, "{crc:08x} {} {json}", json.len()).expect("invariant: writing to a String");
+    assert!(json.len() < LINE_BYTES_MAX / 2, "a receipt is far below the line limit");
+    let body = format!("{} {json}", chain.last());
+    let crc = crc32c::crc32c(body.as_bytes());
+    let mut line = String::with_capacity(body.len() + 32);
+    writeln!(line, "{crc:08x} {} {body}", body.len()).expect("invariant: writing to a String");
     line
 }
 
@@ -56,22 +68,33 @@ pub fn replay(bytes: &[u8]) -> Replay {
     let mut out = Replay::default();
     let mut open: BTreeMap<String, (usize, Receipt)> = BTreeMap::new();
     let mut number = 0;
+    let mut linked = false;
     let mut rest = bytes;
     while let Some(end) = rest.iter().position(|b| *b == b'\n') {
         let (line, tail) = rest.split_at(end);
         rest = &tail[1..];
         number += 1;
         match decode(line) {
-            Ok(Entry::Open(receipt)) => {
+            Ok((link, entry)) => {
                 out.entries += 1;
-                open.insert(receipt.id.clone(), (number, receipt));
-            }
-            Ok(Entry::Close { id, .. }) => {
-                out.entries += 1;
-                open.remove(&id);
+                let follows = match &link {
+                    Some(link) => number == 1 || link == out.chain.last(),
+                    None => !linked,
+                };
+                linked |= link.is_some();
+                if !follows {
+                    out.damaged.push((number, Damage::Link));
+                }
+                match entry {
+                    Entry::Open(receipt) => {
+                        open.insert(receipt.id.clone(), (number, receipt));
+                    }
+                    Entry::Close { id, .. } => drop(open.remove(&id)),
+                }
             }
             Err(damage) => out.damaged.push((number, damage)),
         }
+        out.chain.advance(line);
     }
     out.sound_bytes = bytes.len() - rest.len();
     if !rest.is_empty() {
@@ -83,21 +106,27 @@ pub fn replay(bytes: &[u8]) -> Replay {
     out
 }
 
-fn decode(line: &[u8]) -> Result<Entry, Damage> {
+/// The link of a line, where it has one, and its entry.
+fn decode(line: &[u8]) -> Result<(Option<String>, Entry), Damage> {
     if line.len() > LINE_BYTES_MAX {
         return Err(Damage::Frame);
     }
     let text = std::str::from_utf8(line).map_err(|_| Damage::Checksum)?;
     let mut parts = text.splitn(3, ' ');
-    let (Some(crc), Some(length), Some(json)) = (parts.next(), parts.next(), parts.next()) else {
+    let (Some(crc), Some(length), Some(body)) = (parts.next(), parts.next(), parts.next()) else {
         return Err(Damage::Frame);
     };
     let crc = u32::from_str_radix(crc, 16).map_err(|_| Damage::Frame)?;
     let length: usize = length.parse().map_err(|_| Damage::Frame)?;
-    if length != json.len() || crc32c::crc32c(json.as_bytes()) != crc {
+    if length != body.len() || crc32c::crc32c(body.as_bytes()) != crc {
         return Err(Damage::Checksum);
     }
-    serde_json::from_str(json).map_err(|error| Damage::Unknown(error.to_string()))
+    let (link, json) = match body.split_once(' ') {
+        Some((link, json)) if Chain::is_link(link) => (Some(link.to_owned()), json),
+        _ => (None, body),
+    };
+    let entry = serde_json::from_str(json).map_err(|error| Damage::Unknown(error.to_string()))?;
+    Ok((link, entry))
 }
 
 #[cfg(test)]
@@ -126,13 +155,21 @@ mod tests {
         Entry::Close { id: id.into(), by: "agent".into(), at_unix_ms: 2 }
     }
 
+    /// A journal as one writer leaves it.
+    fn journal(entries: &[Entry]) -> Vec<String> {
+        let mut chain = Chain::default();
+        let line = |entry: &Entry| {
+            let line = encode(entry, &chain);
+            chain.advance(line.trim_end().as_bytes());
+            line
+        };
+        entries.iter().map(line).collect()
+    }
+
     #[test]
     fn open_without_close_is_what_is_left_to_undo() {
-        let text = [Entry::Open(receipt("a")), Entry::Open(receipt("b")), close("a")]
-            .iter()
-            .map(encode)
-            .collect::<String>();
-        let replay = replay(text.as_bytes());
+        let lines = journal(&[Entry::Open(receipt("a")), Entry::Open(receipt("b")), close("a")]);
+        let replay = replay(lines.concat().as_bytes());
         assert_eq!(replay.open, vec![receipt("b")]);
         assert_eq!(replay.entries, 3);
         assert!(replay.damaged.is_empty());
@@ -140,24 +177,42 @@ mod tests {
 
     #[test]
     fn every_cut_keeps_all_whole_lines_before_it() {
-        let first = encode(&Entry::Open(receipt("a")));
-        let text = first.clone() + &encode(&Entry::Open(receipt("b")));
+        let lines = journal(&[Entry::Open(receipt("a")), Entry::Open(receipt("b"))]);
+        let text = lines.concat();
         for cut in 0..text.len() {
             let replay = replay(&text.as_bytes()[..cut]);
-            let whole = usize::from(cut >= first.len());
+            let whole = usize::from(cut >= lines[0].len());
             assert_eq!(replay.open.len(), whole, "cut at {cut}");
-            assert_eq!(replay.sound_bytes, whole * first.len());
+            assert_eq!(replay.sound_bytes, whole * lines[0].len());
         }
     }
 
     #[test]
     fn a_rotten_line_hides_nothing_after_it() {
-        let mut text = encode(&Entry::Open(receipt("a"))).into_bytes();
-        text[20] ^= 1;
-        text.extend(encode(&Entry::Open(receipt("b"))).bytes());
+        let lines = journal(&[Entry::Open(receipt("a")), Entry::Open(receipt("b"))]);
+        let mut text = lines.concat().into_bytes();
+        text[100] ^= 1;
         let replay = replay(&text);
         assert_eq!(replay.open, vec![receipt("b")]);
-        assert_eq!(replay.damaged, vec![(1, Damage::Checksum)]);
+        assert_eq!(replay.damaged, vec![(1, Damage::Checksum), (2, Damage::Link)]);
+    }
+
+    #[test]
+    fn a_line_that_is_taken_out_or_put_in_is_found_and_the_rest_still_counts() {
+        let entries = [Entry::Open(receipt("a")), Entry::Open(receipt("b")), close("a")];
+        let lines = journal(&entries);
+        let found = |text: String| replay(text.as_bytes());
+        let without = found([lines[0].as_str(), &lines[2]].concat());
+        assert_eq!(without.damaged, vec![(2, Damage::Link)]);
+        assert!(without.open.is_empty());
+        let forged = encode(&close("b"), &Chain::default());
+        let with = found([lines.concat(), forged].concat());
+        assert_eq!(with.damaged, vec![(4, Damage::Link)]);
+        // One without a link cannot hide behind the format of earlier builds.
+        let json = serde_json::to_string(&close("b")).unwrap_or_default();
+        let crc = crc32c::crc32c(json.as_bytes());
+        let bare = format!("{crc:08x} {} {json}\n", json.len());
+        assert_eq!(found([lines.concat(), bare].concat()).damaged, vec![(4, Damage::Link)]);
     }
 
     proptest! {

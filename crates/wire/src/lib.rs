@@ -4,6 +4,7 @@
 //! version; `vectors/` keeps samples of every version that was ever written.
 #![forbid(unsafe_code)]
 
+pub mod chain;
 pub mod fingerprint;
 pub mod identity;
 pub mod injection;

@@ -19,6 +19,10 @@ pub struct Line {
     pub v: u32,
     /// From 0, without gaps.
     pub seq: u64,
+    /// The hash of the line before, as [`crate::chain`] has it; absent in records of builds that
+    /// wrote none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<String>,
     /// Wall clock in milliseconds since 1970.
     pub at_unix_ms: i64,
     /// Milliseconds from the moment the first fault was in place; absent before it is known.

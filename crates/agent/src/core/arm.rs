@@ -148,10 +148,20 @@ impl Core {
             at_unix_ms: self.config.unix_ms_at_zero + now_ns / 1_000_000,
             undo,
         });
-        held.receipt = Some(receipt.clone());
+        held.receipt = Some(receipt);
         held.stage = Stage::Writing;
         held.step_until_ns = now_ns.saturating_add(STEP_NS_MAX);
-        self.out.push(Command::WriteReceipt { slot, receipt });
+        if self.guarded {
+            self.write_receipt(slot);
+        } else {
+            self.held_back.push(slot);
+        }
+    }
+
+    pub(super) fn write_receipt(&mut self, slot: Slot) {
+        if let Some(receipt) = self.held.get(&slot).and_then(|held| held.receipt.clone()) {
+            self.out.push(Command::WriteReceipt { slot, receipt });
+        }
     }
 
     pub(super) fn written(&mut self, slot: Slot, result: Result<u64, Refusal>) {

@@ -84,6 +84,11 @@ impl Core {
                 let text = format!("ended before it was in place: {why}");
                 held.refusal.get_or_insert_with(|| refusal("ended", &text, "start it again"));
                 self.tell_refused(slot);
+                if self.held_back.contains(&slot) {
+                    // Nor is there anything on the disk, or on its way to it.
+                    self.held_back.retain(|held| *held != slot);
+                    self.forget(slot);
+                }
             }
             Stage::Applying | Stage::Armed if first => {
                 held.ending = Some((why, now_ns));

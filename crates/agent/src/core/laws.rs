@@ -1,7 +1,7 @@
 //! Laws that hold for any order of events, with a disk and effects as plain data.
 #![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
-use super::tests::{config, injection};
+use super::tests::{config, guarded, injection};
 use super::*;
 use proptest::prelude::*;
 use squall_wire::protocol::{Ask, Call, FromAgent, PROTOCOL_VERSION, Refusal};
@@ -55,7 +55,9 @@ impl World {
     }
 
     fn open(&self) -> Vec<Receipt> {
-        let text: String = self.journal.iter().map(squall_wire::journal::encode).collect();
+        let chain = squall_wire::chain::Chain::default();
+        let line = |entry| squall_wire::journal::encode(entry, &chain);
+        let text: String = self.journal.iter().map(line).collect();
         squall_wire::journal::replay(text.as_bytes()).open
     }
 
@@ -176,7 +178,7 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
 
 fn play(acts: Vec<Act>) -> (Core, World, u64) {
     let (mut now, mut world) = (MS, World::default());
-    let mut core = Core::new(config(), now);
+    let mut core = guarded(config());
     (0..3).for_each(|n| hello(&mut core, &mut world, Client(n), now));
     for (id, act) in acts.into_iter().enumerate() {
         let id = id as u64;
@@ -244,7 +246,7 @@ proptest! {
         let (core, mut world, mut now) = play(acts);
         drop(core);
         world.lanes.clear();
-        let mut core = Core::new(config(), now);
+        let mut core = guarded(config());
         for receipt in world.open() {
             let commands = core.step(Event::Found { receipt: Box::new(receipt) }, now);
             world.take(commands);
@@ -262,7 +264,7 @@ fn a_crash_after_each_single_command_is_healed() {
     let mut cut = 1;
     loop {
         let (mut now, mut world) = (MS, World::default());
-        let mut core = Core::new(config(), now);
+        let mut core = guarded(config());
         let client = Client(0);
         hello(&mut core, &mut world, client, now);
         let script = [
@@ -284,7 +286,7 @@ fn a_crash_after_each_single_command_is_healed() {
             }
         }
         world.lanes.clear();
-        let mut core = Core::new(config(), now);
+        let mut core = guarded(config());
         for receipt in world.open() {
             world.take(core.step(Event::Found { receipt: Box::new(receipt) }, now));
         }
@@ -301,7 +303,7 @@ fn a_crash_after_each_single_command_is_healed() {
 
 #[test]
 fn a_receipt_of_another_boot_is_closed_without_acting() {
-    let mut core = Core::new(config(), 0);
+    let mut core = guarded(config());
     let receipt: Receipt = serde_json::from_value(serde_json::json!({
         "v": 1, "id": "r-a-b", "run": "a", "injection": "b", "fault": "process.pause",
         "target": "t", "process": {"pid": 1, "start_ticks": 2}, "boot": "another",

@@ -3,6 +3,7 @@
 use super::event::{Client, Command, Event, Slot};
 use super::limits::FIRST_CLIENT_NS_MAX;
 use super::slot::Held;
+use crate::watchdog::guard::WAIT_NS_MAX;
 use squall_wire::identity::BootId;
 use squall_wire::protocol::{Answer, Refusal, Reply, Undone};
 use std::collections::{BTreeMap, BTreeSet};
@@ -38,6 +39,10 @@ pub(super) struct Waiter {
 pub struct Core {
     pub(super) config: Config,
     pub(super) watchdog: u32,
+    /// True while a watchdog keeps guard.
+    pub(super) guarded: bool,
+    /// Receipts that wait for a watchdog: without one nothing may be armed.
+    pub(super) held_back: Vec<Slot>,
     /// Connections with the words they greeted with.
     pub(super) clients: BTreeMap<Client, Option<String>>,
     pub(super) held: BTreeMap<Slot, Held>,
@@ -60,6 +65,8 @@ impl Core {
         Core {
             config,
             watchdog: 0,
+            guarded: false,
+            held_back: Vec::new(),
             clients: BTreeMap::new(),
             held: BTreeMap::new(),
             waiters: Vec::new(),
@@ -104,6 +111,7 @@ impl Core {
             Event::Lost { slot } => self.end(slot, "failed", false),
             Event::TargetGone { slot } => self.end(slot, "target gone", false),
             Event::WatchdogIs { pid } => self.watchdog_is(pid),
+            Event::WatchdogReady { pid } => self.watchdog_ready(pid),
             Event::Stop => {
                 self.leaving = true;
                 self.end_all("undo", true);
@@ -137,8 +145,28 @@ impl Core {
         self.answer(client, id, Answer::Refused(refusal));
     }
 
+    /// How long to wait for an event before the next `Tick`, at most. Waiting is counted on a
+    /// clock that stands still while the host sleeps, and leases are not: one that ended during
+    /// the sleep has to be seen soon after it.
+    pub fn wait_ns(&self, now_ns: u64) -> Option<u64> {
+        let left = self.next_deadline_ns()?.saturating_sub(now_ns);
+        let acts = self.held.values().any(|held| held.holds_target());
+        Some(if acts { left.min(WAIT_NS_MAX) } else { left })
+    }
+
+    fn watchdog_ready(&mut self, pid: u32) {
+        if pid != self.watchdog {
+            return;
+        }
+        self.guarded = true;
+        for slot in std::mem::take(&mut self.held_back) {
+            self.write_receipt(slot);
+        }
+    }
+
     fn watchdog_is(&mut self, pid: u32) {
         self.watchdog = pid;
+        self.guarded = false;
         let mut watched = Vec::new();
         for held in self.held.values().filter(|held| held.may_act() && held.synced) {
             if let (Some(receipt), Some(lease)) = (&held.receipt, &held.lease) {

@@ -21,6 +21,14 @@ pub(super) fn config() -> Config {
     }
 }
 
+/// A core with a watchdog beside it.
+pub(super) fn guarded(config: Config) -> Core {
+    let mut core = Core::new(config, 0);
+    core.step(Event::WatchdogIs { pid: 4_000_001 }, 0);
+    core.step(Event::WatchdogReady { pid: 4_000_001 }, 0);
+    core
+}
+
 pub(super) fn injection(run: &str, id: &str, pid: u32) -> Injection {
     Injection {
         id: id.into(),
@@ -79,7 +87,7 @@ fn refusal(commands: &[Command]) -> Refusal {
 
 #[test]
 fn another_run_is_told_who_holds_the_target() {
-    let mut core = Core::new(config(), 0);
+    let mut core = guarded(config());
     greeted(&mut core, 1);
     greeted(&mut core, 2);
     armed(&mut core, 1, injection("aaa", "i1", 4));
@@ -90,7 +98,7 @@ fn another_run_is_told_who_holds_the_target() {
 
 #[test]
 fn the_radius_is_enforced_whatever_the_call_says() {
-    let mut core = Core::new(config(), 0);
+    let mut core = guarded(config());
     greeted(&mut core, 1);
     armed(&mut core, 1, injection("aaa", "i0", 1));
     let refused = refusal(&arm(&mut core, 1, injection("aaa", "i1", 2), 1));
@@ -99,7 +107,7 @@ fn the_radius_is_enforced_whatever_the_call_says() {
 
 #[test]
 fn no_call_can_widen_the_radius_past_the_cap() {
-    let mut core = Core::new(config(), 0);
+    let mut core = guarded(config());
     greeted(&mut core, 1);
     for pid in 1..=RADIUS_CAP {
         let commands = arm(&mut core, 1, injection("aaa", &format!("i{pid}"), pid), u32::MAX);
@@ -111,7 +119,7 @@ fn no_call_can_widen_the_radius_past_the_cap() {
 
 #[test]
 fn a_conflicting_fault_and_a_second_of_the_same_are_refused() {
-    let mut core = Core::new(config(), 0);
+    let mut core = guarded(config());
     greeted(&mut core, 1);
     let with = |fault: &str, id| Injection { fault: fault.into(), ..injection("aaa", id, 1) };
     armed(&mut core, 1, with("net.refuse", "i1"));
@@ -122,7 +130,7 @@ fn a_conflicting_fault_and_a_second_of_the_same_are_refused() {
 
 #[test]
 fn a_receipt_that_cannot_be_written_stops_it_before_anything_is_touched() {
-    let mut core = Core::new(config(), 0);
+    let mut core = guarded(config());
     greeted(&mut core, 1);
     arm(&mut core, 1, injection("aaa", "i1", 1), 9);
     core.step(Event::Prepared { slot: Slot(0), result: Ok(serde_json::json!({})) }, 0);
@@ -135,7 +143,7 @@ fn a_receipt_that_cannot_be_written_stops_it_before_anything_is_touched() {
 
 #[test]
 fn an_apply_that_failed_half_way_is_reverted_before_the_caller_hears_of_it() {
-    let mut core = Core::new(config(), 0);
+    let mut core = guarded(config());
     greeted(&mut core, 1);
     arm(&mut core, 1, injection("aaa", "i1", 1), 9);
     core.step(Event::Prepared { slot: Slot(0), result: Ok(serde_json::json!({})) }, 0);
@@ -150,7 +158,7 @@ fn an_apply_that_failed_half_way_is_reverted_before_the_caller_hears_of_it() {
 
 #[test]
 fn lease_then_cap_end_it_and_the_owner_is_told() {
-    let mut core = Core::new(config(), 0);
+    let mut core = guarded(config());
     greeted(&mut core, 1);
     let slot = armed(&mut core, 1, injection("aaa", "i1", 1));
     for at in [900, 1_800] {
@@ -172,7 +180,7 @@ fn lease_then_cap_end_it_and_the_owner_is_told() {
 
 #[test]
 fn an_undo_that_keeps_failing_is_retried_then_stuck_with_advice() {
-    let mut core = Core::new(config(), 0);
+    let mut core = guarded(config());
     greeted(&mut core, 1);
     let slot = armed(&mut core, 1, injection("aaa", "i1", 1));
     let mut commands = ask(&mut core, 1, Ask::Disarm { run: "aaa".into(), injection: None }, 0);
@@ -204,7 +212,7 @@ fn an_undo_that_keeps_failing_is_retried_then_stuck_with_advice() {
 
 #[test]
 fn a_client_that_leaves_takes_its_faults_along_and_an_idle_agent_ends() {
-    let mut core = Core::new(Config { idle_exit_ns: Some(MS), ..config() }, 0);
+    let mut core = guarded(Config { idle_exit_ns: Some(MS), ..config() });
     greeted(&mut core, 1);
     let slot = armed(&mut core, 1, injection("aaa", "i1", 1));
     let commands = core.step(Event::Left { client: Client(1) }, 0);
@@ -217,7 +225,7 @@ fn a_client_that_leaves_takes_its_faults_along_and_an_idle_agent_ends() {
 
 #[test]
 fn names_that_could_leave_a_folder_are_refused() {
-    let mut core = Core::new(config(), 0);
+    let mut core = guarded(config());
     greeted(&mut core, 1);
     for name in ["", "../x", "a/b", ".", "-a", &"a".repeat(NAME_BYTES_MAX + 1)] {
         let refused = refusal(&arm(&mut core, 1, injection(name, "i1", 1), 9));

@@ -1,6 +1,8 @@
 //! The agent's end of the link to its watchdog, and the next watchdog when one dies.
 
 use super::{Input, Options};
+use crate::watchdog::guard::{unwatch_line, watch_line};
+use crate::watchdog::replacement::{self, Replacement};
 use crate::watchdog::{READY, pause};
 use squall_faults::sys::clock;
 use std::ffi::OsString;
@@ -11,22 +13,12 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::Sender;
 use std::thread::Builder;
 
-/// Watchdogs that died young and were replaced at once; the next ones are replaced slowly,
-/// because something on this host kills them and starting processes is no rest.
-const YOUNG_DEATHS_MAX: u32 = 5;
-/// A watchdog that lived this long did not die young.
-const GROWN_NS: u64 = 10 * 1_000_000_000;
-/// The pause before the next one is started. Nothing new is armed meanwhile.
-const SLOW_NS: u64 = 200 * 1_000_000;
-
 pub(super) struct Guard {
     program: OsString,
     state_dir: OsString,
     link: UnixStream,
     pid: u32,
-    ready: bool,
-    young_deaths: u32,
-    since_ns: u64,
+    replacement: Replacement,
 }
 
 impl Guard {
@@ -34,22 +26,12 @@ impl Guard {
         let program = options.program.clone().into_os_string();
         let state_dir = options.paths.state_dir.clone().into_os_string();
         let (link, pid) = spawn(&program, &state_dir, events, 0)?;
-        let since_ns = clock::boottime_ns();
-        Ok(Guard { program, state_dir, link, pid, ready: false, young_deaths: 0, since_ns })
+        let replacement = Replacement::new(clock::boottime_ns());
+        Ok(Guard { program, state_dir, link, pid, replacement })
     }
 
     pub(super) fn pid(&self) -> u32 {
         self.pid
-    }
-
-    pub(super) fn is_ready(&self) -> bool {
-        self.ready
-    }
-
-    /// Notes that a watchdog keeps guard; false for one of the past.
-    pub(super) fn ready(&mut self, pid: u32) -> bool {
-        self.ready |= pid == self.pid;
-        self.ready
     }
 
     /// Starts the next watchdog in place of one that died; true when there is a new one.
@@ -57,12 +39,7 @@ impl Guard {
         if pid != self.pid {
             return false;
         }
-        self.ready = false;
-        let now_ns = clock::boottime_ns();
-        let young = now_ns.saturating_sub(self.since_ns) < GROWN_NS;
-        self.young_deaths = if young { self.young_deaths + 1 } else { 0 };
-        self.since_ns = now_ns;
-        let pause_ns = if self.young_deaths > YOUNG_DEATHS_MAX { SLOW_NS } else { 0 };
+        let pause_ns = self.replacement.pause_ns(clock::boottime_ns());
         match spawn(&self.program, &self.state_dir, events, pause_ns) {
             Ok((link, pid)) => {
                 (self.link, self.pid) = (link, pid);
@@ -74,7 +51,7 @@ impl Guard {
                 ));
                 let events = events.clone();
                 let again = move || {
-                    pause(SLOW_NS);
+                    pause(replacement::SLOW_NS);
                     let _ = events.send(Input::GuardGone(pid));
                 };
                 let _ = Builder::new().name("watchdog".into()).spawn(again);
@@ -84,11 +61,11 @@ impl Guard {
     }
 
     pub(super) fn watch(&self, receipt: &str, deadline_ns: u64) {
-        self.tell(&format!("watch {deadline_ns} {receipt}\n"));
+        self.tell(&watch_line(receipt, deadline_ns));
     }
 
     pub(super) fn unwatch(&self, receipt: &str) {
-        self.tell(&format!("unwatch {receipt}\n"));
+        self.tell(&unwatch_line(receipt));
     }
 
     fn tell(&self, line: &str) {

@@ -2,7 +2,7 @@
 
 use super::series::Series;
 use super::{e_limit, number};
-use crate::read::Record;
+use crate::read::{Links, Record};
 use squall_wire::injection::Injection;
 use squall_wire::record::{Event, Unit, Verdict};
 
@@ -75,7 +75,27 @@ pub(super) fn warnings(record: &Record) -> Vec<String> {
         Event::Warning { code, text } => Some(format!("{text} [{code}]")),
         _ => None,
     });
-    warnings.collect()
+    broken_link(record).into_iter().chain(warnings).collect()
+}
+
+/// Said first: every other line of the report rests on the record.
+fn broken_link(record: &Record) -> Option<String> {
+    let Links::Broken(line) = record.links else { return None };
+    Some(format!(
+        "line {line} of the record does not follow from the line before it: the record was changed \
+         after it was written, so what it says proves nothing [record]"
+    ))
+}
+
+fn links(record: &Record) -> String {
+    match &record.links {
+        Links::Whole(last) => {
+            let count = number::count(record.lines.len() as u64);
+            format!("{count} linked lines, the last one's SHA-256 is {last}")
+        }
+        Links::Broken(line) => format!("changed at line {line} after it was written"),
+        Links::Absent => String::new(),
+    }
 }
 
 pub(super) fn facts(record: &Record, series: &[Series]) -> Vec<(&'static str, String)> {
@@ -109,6 +129,7 @@ pub(super) fn facts(record: &Record, series: &[Series]) -> Vec<(&'static str, St
         ("seed", started.seed.to_string()),
         ("host", started.host.clone()),
         ("squall", started.squall.clone()),
+        ("record", links(record)),
     ];
     facts.into_iter().filter(|(_, text)| !text.is_empty()).collect()
 }

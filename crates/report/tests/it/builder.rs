@@ -144,6 +144,7 @@ impl Builder {
         let line = |(seq, (t_ms, event)): (usize, (i64, Event))| Line {
             v: RECORD_VERSION,
             seq: seq as u64,
+            link: None,
             at_unix_ms: ZERO_UNIX_MS + t_ms,
             t_ms: (t_ms >= 0).then_some(t_ms),
             event,

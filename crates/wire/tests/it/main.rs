@@ -4,6 +4,7 @@
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use squall_wire::chain::Chain;
 use squall_wire::journal;
 use squall_wire::lease::Lease;
 use squall_wire::protocol::{Answer, Ask, Call, FromAgent, Notice, encode};
@@ -113,13 +114,21 @@ fn receipts_leases_and_inventories() {
 
 #[test]
 fn journal_lines() {
-    let text = include_str!("../../vectors/journal.v1");
+    // Written before lines were linked; still read.
+    let old = journal::replay(include_bytes!("../../vectors/journal.v1"));
+    assert!(old.damaged.is_empty(), "{:?}", old.damaged);
+    assert_eq!((old.entries, old.open.len()), (3, 1));
+
+    let text = include_str!("../../vectors/journal.v2");
     let replay = journal::replay(text.as_bytes());
     assert!(replay.damaged.is_empty(), "{:?}", replay.damaged);
-    assert_eq!((replay.entries, replay.open.len()), (3, 1));
+    assert_eq!((replay.entries, replay.open), (3, old.open));
+    let mut chain = Chain::default();
     let again = text.lines().map(|line| {
-        let json = line.splitn(3, ' ').nth(2).unwrap();
-        journal::encode(&serde_json::from_str::<Entry>(json).unwrap())
+        let json = line.splitn(4, ' ').nth(3).unwrap();
+        let line = journal::encode(&serde_json::from_str::<Entry>(json).unwrap(), &chain);
+        chain.advance(line.trim_end().as_bytes());
+        line
     });
     assert_eq!(again.collect::<String>(), text);
 }
