@@ -140,6 +140,19 @@ fn parse(chunk: &[u8], line: usize) -> Result<Line, ReadError> {
 }
 
 impl Record {
+    /// The record of lines that were seen as they came; none where the run never started.
+    pub fn seen(lines: Vec<Line>) -> Option<Record> {
+        let started = lines.iter().find_map(|line| match &line.event {
+            Event::Started(started) => Some((**started).clone()),
+            _ => None,
+        })?;
+        let mut chain = Chain::default();
+        let last = lines.last().and_then(|line| serde_json::to_vec(line).ok());
+        chain.advance(&last.unwrap_or_default());
+        let links = Links::Whole(chain.last().to_owned());
+        Some(Record { started, lines, torn: false, links })
+    }
+
     /// Wall clock of the moment the first fault was in place, in milliseconds since 1970.
     pub fn injected_at(&self) -> Option<i64> {
         let of = |line: &Line| Some(line.at_unix_ms.saturating_sub(line.t_ms?));

@@ -18,7 +18,7 @@ use squall_signals::sources::prometheus::Prometheus;
 use squall_signals::sources::scrape::Scrape;
 use squall_signals::sources::traffic::Traffic;
 use squall_spec::{Experiment, SignalSpec};
-use squall_wire::record::{Event, Line, Word};
+use squall_wire::record::{Line, Word};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -146,7 +146,7 @@ fn sources(experiment: &Experiment, seed: u64) -> Result<Vec<Box<dyn Source>>, R
 fn finish(context: &Context, outcome: &Outcome, lines: Vec<Line>, folder: &Path) -> Exit {
     let invalid = outcome.verdict.as_ref().is_some_and(|v| v.word == Word::Invalid);
     let exit = Exit::of_run(outcome.exit, invalid);
-    let Some(record) = record(lines) else {
+    let Some(record) = Record::seen(lines) else {
         context.error("the run said nothing of its start; this is a bug", None);
         return context.end(exit);
     };
@@ -163,15 +163,6 @@ fn finish(context: &Context, outcome: &Outcome, lines: Vec<Line>, folder: &Path)
     }
     // The text ends with this line by itself.
     if context.output == Output::Json { context.end_document(exit) } else { exit }
-}
-
-/// The record of these lines; none where the run never started.
-pub(super) fn record(lines: Vec<Line>) -> Option<Record> {
-    let started = lines.iter().find_map(|line| match &line.event {
-        Event::Started(started) => Some((**started).clone()),
-        _ => None,
-    })?;
-    Some(Record { started, lines, torn: false })
 }
 
 /// Writes the page beside the record, and gives its path.

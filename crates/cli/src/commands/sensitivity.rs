@@ -1,7 +1,7 @@
 //! `squall sensitivity`: the same steady state at growing doses of several faults, and where each
 //! indicator breaks. The smallest dose comes first, and a series ends at the first that breaks.
 
-use super::run::{carry_out, record, write_page};
+use super::run::{carry_out, write_page};
 use super::{Verb, options};
 use crate::context::{Context, Output};
 use crate::diagnostics;
@@ -10,7 +10,7 @@ use crate::experiment::{ExperimentOptions, Loaded, load_sound, make_plan};
 use crate::shell;
 use clap::ArgMatches;
 use squall_plan::series::{Answer, SERIES, Series, Threshold, at_dose, find_series, threshold};
-use squall_report::Model;
+use squall_report::{Model, Record};
 use squall_spec::Experiment;
 use squall_spec::units::Duration;
 use squall_wire::record::{Outcome, Word};
@@ -153,7 +153,7 @@ impl Runs<'_> {
             Ok(ran) => ran,
             Err((why, _help)) => return refused(why),
         };
-        let Some(record) = record(lines) else {
+        let Some(record) = Record::seen(lines) else {
             return refused("the run said nothing of its start".to_owned());
         };
         let model = Model::of(&record);
