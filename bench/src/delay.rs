@@ -31,8 +31,10 @@ pub(crate) fn run(table: &mut Table) {
             toxiproxy.delay(asked_ms);
         }
         let (mut direct, mut ours, mut theirs) = (Vec::new(), Vec::new(), Vec::new());
+        let mut paced = Vec::new();
         for batch in 0..BATCHES {
             direct.extend(load(PORT, REQUESTS / BATCHES));
+            paced.extend(load_paced(PORT, REQUESTS / BATCHES, Duration::from_millis(asked_ms)));
             let id = format!("d{asked_ms}-{batch}");
             let mean = format!("{asked_ms}ms");
             let delay = injection(&rig.target(), &id, "http.delay", &[("mean", &mean)]);
@@ -52,6 +54,10 @@ pub(crate) fn run(table: &mut Table) {
             times.iter().map(|t| t.abs_diff(asked)).collect()
         };
         table.times("direct round trip", "nothing between", "–", &direct);
+        // What the machine itself adds at this pace: threads and processors that have to wake.
+        let waking: Vec<Duration> = paced.iter().map(|took| took.abs_diff(base)).collect();
+        let what_of_it = format!("measured − direct, a request every {asked_ms} ms");
+        table.times(&what_of_it, "nothing between", "–", &waking);
         table.times(&what, "Squall http.delay", asked, &error(&ours));
         if toxiproxy.is_ok() {
             table.times(&what, "Toxiproxy latency", "–", &error(&theirs));
@@ -61,13 +67,19 @@ pub(crate) fn run(table: &mut Table) {
 
 /// Sends requests over kept connections and returns each one's time.
 fn load(port: u16, requests: usize) -> Vec<Duration> {
+    load_paced(port, requests, Duration::ZERO)
+}
+
+/// The same with a pause before each request, as long as a delay would take.
+fn load_paced(port: u16, requests: usize, pause: Duration) -> Vec<Duration> {
+    let each = requests / CONNECTIONS;
     let workers: Vec<_> = (0..CONNECTIONS)
-        .map(|_| std::thread::spawn(move || one_connection(port, requests / CONNECTIONS)))
+        .map(|_| std::thread::spawn(move || one_connection(port, each, pause)))
         .collect();
     workers.into_iter().flat_map(|w| w.join().expect("a worker ends")).collect()
 }
 
-fn one_connection(port: u16, requests: usize) -> Vec<Duration> {
+fn one_connection(port: u16, requests: usize, pause: Duration) -> Vec<Duration> {
     let stream = TcpStream::connect(("127.0.0.1", port)).expect("the server listens");
     stream.set_nodelay(true).expect("an option can be set");
     let mut writer = stream.try_clone().expect("a handle can be copied");
@@ -75,6 +87,9 @@ fn one_connection(port: u16, requests: usize) -> Vec<Duration> {
     let mut line = String::new();
     let mut times = Vec::with_capacity(requests);
     for _ in 0..requests {
+        if pause > Duration::ZERO {
+            std::thread::sleep(pause);
+        }
         let start = Instant::now();
         writer.write_all(b"GET / HTTP/1.1\r\nHost: bench\r\n\r\n").expect("a request can be sent");
         while line != "\r\n" {

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 const PORT: u16 = 18_020;
 /// Loads asked for, in percent of a core.
 const LOADS: [u32; 3] = [20, 50, 80];
-const ROUNDS: usize = 5;
+const ROUNDS: usize = 3;
 /// How long each is measured, after it was given a moment to begin.
 const MEASURED: Duration = Duration::from_secs(2);
 const BEGINS: Duration = Duration::from_millis(300);

@@ -3,8 +3,9 @@
 /// Targets one run may hold on one host, whatever its file or policy says: an experiment that
 /// needs more is spread over hosts.
 pub const RADIUS_CAP: u32 = 32;
-/// Injections of all runs together; each has a worker thread of its own while it lives.
-pub const INJECTIONS_MAX: usize = 64;
+/// Injections of all runs together: room for four runs of as many targets as one may have. Each has
+/// a thread of its own while it lives, and a place in the journal.
+pub const INJECTIONS_MAX: usize = 128;
 /// Attempts to undo before a person is asked: with the backoff below about 700 ms in all.
 pub const REVERT_TRIES_MAX: u32 = 6;
 /// The first pause between two attempts: long enough for a dying process to be reaped.

@@ -6,6 +6,7 @@ use crate::effect::{Effect, EffectError, Holder, LeaseEnd};
 use crate::sys::armed::{self, Armed, Object};
 use crate::sys::bpf;
 use crate::sys::process::Handle;
+use crate::sys::redirect;
 use crate::sys::rule::{Rule, Tally};
 use crate::sys::scope::Scope;
 use crate::values::Checked;
@@ -79,6 +80,8 @@ impl Effect for CallFault {
         let mut armed = Armed::load(self.object)?;
         let cgroup = undo.scope.open()?;
         self.programs.iter().try_for_each(|program| armed.on_calls(program, &cgroup))?;
+        // A redirect before it would hide from it where the target wants to go.
+        undo.scope.folder().map_or(Ok(()), redirect::go_last)?;
         armed.arm(rule)?;
         let mechanism = format!("cgroup {} on {}", self.hooks, undo.scope.shown());
         let (what, hit, none) = (self.what, self.hit, self.none);

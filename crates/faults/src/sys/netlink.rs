@@ -37,20 +37,39 @@ impl Netlink {
 
     /// Sends one message.
     pub(crate) fn ask(&self, kind: u16, flags: u16, body: &[u8]) -> io::Result<()> {
-        let length = HEADER + body.len();
-        let mut bytes = Vec::with_capacity(length);
-        bytes.extend(u32::try_from(length).map_err(io::Error::other)?.to_ne_bytes());
-        bytes.extend(kind.to_ne_bytes());
-        bytes.extend(flags.to_ne_bytes());
-        bytes.extend([0; 8]);
-        bytes.extend(body);
+        let mut bytes = Vec::with_capacity(HEADER + body.len());
+        write(&mut bytes, kind, flags, body)?;
         send(&self.0, &bytes, SendFlags::empty())?;
         Ok(())
     }
 
-    /// Sends one message and returns the error number of its acknowledgment, 0 where it went well.
-    pub(crate) fn acknowledged(&self, kind: u16, body: &[u8]) -> io::Result<i32> {
-        self.answered(kind, 0, body)
+    /// Sends many messages of one kind, a lot of them with each call, and returns the error numbers
+    /// of those that failed. The kernel has done them when the call returns, and says nothing of
+    /// those that went well.
+    pub(crate) fn order_many(&self, kind: u16, bodies: &[Vec<u8>]) -> io::Result<Vec<i32>> {
+        /// Their complaints fit the socket's buffer, were it all of them.
+        const LOT: usize = 128;
+        let mut failed = Vec::new();
+        for lot in bodies.chunks(LOT) {
+            let mut bytes = Vec::new();
+            for body in lot {
+                write(&mut bytes, kind, NLM_F_REQUEST, body)?;
+                bytes.resize(bytes.len().next_multiple_of(4), 0);
+            }
+            send(&self.0, &bytes, SendFlags::empty())?;
+            loop {
+                match self.receive(READ_BYTES, RecvFlags::DONTWAIT) {
+                    Ok(answers) => {
+                        failed.extend(
+                            answers.iter().filter_map(|(kind, body)| error_of(*kind, body)),
+                        );
+                    }
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+        Ok(failed)
     }
 
     /// Sends one message with further flags; an error is the kernel's.
@@ -85,10 +104,23 @@ impl Netlink {
     }
 
     fn read(&self, most: usize) -> io::Result<Vec<Message>> {
+        self.receive(most, RecvFlags::empty())
+    }
+
+    fn receive(&self, most: usize, flags: RecvFlags) -> io::Result<Vec<Message>> {
         let mut buffer = vec![0; most];
-        let (read, _) = recv(&self.0, buffer.as_mut_slice(), RecvFlags::empty())?;
+        let (read, _) = recv(&self.0, buffer.as_mut_slice(), flags)?;
         Ok(messages(&buffer[..read]))
     }
+}
+
+fn write(bytes: &mut Vec<u8>, kind: u16, flags: u16, body: &[u8]) -> io::Result<()> {
+    bytes.extend(u32::try_from(HEADER + body.len()).map_err(io::Error::other)?.to_ne_bytes());
+    bytes.extend(kind.to_ne_bytes());
+    bytes.extend(flags.to_ne_bytes());
+    bytes.extend([0; 8]);
+    bytes.extend(body);
+    Ok(())
 }
 
 fn messages(mut bytes: &[u8]) -> Vec<Message> {

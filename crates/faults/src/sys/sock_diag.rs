@@ -64,16 +64,13 @@ pub(crate) fn ports_in_use() -> io::Result<Vec<(u16, u16)>> {
 /// When the kernel cannot destroy sockets at all; one that is gone already is no error.
 pub fn destroy(sockets: &[TcpSocket]) -> io::Result<usize> {
     let netlink = Netlink::open(Some(netlink::SOCK_DIAG))?;
-    let mut destroyed = 0;
-    for socket in sockets {
-        let body = request(socket.family, u32::MAX, &socket.id);
-        match netlink.acknowledged(SOCK_DESTROY, &body)? {
-            0 => destroyed += 1,
-            code if code == rustix::io::Errno::NOENT.raw_os_error() => {}
-            code => return Err(io::Error::from_raw_os_error(code)),
-        }
+    let bodies = sockets.iter().map(|socket| request(socket.family, u32::MAX, &socket.id));
+    let failed = netlink.order_many(SOCK_DESTROY, &bodies.collect::<Vec<_>>())?;
+    let gone = rustix::io::Errno::NOENT.raw_os_error();
+    match failed.iter().find(|code| **code != gone) {
+        None => Ok(sockets.len() - failed.len()),
+        Some(code) => Err(io::Error::from_raw_os_error(*code)),
     }
-    Ok(destroyed)
 }
 
 /// Asks for the end of a socket that does not exist, which a kernel that could end it answers

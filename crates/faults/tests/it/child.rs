@@ -113,12 +113,17 @@ fn connector() {
 }
 
 /// Holds a fault: `FAULT PID WITH WHERE PORTS`, pairs joined by commas; or what a process sends to
-/// an address: `redirect PID ADDRESS SECONDS`.
+/// an address: `redirect PID ADDRESS SECONDS`; `drop` lets the faults go.
 fn holder() {
     crate::cpu_load::work_with_this();
     let mut held = Vec::new();
     for command in commands() {
         let words: Vec<&str> = command.split(' ').collect();
+        if words[0] == "drop" {
+            held.clear();
+            say("dropped");
+            continue;
+        }
         if words[0] == "redirect" {
             crate::redirect::hold(&words[1..]);
             say("redirected");

@@ -49,6 +49,18 @@ pub(crate) fn beside(other: &Part) -> Part {
     })
 }
 
+/// Does something in the network namespace of a part, on a thread that ends there.
+pub(crate) fn within<T: Send>(part: &Part, body: impl FnOnce() -> T + Send) -> T {
+    let netns = squall_faults::sys::netns::Netns::seen(part.pid()).unwrap();
+    thread::scope(|scope| {
+        let inside = scope.spawn(move || {
+            netns.enter().unwrap();
+            body()
+        });
+        inside.join().unwrap()
+    })
+}
+
 /// What a host heard since it was last asked.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Heard {

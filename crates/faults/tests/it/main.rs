@@ -1,6 +1,7 @@
 //! The catalogue on a real kernel. Tests that need root print SKIP and pass without it.
 #![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
+mod bad_targets;
 mod bench;
 mod catalog;
 mod child;

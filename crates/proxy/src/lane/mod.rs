@@ -2,6 +2,7 @@
 //! for a connection at rest. It also takes what arrives, and hands to the readers (HTTP, TLS) only
 //! connections that a layer wants to read.
 
+mod awake;
 mod joint;
 mod pipes;
 mod slots;
@@ -27,6 +28,7 @@ use rustix::{
 use socket2::SockRef;
 
 use self::{
+    awake::{AWAKE, Awake},
     joint::{BUFFER_BYTES, End, Joint, Next, Tools},
     pipes::Pipes,
     slots::Slots,
@@ -93,6 +95,7 @@ pub(crate) struct Lane {
     layers: Layers,
     counters: Arc<Counters>,
     tools: Tools,
+    awake: Awake,
 }
 
 impl Bell {
@@ -138,6 +141,7 @@ impl Lane {
             layers,
             counters,
             tools,
+            awake: Awake::default(),
         };
         lane.watch(true)?;
         Ok(lane)
@@ -164,13 +168,7 @@ impl Lane {
         let until = if self.watched { until } else { until.min(self.accept_after) };
         let mut events = std::mem::take(&mut self.events);
         events.clear();
-        let timeout = self.timeout(until);
-        match epoll::wait(&self.poll, rustix::buffer::spare_capacity(&mut events), timeout.as_ref())
-        {
-            Ok(_) => {}
-            Err(Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
-        }
+        self.wait(&mut events, until)?;
         let again = std::mem::take(&mut self.again);
         for event in &events {
             let (number, flags) = (event.data.u64(), event.flags);
@@ -185,6 +183,29 @@ impl Lane {
         }
         self.joints.reclaim();
         self.events = events;
+        Ok(())
+    }
+
+    /// Waits for events until a moment, awake at first where they are likely to come at once.
+    fn wait(&mut self, events: &mut Vec<epoll::Event>, until: BootTime) -> io::Result<()> {
+        let none = Timespec::default();
+        let timeout = self.timeout(until);
+        if timeout == Some(none) {
+            return look(&self.poll, events, Some(&none));
+        }
+        let began = BootTime::now();
+        let mut waited = Duration::ZERO;
+        while self.awake.is_worth() && waited < AWAKE {
+            look(&self.poll, events, Some(&none))?;
+            waited = BootTime::now().since(began);
+            if !events.is_empty() {
+                self.awake.waited(waited);
+                return Ok(());
+            }
+            std::thread::yield_now();
+        }
+        look(&self.poll, events, timeout.as_ref())?;
+        self.awake.waited(BootTime::now().since(began));
         Ok(())
     }
 
@@ -330,6 +351,17 @@ impl Lane {
                 self.joints.remove(number);
             }
         }
+    }
+}
+
+fn look(
+    poll: &OwnedFd,
+    events: &mut Vec<epoll::Event>,
+    timeout: Option<&Timespec>,
+) -> io::Result<()> {
+    match epoll::wait(poll, rustix::buffer::spare_capacity(events), timeout) {
+        Ok(_) | Err(Errno::INTR) => Ok(()),
+        Err(error) => Err(error.into()),
     }
 }
 

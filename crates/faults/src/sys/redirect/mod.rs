@@ -21,6 +21,7 @@ mod space;
 pub use doors::{Door, Doors, Origins};
 pub use ends::Protocols;
 pub use held::Redirected;
+pub(crate) use space::go_last;
 
 use crate::effect::{EffectError, LeaseEnd};
 use crate::sys::bpf::token;

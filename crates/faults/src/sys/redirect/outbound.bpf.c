@@ -172,6 +172,11 @@ INLINE __u32 place_of(struct end *to, __u32 first) {
     return known ? *known : PLACES;
 }
 
+INLINE int is_loopback(struct end *to) {
+    if (to->family == 4) return to->address[0] == swap32(0x7f000001);
+    return !to->address[0] && !to->address[1] && !to->address[2] && to->address[3] == swap32(1);
+}
+
 // The proxy's port for a destination, zero to leave it alone.
 INLINE __u32 port_for(struct bpf_sock_addr *ctx, struct end *to) {
     __u32 protocol = ctx->protocol, zero = 0;
@@ -187,8 +192,10 @@ INLINE __u32 port_for(struct bpf_sock_addr *ctx, struct end *to) {
         door = bpf_map_lookup_elem(&outbound_proxy, &zero);
     }
     if (!door) return 0;
-    if (udp) return to->family == 4 ? door->udp4 : door->udp6;
-    return to->family == 4 ? door->tcp4 : door->tcp6;
+    __u32 port = to->family == 4 ? door->tcp4 : door->tcp6;
+    if (udp) port = to->family == 4 ? door->udp4 : door->udp6;
+    // While the programs are attached anew they are asked twice, the second time about the proxy.
+    return port == to->port && is_loopback(to) ? 0 : port;
 }
 
 // Returns the port to go to instead, having noted what was asked for; zero to leave it alone.

@@ -14,6 +14,7 @@ use aya::programs::sock_ops::SockOpsLink;
 use aya::programs::{CgroupAttachMode, CgroupSockAddr, SockOps};
 use std::collections::BTreeMap;
 use std::fs::File;
+use std::path::Path;
 use std::sync::Arc;
 
 const OBJECT: &[u8] = aya::include_bytes_aligned!("outbound.bpf.o");
@@ -59,7 +60,7 @@ pub(super) struct Outbound {
 struct Joined {
     number: u32,
     slots: Vec<usize>,
-    _links: Vec<Box<dyn Send>>,
+    links: Vec<Box<dyn Send>>,
 }
 
 /// What one injection holds.
@@ -190,9 +191,20 @@ impl Outbound {
         }
         let links = attach(&mut self.object, &origin.open()?)?;
         self.last += 1;
-        let joined = Joined { number: self.last, slots: Vec::new(), _links: links };
+        let joined = Joined { number: self.last, slots: Vec::new(), links };
         self.origins.insert(origin.clone(), joined);
         Ok(self.last)
+    }
+
+    /// Attaches the programs anew where they are on this cgroup: those attached last are asked last.
+    pub(super) fn go_last(&mut self, cgroup: &Path) -> Result<(), EffectError> {
+        for (origin, joined) in &mut self.origins {
+            if origin.folder() == Some(cgroup) {
+                // The old ones go when the new ones are there.
+                joined.links = attach(&mut self.object, &origin.open()?)?;
+            }
+        }
+        Ok(())
     }
 
     fn write(&mut self, origin: &Scope) -> Result<(), EffectError> {

@@ -13,6 +13,7 @@ use squall_proxy::{Place, Proxy, Remote, Scope, Stop, Way};
 use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
 
@@ -28,9 +29,21 @@ pub(super) struct Space {
     proxy: Proxy,
 }
 
+static SPACES: Mutex<BTreeMap<u64, Weak<Space>>> = Mutex::new(BTreeMap::new());
+
+/// Has the redirects on a cgroup go behind whatever else was attached to it: what they change, the
+/// others would not recognize.
+pub(crate) fn go_last(cgroup: &Path) -> Result<(), EffectError> {
+    let spaces = SPACES.lock().unwrap_or_else(PoisonError::into_inner);
+    let spaces: Vec<_> = spaces.values().filter_map(Weak::upgrade).collect();
+    spaces.iter().try_for_each(|space| {
+        let mut outbound = space.outbound.lock().unwrap_or_else(PoisonError::into_inner);
+        outbound.iter_mut().try_for_each(|outbound| outbound.go_last(cgroup))
+    })
+}
+
 /// Returns the namespace's space, made now where there is none.
 pub(super) fn of_namespace(netns: Arc<Netns>) -> Result<Arc<Space>, EffectError> {
-    static SPACES: Mutex<BTreeMap<u64, Weak<Space>>> = Mutex::new(BTreeMap::new());
     // A panic while one was made left none behind.
     let mut spaces = SPACES.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(space) = spaces.get(&netns.inode()).and_then(Weak::upgrade) {
