@@ -5,13 +5,12 @@ use crate::dose::by_chance;
 use crate::effect::{Effect, EffectError, Holder, LeaseEnd};
 use crate::sys::redirect::{self, Doors, Origins, Protocols, Redirected, Undo, What};
 use crate::values::Checked;
-use crate::values::parse::cidr;
 use serde_json::Value;
 use squall_proxy::dns::{self, Answerer, Door, Rule, Snapshot};
-use squall_proxy::{BootTime, NamePattern, Remote, Stop};
+use squall_proxy::{BootTime, NamePattern, Stop};
 use squall_wire::injection::{Bite, Injection};
 use squall_wire::receipt::Receipt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 /// So many seen names fit a line for a person.
@@ -35,7 +34,11 @@ struct Held {
 
 impl Effect for Questions {
     fn prepare(&self, injection: &Injection, values: &Checked) -> Result<Value, EffectError> {
-        let undo = Undo::outbound(injection, &remotes(values), Protocols::Both)?;
+        let undo = Undo::outbound(
+            injection,
+            &redirect::remotes(values, "resolver", values.port("port")),
+            Protocols::Both,
+        )?;
         Ok(undo.to_value())
     }
 
@@ -136,16 +139,6 @@ impl dns::Origins for Meant {
     fn of(&self, door: usize) -> Option<SocketAddr> {
         self.0.of(door)
     }
-}
-
-/// The resolvers whose questions are redirected.
-fn remotes(values: &Checked) -> Vec<Remote> {
-    let port = values.port("port");
-    let every =
-        [(IpAddr::from(Ipv4Addr::UNSPECIFIED), 0), (IpAddr::from(Ipv6Addr::UNSPECIFIED), 0)];
-    let chosen = values.text("resolver").and_then(cidr);
-    let ranges = chosen.map_or(every.to_vec(), |range| vec![range]);
-    ranges.into_iter().map(|(network, prefix)| Remote { network, prefix, port }).collect()
 }
 
 /// One line for a person: what happened, or why nothing did.

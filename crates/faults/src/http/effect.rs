@@ -5,15 +5,13 @@ use crate::dose::by_chance;
 use crate::effect::{Effect, EffectError, Holder, LeaseEnd};
 use crate::sys::redirect::{self, Protocols, Redirected, Undo, What};
 use crate::values::Checked;
-use crate::values::parse::cidr;
 use serde_json::Value;
 use squall_proxy::{
-    Effect as Act, HeaderMatch, HostPattern, Matcher, PathPattern, Remote, Rule, RuleSet, Share,
-    Side, Snapshot,
+    Effect as Act, HeaderMatch, HostPattern, Matcher, PathPattern, Rule, RuleSet, Share, Side,
+    Snapshot,
 };
 use squall_wire::injection::{Bite, Injection};
 use squall_wire::receipt::Receipt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// So many seen paths fit a line for a person.
 const PATHS_SHOWN: usize = 5;
@@ -56,7 +54,11 @@ impl Effect for Requests {
     fn prepare(&self, injection: &Injection, values: &Checked) -> Result<Value, EffectError> {
         self.rules(injection, values)?;
         let undo = if is_outbound(values) {
-            Undo::outbound(injection, &remotes(values), Protocols::Tcp)?
+            Undo::outbound(
+                injection,
+                &redirect::remotes(values, "peer", values.port("port")),
+                Protocols::Tcp,
+            )?
         } else {
             Undo::inbound(injection, addresses(values, &injection.target))?
         };
@@ -137,16 +139,6 @@ impl Requests {
             grpc: self.grpc,
         })
     }
-}
-
-/// Whom the target calls.
-fn remotes(values: &Checked) -> Vec<Remote> {
-    let port = values.port("port");
-    let every =
-        [(IpAddr::from(Ipv4Addr::UNSPECIFIED), 0), (IpAddr::from(Ipv6Addr::UNSPECIFIED), 0)];
-    let chosen = values.text("peer").and_then(cidr);
-    let ranges = chosen.map_or(every.to_vec(), |range| vec![range]);
-    ranges.into_iter().map(|(network, prefix)| Remote { network, prefix, port }).collect()
 }
 
 impl Holder for Held {

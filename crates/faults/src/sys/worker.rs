@@ -8,6 +8,7 @@
 
 mod counter;
 mod inner;
+pub(crate) mod job;
 
 use crate::effect::{EffectError, LeaseEnd};
 use crate::sys::cgroup::{self, Group};
@@ -204,6 +205,11 @@ impl Worker {
     /// How long it has been at work.
     pub(crate) fn age_ns(&self) -> u64 {
         clock::monotonic_ns().saturating_sub(self.since_ns).max(1)
+    }
+
+    /// The CPU time it has used.
+    pub(crate) fn cpu_ns(&self) -> u64 {
+        clock::process_cpu_ns(self.pid).unwrap_or(0)
     }
 
     /// The groups it is in, for people.

@@ -6,16 +6,14 @@ use crate::effect::{Effect, EffectError, Holder, LeaseEnd};
 use crate::sys::process::system;
 use crate::sys::redirect::{self, Protocols, Redirected, Undo, What};
 use crate::values::Checked;
-use crate::values::parse::cidr;
 use serde_json::Value;
 use squall_proxy::tls::{self, Fake, Handshakes, Impostor, Rule, Snapshot};
-use squall_proxy::{BootTime, NamePattern, Remote};
+use squall_proxy::{BootTime, NamePattern};
 use squall_wire::injection::{Bite, Injection};
 use squall_wire::receipt::Receipt;
 use std::error::Error;
 use std::fs::File;
 use std::io::Read;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
 
@@ -49,7 +47,11 @@ impl Effect for Shaken {
         (self.effect)(values)?;
         let undo = match values.word("direction") {
             "in" => Undo::inbound(injection, listening(values, &injection.target))?,
-            _ => Undo::outbound(injection, &remotes(values), Protocols::Tcp)?,
+            _ => Undo::outbound(
+                injection,
+                &redirect::remotes(values, "to", Some(port_out(values))),
+                Protocols::Tcp,
+            )?,
         };
         Ok(undo.to_value())
     }
@@ -153,16 +155,6 @@ fn authority(path: &str) -> Result<String, EffectError> {
     let mut text = String::new();
     file.take(AUTHORITY_BYTES_MAX).read_to_string(&mut text).map_err(read)?;
     Ok(text)
-}
-
-/// The servers that the target calls.
-fn remotes(values: &Checked) -> Vec<Remote> {
-    let port = Some(port_out(values));
-    let every =
-        [(IpAddr::from(Ipv4Addr::UNSPECIFIED), 0), (IpAddr::from(Ipv6Addr::UNSPECIFIED), 0)];
-    let chosen = values.text("to").and_then(cidr);
-    let ranges = chosen.map_or(every.to_vec(), |range| vec![range]);
-    ranges.into_iter().map(|(network, prefix)| Remote { network, prefix, port }).collect()
 }
 
 /// One line for a person: what happened, or why nothing did.

@@ -6,6 +6,9 @@ use rustix::time::ClockId;
 use std::thread;
 use std::time::Duration;
 
+/// What is said of a load that fell short.
+pub(crate) const NO_MORE_CPU: &str = ": the host or the target's quota had no more CPU to give";
+
 /// One round of burning; short, so that the load is even and a full core stays responsive.
 const SLICE_NS: u64 = 200_000;
 /// The longest sleep between two rounds.

@@ -2,26 +2,21 @@
 //! asked.
 
 use super::FAULT;
-use super::burn::{burn, mean};
-use crate::effect::{Effect, EffectError, Holder, LeaseEnd};
-use crate::sys::process::Handle;
-use crate::sys::worker::{Leash, Task, Undo, WORK_NAME, Worker};
-use crate::sys::{cgroup, clock};
+use super::burn::{NO_MORE_CPU, burn, mean};
+use crate::effect::Effect;
+use crate::sys::worker::job::{Dose, Measured, Works};
+use crate::sys::worker::{Leash, Worker};
 use crate::values::Checked;
-use serde_json::Value;
-use squall_wire::injection::{Bite, Injection};
-use squall_wire::receipt::Receipt;
+use squall_wire::identity::ProcessIdentity;
 use std::time::Duration;
 
 /// The effect.
-pub static EFFECT: &dyn Effect = &CpuLoad;
+pub static EFFECT: &dyn Effect = &Works::<Load>::NEW;
 
 /// What is not made up for by the next rounds, in points of a core.
 const CLOSE: f64 = 1.0;
 /// So far off, in points of a core, it is another load than the one asked for.
 const OFF: f64 = 5.0;
-
-struct CpuLoad;
 
 /// What the worker does.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -34,13 +29,12 @@ struct Load {
     ramp: Duration,
 }
 
-struct Held {
-    load: Load,
-    worker: Worker,
-}
+impl Dose for Load {
+    fn fault() -> &'static str {
+        FAULT.describe().name
+    }
 
-impl Load {
-    fn of(values: &Checked) -> Load {
+    fn of(_target: ProcessIdentity, values: &Checked) -> Load {
         Load {
             share: values.share("percent"),
             cores: u32::try_from(values.integer("cores")).unwrap_or(1),
@@ -48,7 +42,7 @@ impl Load {
         }
     }
 
-    fn words(self) -> Vec<String> {
+    fn words(&self) -> Vec<String> {
         let ramp_ns = self.ramp.as_nanos();
         vec![self.share.to_string(), self.cores.to_string(), ramp_ns.to_string()]
     }
@@ -59,86 +53,29 @@ impl Load {
         let ramp = Duration::from_nanos(ramp_ns.parse().ok()?);
         (share > 0.0 && share <= 1.0 && cores > 0).then_some(Load { share, cores, ramp })
     }
-}
 
-impl Effect for CpuLoad {
-    fn prepare(&self, injection: &Injection, _values: &Checked) -> Result<Value, EffectError> {
-        Handle::open(injection.target.process)?;
-        Ok(Undo::of(injection).value())
-    }
-
-    fn apply(
-        &self,
-        _injection: &Injection,
-        values: &Checked,
-        receipt: &Receipt,
-        lease: LeaseEnd,
-    ) -> Result<Box<dyn Holder>, EffectError> {
-        let groups = cgroup::groups(receipt.process.pid)?;
-        // Read, then checked: a reused pid cannot have given its groups.
-        Handle::open(receipt.process)?;
-        let load = Load::of(values);
-        let token = Undo::read(receipt)?.token;
-        let fault = FAULT.describe().name;
-        // Where memory runs out the kernel shall take the worker, not the target.
-        let task = Task { token, fault, words: load.words(), oom_score: 1000 };
-        Ok(Box::new(Held { load, worker: Worker::start(&task, &groups, lease)? }))
-    }
-
-    fn revert(&self, receipt: &Receipt) -> Result<(), EffectError> {
-        Undo::read(receipt)?.end()
-    }
-
-    fn residue(&self, receipt: &Receipt) -> Result<Vec<String>, EffectError> {
-        Ok(Undo::read(receipt)?.residue())
-    }
-
-    fn advice(&self, receipt: &Receipt) -> String {
-        Undo::read(receipt).map_or_else(|_| "squall undo".to_owned(), |undo| undo.advice())
-    }
-
-    fn work(&self, words: &[String], leash: &Leash) -> Result<(), String> {
-        let load = Load::parse(words).ok_or("its load is not readable")?;
-        for _ in 0..load.cores {
+    fn work(self, leash: &Leash) -> Result<(), String> {
+        for _ in 0..self.cores {
             let leash = leash.clone();
-            std::thread::spawn(move || burn(load.share, load.ramp, &leash));
+            std::thread::spawn(move || burn(self.share, self.ramp, &leash));
         }
         Ok(())
     }
-}
 
-impl Holder for Held {
-    fn bite(&mut self) -> Result<Bite, EffectError> {
-        let Load { share, cores, ramp } = self.load;
-        let age_ns = self.worker.age_ns();
-        let asked = mean(share, ramp, age_ns) * 100.0 * f64::from(cores);
-        let tolerance = Some(OFF * f64::from(cores));
-        if let Some(detail) = self.worker.gone() {
-            let (asked, delivered) = (Some(asked), Some(0.0));
-            return Ok(Bite { seen: 1, asked, delivered, tolerance, detail, ..Bite::default() });
-        }
-        let used_ns = clock::process_cpu_ns(self.worker.pid()).unwrap_or(0);
-        let delivered = used_ns as f64 / age_ns as f64 * 100.0;
+    fn asked(&self, worker: &Worker) -> (f64, Option<f64>) {
+        let cores = f64::from(self.cores);
+        let asked = mean(self.share, self.ramp, worker.age_ns()) * 100.0 * cores;
+        (asked, Some(OFF * cores))
+    }
+
+    fn measure(&self, worker: &Worker, asked: f64) -> Measured {
+        let used_ns = worker.cpu_ns();
+        let delivered = used_ns as f64 / worker.age_ns() as f64 * 100.0;
         let mut detail = format!("asked {asked:.1}%, got {delivered:.1}%");
         if asked - delivered > CLOSE {
-            detail += ": the host or the target's quota had no more CPU to give";
+            detail += NO_MORE_CPU;
         }
-        Ok(Bite {
-            hits: u64::from(used_ns > 0),
-            seen: 1,
-            asked: Some(asked),
-            delivered: Some(delivered),
-            tolerance,
-            detail,
-        })
-    }
-
-    fn extend(&mut self, lease: LeaseEnd) -> Result<(), EffectError> {
-        self.worker.extend(lease)
-    }
-
-    fn mechanism(&self) -> String {
-        format!("{WORK_NAME} in {}", self.worker.groups())
+        Measured { hits: u64::from(used_ns > 0), seen: 1, delivered, detail }
     }
 }
 

@@ -29,6 +29,8 @@ use crate::sys::cgroup;
 use crate::sys::netns::Netns;
 use crate::sys::process::{refuse_own, system};
 use crate::sys::scope::Scope as Whose;
+use crate::values::Checked;
+use crate::values::parse::cidr;
 use ends::Range;
 use held::Hold;
 use serde::{Deserialize, Serialize};
@@ -38,7 +40,7 @@ use squall_proxy::{BootTime, Remote, RuleSet, Scope, Stream};
 use squall_wire::injection::Injection;
 use squall_wire::receipt::Receipt;
 use std::fs::File;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
 /// The end and the owner of every lease in maps of that name; none where it is no redirect's.
@@ -305,6 +307,15 @@ impl Undo {
             }
         }
     }
+}
+
+/// Whom the target calls: the range under a key, or everybody, at one port or every one.
+pub(crate) fn remotes(values: &Checked, key: &str, port: Option<u16>) -> Vec<Remote> {
+    let every =
+        [(IpAddr::from(Ipv4Addr::UNSPECIFIED), 0), (IpAddr::from(Ipv6Addr::UNSPECIFIED), 0)];
+    let chosen = values.text(key).and_then(cidr);
+    let ranges = chosen.map_or(every.to_vec(), |range| vec![range]);
+    ranges.into_iter().map(|(network, prefix)| Remote { network, prefix, port }).collect()
 }
 
 /// What a person types when [`Undo::revert`] could not.
