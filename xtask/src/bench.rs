@@ -1,10 +1,15 @@
 //! Builds the release binary and the benchmarks of `bench/`, and runs one group or all. The words
 //! after `bench` are the program's own.
 
+mod residue;
+
 use crate::{command, setup, tree};
 
 /// Runs one group of figures, or all.
 pub(crate) fn run(words: &[&str]) -> Result<(), String> {
+    if let ["residue", words @ ..] = words {
+        return residue::run(words);
+    }
     setup::ensure(&setup::BENCH)?;
     if !setup::root() {
         return Err("the figures need namespaces and BPF: please run them as root".to_owned());

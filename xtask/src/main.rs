@@ -24,6 +24,8 @@ usage: cargo xtask VERB
   gen [KIND]     rewrites the generated lists, or the one; --check says which are stale
   gen docs       rewrites docs/faults/ from the catalogue and the figures
   bench [NAME]   the figures of bench/README.md; `faults [FAMILY] [--write]` those of bench/faults/
+  bench residue [--kills N] [--minutes N] [--fault NAME] [--fresh] [--write]
+                 the crash campaign of docs/safety.md, going on where it was
   dist           the release binary, with its size";
 
 fn main() -> ExitCode {

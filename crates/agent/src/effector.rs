@@ -2,6 +2,7 @@
 //! other. Workers are kept for the next injection; nothing is spawned on the way to an effect.
 
 use crate::core::{Client, Event, Reverted, Slot};
+use crate::points::{Point, reach};
 use crate::restore::restore;
 use squall_faults::catalog::{self, Entry};
 use squall_faults::effect::{EffectError, Holder, LeaseEnd};
@@ -121,6 +122,7 @@ fn work<T: From<Event>>(todo: &Receiver<(Slot, Job)>, events: &Sender<T>) {
             },
             Job::Bite(client, call) => {
                 let result = guarded(|| hand.bite()).and_then(|inner| inner);
+                reach(Point::Measured);
                 Event::Bitten { client, call, result }
             }
             Job::Revert(receipt) => {
@@ -177,6 +179,7 @@ impl Hand {
         let holder = applied.map_err(|error| refused(injection, &error))?;
         let mechanism = holder.mechanism();
         self.holder = Some(holder);
+        reach(Point::Applied);
         Ok(mechanism)
     }
 
@@ -201,6 +204,7 @@ impl Hand {
         // The holder goes first: what the kernel ties to it ends here.
         let holder = self.holder.take();
         let dropped = guarded(|| drop(holder));
+        reach(Point::HolderDropped);
         let mut how = restore(receipt);
         if let (Err(refusal), None) = (dropped, &how.error) {
             how.error = Some(refusal.message);

@@ -2,6 +2,7 @@
 //! written to is an argument, so that a simulation can tear, lose and refuse every byte of it.
 
 use crate::paths::private_dir;
+use crate::points::{Point, reach};
 use rustix::fs::{FlockOperation, flock};
 use squall_wire::chain::Chain;
 use squall_wire::journal::{Replay, encode, replay};
@@ -115,6 +116,7 @@ impl Journal {
             }
             Err(error) => return Err(system("lock", &lock_path)(error.into())),
         }
+        reach(Point::JournalTaken);
         let path = file_of(state_dir);
         let existed = path.exists();
         let mut options = OpenOptions::new();
@@ -152,6 +154,7 @@ impl<S: Storage> Journal<S> {
         let appended = self.append(&Entry::Open(receipt.clone()), true);
         if appended.is_ok() {
             self.open.insert(receipt.id.clone());
+            reach(Point::ReceiptSynced);
         }
         appended
     }
@@ -163,6 +166,7 @@ impl<S: Storage> Journal<S> {
     pub fn close(&mut self, id: &str, by: &str, at_unix_ms: u64) -> io::Result<()> {
         let entry = Entry::Close { id: id.into(), by: by.into(), at_unix_ms };
         self.append(&entry, false)?;
+        reach(Point::Closed);
         self.open.remove(id);
         if self.open.is_empty() && self.bytes > COMPACT_BYTES {
             self.storage.cut(0)?;
@@ -179,6 +183,9 @@ impl<S: Storage> Journal<S> {
         }
         let line = encode(entry, &self.chain);
         let written = self.storage.append(line.as_bytes());
+        if sync && written.is_ok() {
+            reach(Point::ReceiptWritten);
+        }
         let written = written.and_then(|()| if sync { self.storage.sync() } else { Ok(()) });
         match written {
             Ok(()) => {

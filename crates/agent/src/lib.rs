@@ -5,6 +5,7 @@ pub mod core;
 pub mod inventory;
 pub mod journal;
 pub mod paths;
+pub mod points;
 pub mod restore;
 pub mod shell;
 pub mod undo;

@@ -1,6 +1,7 @@
 //! Undoes one injection from its receipt alone, whoever asks: agent, watchdog or a person.
 
 use crate::core::Reverted;
+use crate::points::{Point, reach};
 use squall_faults::catalog;
 use squall_faults::effect::{Effect, EffectError};
 use squall_faults::sys::clock;
@@ -66,6 +67,7 @@ pub fn restore_by<U: Undo>(
 
 fn undo(mut fault: impl Undo, receipt: &Receipt) -> Reverted {
     let reverted = fault.revert(receipt);
+    reach(Point::Reverted);
     let mut how = Reverted { advice: fault.advice(receipt), ..Reverted::default() };
     match fault.residue(receipt) {
         Ok(residue) => how.residue = residue,
@@ -77,6 +79,7 @@ fn undo(mut fault: impl Undo, receipt: &Receipt) -> Reverted {
         Ok(()) | Err(EffectError::TargetGone) => {}
         Err(error) => how.error = Some(error.to_string()),
     }
+    reach(Point::Looked);
     how
 }
 

@@ -4,6 +4,7 @@ use squall_agent::client::Client;
 use squall_agent::paths::Paths;
 use squall_agent::watchdog;
 use squall_faults::sys::worker;
+use squall_wire::fingerprint::Fingerprint;
 use squall_wire::protocol::{Answer, ArmedLine, Ask, Registered};
 use squall_wire::target::Inventory;
 use std::path::Path;
@@ -55,6 +56,24 @@ pub(crate) fn registered() -> Result<Vec<Registered>, String> {
     };
     match client.call(Ask::Processes) {
         Ok(Answer::Processes { registered }) => Ok(registered),
+        Ok(other) => Err(format!("the agent answered {other:?}")),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// The host's state around these processes: as the agent reads it, which knows what processes with
+/// the SDK hold, or read here where none runs.
+pub(crate) fn fingerprint(pids: &[u32]) -> Result<Fingerprint, String> {
+    let paths = Paths::from_env();
+    let mut client = match Client::connect(&paths.socket, "squall fingerprint") {
+        Ok(client) => client,
+        Err(error) if error.is_absent() => {
+            return Ok(squall_faults::sys::fingerprint::fingerprint(pids));
+        }
+        Err(error) => return Err(error.to_string()),
+    };
+    match client.call(Ask::Fingerprint { pids: pids.to_vec() }) {
+        Ok(Answer::Fingerprint(print)) => Ok(print),
         Ok(other) => Err(format!("the agent answered {other:?}")),
         Err(error) => Err(error.to_string()),
     }

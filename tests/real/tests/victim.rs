@@ -31,6 +31,9 @@ pub(crate) const SOON: Duration = Duration::from_secs(10);
 /// that is not busy compiling.
 pub(crate) const RESTORED_WITHIN: Duration = Duration::from_millis(1_000);
 
+/// How long the ports of a proxy may outlive its fault on a loaded machine; 0.2 s are meant.
+const DRAINED_WITHIN: Duration = Duration::from_secs(2);
+
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 /// Tests that measure times must not disturb each other.
@@ -42,6 +45,8 @@ pub(crate) fn alone() -> MutexGuard<'static, ()> {
 pub(crate) struct Victim {
     pub(crate) lab: Lab,
     pub(crate) target: Target,
+    /// A process beside the target, which keeps its namespace readable when it is dead.
+    witness: Option<u32>,
 }
 
 impl Victim {
@@ -106,7 +111,14 @@ impl Victim {
             listening: found.listening,
             probes,
         };
-        Victim { lab, target }
+        Victim { lab, target, witness: None }
+    }
+
+    /// Starts a service beside the target, at this address and another to dial, and looks at the
+    /// host through its eyes, too.
+    pub(crate) fn call_witness(&mut self, serves: &str, dials: &str) {
+        self.witness = Some(self.lab.start("witness", ROLE.as_ref(), &["target", serves, dials]));
+        self.lab.wait_port(serves.parse().unwrap());
     }
 
     pub(crate) fn injection(&self, fault: &str, with: &[(&str, &str)]) -> Injection {
@@ -141,7 +153,7 @@ impl Victim {
     /// or read here where no agent answers.
     pub(crate) fn fingerprint(&self) -> Fingerprint {
         let paths = Paths::below(&self.lab.scratch().join("state"));
-        let pids = vec![self.pid()];
+        let pids: Vec<u32> = [self.pid()].into_iter().chain(self.witness).collect();
         match Client::connect(&paths.socket, "test") {
             Err(_) => squall_faults::sys::fingerprint::fingerprint(&pids),
             Ok(mut client) => match client.call(Ask::Fingerprint { pids }) {
@@ -155,7 +167,7 @@ impl Victim {
     /// else, where another test's agent may be at work.
     #[track_caller]
     pub(crate) fn assert_unchanged(&self, before: &Fingerprint) {
-        let differences = self.differences(before);
+        let differences = self.drained(before);
         let own: Vec<_> = differences.iter().filter(|found| !self.is_elsewhere(found)).collect();
         assert!(own.is_empty(), "the target's surroundings are as they were: {own:?}");
         if differences.iter().any(|found| found.appeared) {
@@ -171,10 +183,24 @@ impl Victim {
     /// which much is not there any more.
     #[track_caller]
     pub(crate) fn assert_nothing_new(&self, before: &Fingerprint) {
-        let differences = self.differences(before);
+        let differences = self.drained(before);
         let new = |found: &&Difference| found.appeared && !self.is_elsewhere(found);
         let new: Vec<_> = differences.iter().filter(new).collect();
         assert!(new.is_empty(), "nothing is left around the dead target: {new:?}");
+    }
+
+    /// The differences once the proxy's ports are closed, which take handshakes that were under
+    /// way for 0.2 s more.
+    fn drained(&self, before: &Fingerprint) -> Vec<Difference> {
+        let start = Instant::now();
+        loop {
+            let found = self.differences(before);
+            let drains = found.iter().any(|one| one.category == "squall sockets" && one.appeared);
+            if !drains || start.elapsed() > DRAINED_WITHIN {
+                return found;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 
     /// True where another agent on this host may hold faults of its own at this moment.
@@ -208,6 +234,7 @@ impl Victim {
             "cgroups",
             "mounts",
             "named namespaces",
+            "squall files",
             "squall processes",
         ];
         let here = [format!("net:[{}]", self.target.netns), self.target.cgroup.clone()];

@@ -46,6 +46,7 @@ mod check;
 mod completions;
 mod doctor;
 mod faults;
+mod fingerprint;
 mod init;
 mod lsp;
 mod man;
@@ -65,6 +66,7 @@ pub(crate) static ALL: &[&Verb] = &[
     &completions::VERB,
     &doctor::VERB,
     &faults::VERB,
+    &fingerprint::VERB,
     &init::VERB,
     &lsp::VERB,
     &man::VERB,

@@ -11,13 +11,15 @@ use squall_wire::record::{AbortCause, Event as Recorded, Phase, When};
 /// What comes and goes on a host that starts containers or gets a new address, and what no fault
 /// makes or takes. Such a fact is recorded; only with the run's id or a target's mark in it would
 /// it be a residue.
-const OF_THE_HOST: [&str; 7] = [
+const OF_THE_HOST: [&str; 8] = [
     "addresses",
     "cgroups",
     "mounts",
     "named namespaces",
     "qdiscs",
     "routes",
+    // State folders and scratch of other runs; no fault makes a file with a name.
+    "squall files",
     // People stop their own processes; only a target's can be a residue.
     "stopped processes",
 ];

@@ -18,8 +18,8 @@ pub const DISARM_TRIES_MAX: u32 = 3;
 /// How long after a lease the watchdog must have restored, and a new agent said so.
 pub const WATCHDOG_US_MAX: u64 = 10_000_000;
 /// What a host may need to settle before a difference in its fingerprint counts: a dying
-/// process is reaped, a namespace is freed.
-pub const SECOND_LOOK_US: u64 = 200_000;
+/// process is reaped, a namespace is freed, and a proxy takes handshakes for 0.2 s more.
+pub const SECOND_LOOK_US: u64 = 400_000;
 /// How much later than its deadline a pull's answer may come before it counts as a gap.
 pub const PULL_SLACK_US: u64 = 1_000_000;
 /// The least time between two samples: sources tell times apart by the millisecond.

@@ -7,6 +7,7 @@
 mod groups;
 mod host;
 mod network;
+mod own;
 mod processes;
 mod programs;
 
@@ -46,6 +47,11 @@ pub fn fingerprint(pids: &[u32]) -> Fingerprint {
     put(&mut out, "traced processes", Ok(processes::traced(pids)));
     // Only the agent that armed them can tell; the processes end them when it is gone.
     put(&mut out, "faults in processes", Ok(inprocess::armed()));
+    let ours = own::processes();
+    put(&mut out, "squall sockets", own::sockets(pids, &ours));
+    put(&mut out, "disk held by squall", own::held_files(&ours));
+    put(&mut out, "squall files", own::named_files(pids));
+    put(&mut out, "places of processes", Ok(own::places(pids)));
     put(&mut out, "mounts", host::mounts(pids));
     put(&mut out, "resolver files", host::resolver(pids));
     put(&mut out, "sysctls", host::sysctls());
@@ -54,6 +60,16 @@ pub fn fingerprint(pids: &[u32]) -> Fingerprint {
         put(&mut out, category, facts);
     }
     out
+}
+
+/// The BPF links in the way of these processes, whoever made them, and Squall's anywhere: quickly
+/// read, for whoever waits for their end.
+///
+/// # Errors
+/// When the kernel's list cannot be read.
+pub fn links(pids: &[u32]) -> io::Result<Vec<String>> {
+    let inodes = namespaces(pids).keys().copied().collect();
+    programs::links(&inodes, &groups::of(pids))
 }
 
 /// A dead process that nobody has reaped yet is moved to the root of its cgroup trees; what is

@@ -24,7 +24,7 @@ use super::{
 use crate::{
     delay::{BootTime, Timer},
     lane::ACCEPT_PAUSE,
-    serve::{DRAIN_MAX, EVENT_INTERVAL, ServeError, Stop, prepare_thread},
+    serve::{DRAIN_LISTEN, DRAIN_MAX, EVENT_INTERVAL, ServeError, Stop, prepare_thread},
     switch::{Armed, Switch},
 };
 
@@ -134,7 +134,7 @@ async fn serve(
     for (number, door) in doors.into_iter().enumerate() {
         let (udp, tcp) = adopt(door).map_err(ServeError::Listen)?;
         tasks.spawn(datagram::serve(Arc::clone(&desk), number, udp));
-        tasks.spawn(accept(Arc::clone(&desk), number, tcp));
+        tasks.spawn(accept(Arc::clone(&desk), number, tcp, answerer.stop.subscribe()));
     }
     let mut driver = std::pin::pin!(timer.drive());
     let mut stop = answerer.stop.subscribe();
@@ -159,9 +159,20 @@ fn adopt(door: Door) -> io::Result<(UdpSocket, TcpListener)> {
     Ok((UdpSocket::from_std(door.udp)?, TcpListener::from_std(door.tcp)?))
 }
 
-async fn accept(desk: Arc<Desk>, door: usize, listener: TcpListener) {
+/// Accepts until it is told to end and a little longer, for handshakes under way; connections go
+/// on as long as the answerer.
+async fn accept(
+    desk: Arc<Desk>,
+    door: usize,
+    listener: TcpListener,
+    mut stop: watch::Receiver<Stop>,
+) {
     let mut connections = JoinSet::new();
+    let mut closing = BootTime::NEVER;
     loop {
+        if *stop.borrow_and_update() == Stop::Drain && closing == BootTime::NEVER {
+            closing = BootTime::now().after(DRAIN_LISTEN);
+        }
         let open = connections.len() < CONNECTIONS_MAX;
         tokio::select! {
             accepted = listener.accept(), if open => match accepted {
@@ -174,8 +185,12 @@ async fn accept(desk: Arc<Desk>, door: usize, listener: TcpListener) {
                 }
             },
             Some(_ended) = connections.join_next() => {}
+            Ok(()) = stop.changed() => {}
+            () = desk.timer.until(closing) => break,
         }
     }
+    drop(listener);
+    while connections.join_next().await.is_some() {}
 }
 
 impl Desk {

@@ -24,7 +24,7 @@ fn serve() -> Result<(), Box<dyn Error>> {
     let mut line = String::new();
     std::io::stdin().read_line(&mut line)?;
     let injection: Injection = serde_json::from_str(&line)?;
-    let run = injection.run.clone();
+    let (run, injection_id) = (injection.run.clone(), injection.id.clone());
     client.call(Ask::Arm { injection: Box::new(injection), radius_max: 1 })?;
     println!("armed");
     loop {
@@ -32,6 +32,11 @@ fn serve() -> Result<(), Box<dyn Error>> {
         line.clear();
         match std::io::stdin().read_line(&mut line)? {
             0 => return Ok(()),
+            _ if line.starts_with("bite") => {
+                let bite = Ask::Bite { run: run.clone(), injection: injection_id.clone() };
+                drop(client.call(bite));
+                println!("bitten");
+            }
             _ if line.starts_with("disarm") => {
                 let answer = client.call(Ask::Disarm { run: run.clone(), injection: None })?;
                 let Answer::Disarmed { outcomes } = answer else { return Err("no".into()) };

@@ -19,6 +19,7 @@ const RTM_GETRULE: u16 = 34;
 const RTM_GETQDISC: u16 = 38;
 const RTM_GETTFILTER: u16 = 46;
 const NFT_GETTABLE: u16 = 10 << 8 | 1;
+const NFT_GETRULE: u16 = 10 << 8 | 7;
 /// A route the kernel made for one connection.
 const RTM_F_CLONED: u32 = 0x200;
 const RTN_UNICAST: u8 = 1;
@@ -31,6 +32,7 @@ type Category = (&'static str, fn() -> Facts);
 const CATEGORIES: &[Category] = &[
     ("addresses", addresses),
     ("devices", devices),
+    ("nft rules", nft_rules),
     ("nft tables", nft_tables),
     ("qdiscs", qdiscs),
     ("routes", routes),
@@ -178,6 +180,17 @@ fn nft_tables() -> Facts {
         Some(format!("family {} {}", body[0], text(name)))
     };
     Ok(list(Some(netlink::NETFILTER), NFT_GETTABLE, &[0; 4])?.iter().filter_map(fact).collect())
+}
+
+/// A rule in somebody's own chain is debris as a table is; equal ones are counted.
+fn nft_rules() -> Facts {
+    let fact = |body: &Vec<u8>| {
+        let fields = attributes(body.get(4..)?);
+        let find = |kind: u16| fields.iter().find(|(found, _)| *found == kind);
+        let (table, chain) = (find(1)?.1, find(2)?.1);
+        Some(format!("family {} {} {}", body[0], text(table), text(chain)))
+    };
+    Ok(list(Some(netlink::NETFILTER), NFT_GETRULE, &[0; 4])?.iter().filter_map(fact).collect())
 }
 
 fn address_text(bytes: &[u8]) -> String {
