@@ -23,7 +23,7 @@ use exits::Exits;
 use guard::Guard;
 use squall_faults::catalog;
 use squall_faults::sys::fingerprint::fingerprint;
-use squall_faults::sys::{bpf, clock, inprocess};
+use squall_faults::sys::{bpf, clock, inprocess, spares};
 use squall_faults::values::check;
 use squall_wire::injection::Injection;
 use squall_wire::protocol::{Answer, FromAgent, Reply};
@@ -155,6 +155,7 @@ pub fn serve(options: &Options) -> Result<u8, ServeError> {
     let warm = warm.spawn(|| {
         std::thread::park_timeout(WARM_AFTER);
         bpf::warm();
+        spares::keep();
     });
     warm.map_err(start("start a thread"))?;
     let now_ns = clock::boottime_ns();

@@ -7,13 +7,14 @@ use crate::effect::{EffectError, LeaseEnd};
 use crate::sys::bpf::{self, unavailable};
 use crate::sys::netns::Netns;
 use crate::sys::rule::{RULE_BYTES, Rule, TALLY_BYTES, Tally};
+use crate::sys::spares;
 use aya::Ebpf;
 use aya::maps::{Array, HashMap, Map, MapData};
 use aya::programs::links::LinkOrder;
 use aya::programs::tc::{TcAttachOptions, TcAttachType};
 use aya::programs::{
-    CgroupAttachMode, CgroupSkb, CgroupSkbAttachType, CgroupSockAddr, SchedClassifier, SkLookup,
-    SockOps,
+    CgroupAttachMode, CgroupSkb, CgroupSkbAttachType, CgroupSockAddr, Program, SchedClassifier,
+    SkLookup, SockOps,
 };
 use std::any::Any;
 use std::collections::BTreeSet;
@@ -40,9 +41,9 @@ pub(crate) struct Armed {
 }
 
 impl Armed {
-    /// Loads the maps; no program is loaded yet and nothing acts.
+    /// Takes a copy that nobody else has; nothing is attached yet and nothing acts.
     pub(crate) fn load(about: &'static Object) -> Result<Armed, EffectError> {
-        let object = bpf::fresh(about.what, about.bytes)?;
+        let object = spares::take(about)?;
         Ok(Armed { about, object, rule: Rule::default(), links: Vec::new() })
     }
 
@@ -54,8 +55,7 @@ impl Armed {
         side: CgroupSkbAttachType,
     ) -> Result<(), EffectError> {
         let what = self.about.what;
-        let program: &mut CgroupSkb = self.program(name).try_into().map_err(unavailable(what))?;
-        program.load().map_err(unavailable(what))?;
+        let program: &mut CgroupSkb = self.program(name)?.try_into().map_err(unavailable(what))?;
         let link = program.attach(cgroup, side, CgroupAttachMode::Single);
         let link = link.and_then(|link| program.take_link(link)).map_err(unavailable(what))?;
         self.links.push(Box::new(link));
@@ -66,8 +66,7 @@ impl Armed {
     pub(crate) fn on_calls(&mut self, name: &str, cgroup: &File) -> Result<(), EffectError> {
         let what = self.about.what;
         let program: &mut CgroupSockAddr =
-            self.program(name).try_into().map_err(unavailable(what))?;
-        program.load().map_err(unavailable(what))?;
+            self.program(name)?.try_into().map_err(unavailable(what))?;
         let link = program.attach(cgroup, CgroupAttachMode::Single);
         let link = link.and_then(|link| program.take_link(link)).map_err(unavailable(what))?;
         self.links.push(Box::new(link));
@@ -77,8 +76,7 @@ impl Armed {
     /// Attaches a program to the life of a cgroup's sockets.
     pub(crate) fn on_lives(&mut self, name: &str, cgroup: &File) -> Result<(), EffectError> {
         let what = self.about.what;
-        let program: &mut SockOps = self.program(name).try_into().map_err(unavailable(what))?;
-        program.load().map_err(unavailable(what))?;
+        let program: &mut SockOps = self.program(name)?.try_into().map_err(unavailable(what))?;
         let link = program.attach(cgroup, CgroupAttachMode::Single);
         let link = link.and_then(|link| program.take_link(link)).map_err(unavailable(what))?;
         self.links.push(Box::new(link));
@@ -88,8 +86,7 @@ impl Armed {
     /// Attaches a program to the search for listeners of a namespace.
     pub(crate) fn on_lookups(&mut self, name: &str, netns: &Netns) -> Result<(), EffectError> {
         let what = self.about.what;
-        let program: &mut SkLookup = self.program(name).try_into().map_err(unavailable(what))?;
-        program.load().map_err(unavailable(what))?;
+        let program: &mut SkLookup = self.program(name)?.try_into().map_err(unavailable(what))?;
         let link = program.attach(netns.file()).and_then(|link| program.take_link(link));
         self.links.push(Box::new(link.map_err(unavailable(what))?));
         Ok(())
@@ -105,8 +102,7 @@ impl Armed {
     ) -> Result<(), EffectError> {
         let what = self.about.what;
         let program: &mut SchedClassifier =
-            self.program(name).try_into().map_err(unavailable(what))?;
-        program.load().map_err(unavailable(what))?;
+            self.program(name)?.try_into().map_err(unavailable(what))?;
         let mut links: Vec<Box<dyn Any + Send>> = Vec::new();
         for device in devices {
             let options = TcAttachOptions::TcxOrder(LinkOrder::last());
@@ -177,9 +173,13 @@ impl Armed {
         map.set(0, bytes, 0).map_err(unavailable(what))
     }
 
-    fn program(&mut self, name: &str) -> &mut aya::programs::Program {
+    /// A program that the kernel has verified.
+    fn program(&mut self, name: &str) -> Result<&mut Program, EffectError> {
         let found = self.object.program_mut(name);
-        found.unwrap_or_else(|| panic!("invariant: the object has the program {name}"))
+        let program =
+            found.unwrap_or_else(|| panic!("invariant: the object has the program {name}"));
+        spares::verified(program).map_err(unavailable(self.about.what))?;
+        Ok(program)
     }
 
     fn map(&mut self, name: &str) -> &mut Map {
@@ -194,6 +194,7 @@ impl Drop for Armed {
         // the map before the kernel has freed it. Should that fail, the links end it.
         let _links_follow = self.end();
         self.links.clear();
+        spares::want(self.about);
     }
 }
 
@@ -212,8 +213,9 @@ pub(crate) fn tried(about: &'static Object) -> Result<(), EffectError> {
     static TRIED: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
     let known = || TRIED.lock().unwrap_or_else(PoisonError::into_inner);
     if !known().contains(about.name) {
-        drop(Armed::load(about)?);
+        let spare = spares::take(about)?;
         acting(about, 0)?;
+        spares::put(about, spare);
         known().insert(about.name);
     }
     Ok(())

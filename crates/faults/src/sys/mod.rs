@@ -22,6 +22,7 @@ pub(crate) mod reset;
 pub(crate) mod rule;
 pub(crate) mod scope;
 pub mod sock_diag;
+pub mod spares;
 pub(crate) mod stopping;
 pub mod switch;
 pub(crate) mod tap;

@@ -2,6 +2,7 @@
 
 use super::Facts;
 use crate::sys::cgroup::Group;
+use crate::sys::spares;
 use aya::programs::loaded_programs;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -70,9 +71,10 @@ pub(super) fn links(spaces: &BTreeSet<u64>, groups: &[Group]) -> Facts {
     Ok(facts)
 }
 
-/// Programs of Squall. Other people's come and go.
+/// Programs of Squall. Other people's come and go, and so do those that this process merely keeps
+/// ready.
 pub(super) fn loaded() -> Facts {
-    Ok(squall_programs()?.into_iter().map(|(_, name)| name).collect())
+    Ok(spares::left_out(squall_programs)?.into_iter().map(|(_, name)| name).collect())
 }
 
 fn squall_programs() -> io::Result<Vec<(u32, String)>> {
