@@ -1,15 +1,31 @@
 //! What an agent costs while nothing is armed.
 
 use crate::figure::Table;
-use crate::rig::Rig;
+use crate::rig::{Rig, arm, disarm, injection};
 use std::time::{Duration, Instant};
 
 const WATCH: Duration = Duration::from_secs(5);
 const SETTLE: Duration = Duration::from_secs(2);
 
+/// A fault of every mechanism that leaves something loaded or running behind it in the agent.
+const USED: &[(&str, &[(&str, &str)])] = &[
+    ("process.pause", &[]),
+    ("cpu.load", &[("percent", "20")]),
+    ("net.refuse", &[]),
+    ("net.partition", &[]),
+    ("net.reset", &[]),
+    ("net.delay", &[("mean", "5ms")]),
+    ("net.loss", &[("share", "10%")]),
+    ("dns.delay", &[("mean", "5ms")]),
+    ("tls.alert", &[]),
+    ("http.delay", &[("mean", "5ms")]),
+    ("http.abort", &[]),
+    ("grpc.status", &[("code", "UNAVAILABLE")]),
+];
+
 pub(crate) fn run(table: &mut Table) {
     let rig = Rig::start(18_008);
-    let agent = rig.agent();
+    let mut agent = rig.agent();
     let pid = agent.greeting().pid;
     let watchdog = agent.greeting().watchdog;
     // What an agent does at its start is not what it does at rest.
@@ -22,6 +38,14 @@ pub(crate) fn run(table: &mut Table) {
     table.numbers("agent at rest, RSS", "Squall", "≤ 15 MB", "MB", &[rss_mb(pid)]);
     table.numbers("watchdog at rest, RSS", "Squall", "–", "MB", &[rss_mb(watchdog)]);
     table.numbers("agent and watchdog, CPU in 5 s", "Squall", "0", "ms", &[used]);
+    let target = rig.target();
+    for (fault, with) in USED {
+        arm(&mut agent, injection(&target, &format!("{fault}-used"), fault, with));
+        disarm(&mut agent);
+    }
+    std::thread::park_timeout(SETTLE);
+    let what = format!("agent after {} faults of all mechanisms, RSS", USED.len());
+    table.numbers(&what, "Squall", "≤ 15 MB", "MB", &[rss_mb(pid)]);
 }
 
 fn rss_mb(pid: u32) -> f64 {

@@ -1,6 +1,7 @@
 //! The engine's shell: one thread, one `select!` over one event enum. It carries out what the
 //! core orders and tells it what happened; it decides nothing.
 
+mod endings;
 mod link;
 mod pulls;
 mod recorder;
@@ -9,6 +10,7 @@ mod signals;
 use crate::core::{Command, Core, Event};
 use crate::prepare::Prepared;
 use crate::recorder::Recorder;
+use endings::Watch;
 use link::Link;
 use pulls::Pulls;
 use signals::Signals;
@@ -70,6 +72,7 @@ pub async fn run(
     let recorder = recorder.map_err(|source| RunError::Record { path: path.clone(), source })?;
     let Prepared { script, started, watched } = prepared;
     let mut run = Run {
+        endings: Watch::new(&sources),
         link: Link::open(agent),
         pulls: Pulls::new(sources, watched, Duration::from_micros(script.every_us)),
         recorder,
@@ -103,6 +106,7 @@ pub fn block_on<F: Future>(future: F) -> Result<F::Output, RunError> {
 }
 
 struct Run<'o> {
+    endings: Watch,
     link: Link,
     pulls: Pulls,
     recorder: Recorder<File>,
@@ -151,6 +155,15 @@ impl Run<'_> {
         if let Recorded::Verdict(verdict) = &event {
             self.verdict = Some((**verdict).clone());
         }
+        if let Recorded::Phase(phase) = &event
+            && let Some(ended) = self.endings.begins(*phase)
+        {
+            self.write(ended);
+        }
+        self.write(event);
+    }
+
+    fn write(&mut self, event: Recorded) {
         let (line, trouble) = self.recorder.append(event, self.clock.unix_ms());
         (self.observer)(&line);
         if let Some(trouble) = trouble {

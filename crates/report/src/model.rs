@@ -6,6 +6,7 @@ mod log;
 mod proof;
 mod rows;
 mod series;
+mod time_outs;
 
 pub use ends::{Action, Cause, End, Rung};
 pub use log::{Entry, Names, describe};
@@ -136,6 +137,8 @@ pub struct Model {
     pub causes: Vec<Cause>,
     /// What switching faults on and off at random has shown, one line a fault and indicator.
     pub effects: Vec<String>,
+    /// Which time-outs of the chain cut in while the faults were on, a sentence each.
+    pub time_outs: Vec<String>,
     /// What it cost, where events were counted.
     pub budget: Option<String>,
     /// What of the error budget the faults burnt, apart from what would have gone anyway.
@@ -209,6 +212,7 @@ impl Model {
             ends: ends::ends(record, verdict, &fate),
             causes: ends::causes(record, verdict, &names),
             effects: verdict.map_or_else(Vec::new, facts::effects),
+            time_outs: time_outs::time_outs(record),
             budget: facts::budget(record, verdict),
             burnt: facts::burnt(record, verdict),
             excess_bad: verdict.map(|v| v.excess_bad).filter(|_| facts::counts_events(record)),

@@ -1,6 +1,7 @@
 //! Sources of series and the bounded store they fill (reason: heavy dependencies).
 #![forbid(unsafe_code)]
 
+mod endings;
 pub mod exposition;
 mod fetch;
 mod shell;
@@ -8,6 +9,7 @@ mod source;
 pub mod sources;
 mod store;
 
+pub use endings::{Ending, Endings, Ledger};
 pub use fetch::AddressError;
 pub use source::{Pull, Pulled, Source, SourceError};
 pub use store::{

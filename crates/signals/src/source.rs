@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use squall_query::Selector;
 
+use crate::endings::Ledger;
 use crate::store::Store;
 
 /// What one pull brought.
@@ -80,4 +81,9 @@ pub trait Source: Send {
     /// source that can choose fetches only that; one that cannot may store everything.
     fn pull<'a>(&'a mut self, at_ms: i64, wanted: &'a [Selector], store: &'a mut Store)
     -> Pull<'a>;
+
+    /// How its own requests end, for a source that sends any.
+    fn endings(&self) -> Option<Ledger> {
+        None
+    }
 }

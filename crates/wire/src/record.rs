@@ -1,5 +1,6 @@
 //! The run record: one event a line, append-only, so that a killed run still has its record.
 
+use crate::ending::Ending;
 use crate::fingerprint::{Difference, Fingerprint};
 use crate::injection::{Bite, Injection};
 use serde::{Deserialize, Serialize};
@@ -126,6 +127,13 @@ pub enum Event {
         confirmed_ms: Option<u64>,
         /// One line for a person.
         text: String,
+    },
+    /// How the requests of the run's own traffic ended.
+    Endings {
+        /// Baseline, or Holding for everything from the first fault to the last restore.
+        phase: Phase,
+        /// The most frequent first.
+        endings: Vec<Ending>,
     },
     /// Something a person should know that changes no verdict.
     Warning {

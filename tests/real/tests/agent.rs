@@ -237,9 +237,9 @@ fn an_agent_at_rest_is_small_and_still() {
         };
         let (whole, own) = (read("VmRSS:"), read("RssAnon:"));
         println!("rss of {pid}: {whole} KiB, {own} KiB of it its own");
-        // The rest are pages of this build's code, which is not the one people run: `bench rest`
-        // holds the whole of the release build's against the same bound.
-        assert!(own <= 15 * 1024);
+        // The rest are pages of this build's code, unoptimized and not the one people run: `bench
+        // rest` holds the whole of a release build that has used faults against 15 MB.
+        assert!(own <= 8 * 1024);
     }
 }
 

@@ -184,7 +184,7 @@ fn a_lease_that_ends_reverts_every_fault() {
         let agent = Agent::start(&victim);
         let mut client = agent.client();
         let before = victim.fingerprint();
-        let lease_ms = 1_500;
+        let lease_ms = 700;
         arm(&mut client, &Injection { lease_ms, ..case.injection(&victim) });
         let Notice::Ended { why, outcome } = client.notice(SOON).unwrap();
         assert_eq!(outcome.residue.len(), 0, "{}: {:?}", case.fault, outcome.residue);

@@ -45,6 +45,8 @@ struct Dosed {
     word: &'static str,
     /// One entry an indicator: how it fared and what it was during the fault.
     indicators: Vec<(Answer, String)>,
+    /// Which time-outs of the chain cut in.
+    time_outs: Vec<String>,
     /// What the fault itself delivered, or why it was not run.
     note: String,
     record: String,
@@ -137,6 +139,7 @@ impl Runs<'_> {
             exit: 2,
             word: "not run",
             indicators: Vec::new(),
+            time_outs: Vec::new(),
             note,
             record: String::new(),
         };
@@ -170,6 +173,7 @@ impl Runs<'_> {
             exit: outcome.exit,
             word: model.word.map_or("unknown", squall_report::model::word_text),
             indicators: rows.collect(),
+            time_outs: model.time_outs.clone(),
             note: model.causes.first().map(|cause| cause.effect.clone()).unwrap_or_default(),
             record: page.unwrap_or_else(|| outcome.record.display().to_string()),
         }
@@ -189,6 +193,9 @@ fn table(names: &[&str], answered: &[Answered]) -> String {
             let _ = writeln!(out, "  {:<10}{:<14}{}", one.dose, one.word, one.note);
             for (name, (answer, during)) in names.iter().zip(&one.indicators) {
                 let _ = writeln!(out, "    {} {name}: {during}", glyph(*answer));
+            }
+            for time_out in &one.time_outs {
+                let _ = writeln!(out, "    a time-out cut in: {time_out}");
             }
         }
         out.push('\n');
@@ -241,6 +248,7 @@ fn as_json(names: &[&str], answered: &[Answered]) -> serde_json::Value {
             serde_json::json!({
                 "dose": one.dose, "verdict": one.word, "exit": one.exit, "effect": one.note,
                 "report": one.record, "indicators": indicators.collect::<Vec<_>>(),
+                "timeOuts": one.time_outs,
             })
         });
         let breaks = names.iter().enumerate().map(|(at, name)| {
@@ -286,6 +294,7 @@ mod tests {
             exit,
             word: "held",
             indicators: vec![(answer, "0.1 %".to_owned())],
+            time_outs: vec!["9 of 90 requests ended after 500 ms: a context deadline".to_owned()],
             note: "bit".to_owned(),
             record: String::new(),
         };
@@ -295,6 +304,7 @@ mod tests {
         let shown = table(&["order success"], &answered);
         assert!(shown.contains("order success breaks between mean 10ms and 25ms"), "{shown}");
         assert!(shown.contains("\u{2717} order success: 0.1 %"), "{shown}");
+        assert!(shown.contains("    a time-out cut in: 9 of 90 requests"), "{shown}");
         assert_eq!(exit(&answered), Exit::Fine("measured"));
         assert!(shown.lines().all(|line| line.chars().count() <= 100), "{shown}");
     }
@@ -307,6 +317,7 @@ mod tests {
             exit,
             word: "not run",
             indicators: Vec::new(),
+            time_outs: Vec::new(),
             note: String::new(),
             record: String::new(),
         };

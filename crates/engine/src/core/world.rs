@@ -306,7 +306,10 @@ impl World {
     fn tell(&mut self, event: Recorded) {
         let told = match event {
             Recorded::Phase(phase) => format!("{phase:?}"),
-            Recorded::Sample(_) | Recorded::Receipt { .. } | Recorded::Fingerprint { .. } => return,
+            Recorded::Sample(_)
+            | Recorded::Receipt { .. }
+            | Recorded::Fingerprint { .. }
+            | Recorded::Endings { .. } => return,
             Recorded::Check(check) => {
                 format!("{}met", if check.met { "" } else { "not " })
             }

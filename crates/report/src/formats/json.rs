@@ -35,6 +35,8 @@ struct Summary<'a> {
     do_now: Vec<Note<'a>>,
     causes: Vec<Cause<'a>>,
     toggled: &'a [String],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    time_outs: &'a [String],
     excess_bad_events: Option<u64>,
     burnt: Option<&'a str>,
     advice: &'a [String],
@@ -146,6 +148,7 @@ fn summary<'a>(model: &'a Model, options: &'a Options) -> Summary<'a> {
         do_now: model.actions.iter().map(|a| Note { label: a.label, text: &a.text }).collect(),
         causes: model.causes.iter().map(cause).collect(),
         toggled: &model.effects,
+        time_outs: &model.time_outs,
         excess_bad_events: model.excess_bad,
         burnt: model.burnt.as_deref(),
         advice: &model.advice,

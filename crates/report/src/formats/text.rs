@@ -149,6 +149,9 @@ fn lower(model: &Model, options: &Options, advised: bool, out: &mut Vec<String>)
     for effect in &model.effects {
         labeled(style, "toggled", Paint::Dim, effect, plain, &mut block);
     }
+    for time_out in &model.time_outs {
+        labeled(style, "time-out", Paint::Dim, time_out, plain, &mut block);
+    }
     if let Some(budget) = &model.budget {
         labeled(style, "budget", Paint::Dim, budget, plain, &mut block);
     }

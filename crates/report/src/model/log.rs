@@ -3,6 +3,7 @@
 use super::{Clock, Tone, word_text, word_tone};
 use crate::number;
 use crate::read::Record;
+use squall_wire::ending::Ending;
 use squall_wire::record::{Event, Line, Phase, Started, When};
 use std::collections::BTreeMap;
 
@@ -119,6 +120,7 @@ pub fn describe(event: &Event, names: &Names) -> Option<(&'static str, Tone, Str
             let tone = if confirmed_ms.is_some() { Tone::Held } else { Tone::Plain };
             ("recover", tone, text.clone())
         }
+        Event::Endings { phase, endings } => endings_line(*phase, endings),
         Event::Warning { code, text } => {
             ("warning", Tone::Inconclusive, format!("{text} [{code}]"))
         }
@@ -128,6 +130,18 @@ pub fn describe(event: &Event, names: &Names) -> Option<(&'static str, Tone, Str
         }
     };
     Some(line)
+}
+
+/// `holding: 304 with 200 in 52 ms, 12 with 504 in 500 ms`.
+fn endings_line(phase: Phase, endings: &[Ending]) -> (&'static str, Tone, String) {
+    let one = |ending: &Ending| {
+        let how = ending.code.map_or_else(|| ending.outcome.clone(), |code| code.to_string());
+        let half = number::seconds(ending.p50_ms / 1e3);
+        format!("{} with {how} in {half}", number::count(ending.count))
+    };
+    let shown: Vec<String> = endings.iter().take(4).map(one).collect();
+    let phase = if phase == Phase::Baseline { "baseline" } else { "during the fault" };
+    ("requests", Tone::Plain, format!("{phase}: {}", shown.join(", ")))
 }
 
 fn restore(

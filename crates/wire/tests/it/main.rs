@@ -150,6 +150,7 @@ fn record_lines() {
         Event::Fingerprint { .. } => "fingerprint",
         Event::Compared { .. } => "compared",
         Event::Recover { .. } => "recover",
+        Event::Endings { .. } => "endings",
         Event::Warning { .. } => "warning",
         Event::Verdict(_) => "verdict",
     };
@@ -167,6 +168,7 @@ fn record_lines() {
         "fingerprint",
         "compared",
         "recover",
+        "endings",
         "warning",
         "verdict",
     ];

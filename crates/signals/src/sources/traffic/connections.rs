@@ -15,6 +15,9 @@ use hyper::{
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::{net::TcpStream, sync::Semaphore};
 
+use super::tally::Outcome;
+use crate::endings::SAID_MAX;
+
 /// Streams put on one HTTP/2 connection before another is opened; services allow about this many.
 const STREAMS_PER_CONNECTION: usize = 100;
 
@@ -27,6 +30,14 @@ pub(super) enum Failure {
     Connect(#[source] std::io::Error),
     #[error("exchange: {0}")]
     Exchange(#[source] hyper::Error),
+}
+
+/// What came back.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) code: u16,
+    /// The start of the body of an answer that is no success.
+    pub(super) said: Option<String>,
 }
 
 /// Connections to one address, opened when needed, up to a limit.
@@ -61,9 +72,9 @@ impl Connections {
         Connections::Http2 { address, most, open: Mutex::default(), opening }
     }
 
-    /// Sends a request and reads the whole answer; returns its status. Dropping the future gives
+    /// Sends a request and reads the whole answer. Dropping the future gives
     /// the request up, and on HTTP/1 its connection with it.
-    pub(super) async fn send(&self, request: Request<Body>) -> Result<u16, Failure> {
+    pub(super) async fn send(&self, request: Request<Body>) -> Result<Answer, Failure> {
         match self {
             Connections::Http1 { address, room, idle } => {
                 let _room = room.acquire().await.expect("invariant: nobody closes the semaphore");
@@ -86,7 +97,7 @@ async fn send_http1(
     address: &Address,
     idle: &Mutex<Vec<http1::SendRequest<Body>>>,
     mut request: Request<Body>,
-) -> Result<u16, Failure> {
+) -> Result<Answer, Failure> {
     loop {
         let kept = lock(idle).pop();
         let fresh = kept.is_none();
@@ -97,10 +108,10 @@ async fn send_http1(
         };
         match sender.try_send_request(request).await {
             Ok(response) => {
-                let status = finish(response).await?;
+                let answer = finish(response).await?;
                 // A connection that is about to close is noticed when it is taken again.
                 lock(idle).push(sender);
-                return Ok(status);
+                return Ok(answer);
             }
             Err(mut error) => match error.take_message() {
                 // The service closed a kept connection before anything was sent on it.
@@ -111,7 +122,7 @@ async fn send_http1(
     }
 }
 
-async fn send_http2(mut shared: Shared, request: Request<Body>) -> Result<u16, Failure> {
+async fn send_http2(mut shared: Shared, request: Request<Body>) -> Result<Answer, Failure> {
     let _stream = Stream::on(&shared.streams);
     let response = shared.sender.send_request(request).await.map_err(Failure::Exchange)?;
     finish(response).await
@@ -133,14 +144,20 @@ impl Drop for Stream {
     }
 }
 
-/// Reads the body to its end without keeping it.
-async fn finish(response: Response<Incoming>) -> Result<u16, Failure> {
-    let status = response.status().as_u16();
-    let mut body = response.into_body();
+/// Reads the body to its end and keeps no more of it than a person reads of a failure.
+async fn finish(response: Response<Incoming>) -> Result<Answer, Failure> {
+    let code = response.status().as_u16();
+    let failed = Outcome::of_status(code) != Outcome::Ok;
+    let (mut body, mut start) = (response.into_body(), Vec::new());
     while let Some(frame) = body.frame().await {
-        frame.map_err(Failure::Exchange)?;
+        let frame = frame.map_err(Failure::Exchange)?;
+        if let Some(bytes) = frame.data_ref().filter(|_| failed) {
+            start.extend(bytes.iter().take(SAID_MAX - start.len()));
+        }
     }
-    Ok(status)
+    let said = String::from_utf8_lossy(&start).replace(char::is_control, " ");
+    let said = said.trim();
+    Ok(Answer { code, said: (!said.is_empty()).then(|| said.to_owned()) })
 }
 
 /// Picks the HTTP/2 connection with the most room, or opens one.

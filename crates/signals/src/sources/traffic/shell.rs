@@ -21,9 +21,10 @@ use tokio::sync::mpsc;
 
 use super::{
     arrivals::Arrivals,
-    connections::Connections,
+    connections::{Answer, Connections},
     tally::{Outcome, Tally},
 };
+use crate::endings::Ledger;
 
 /// Arrivals handed over but not yet taken: a second at the highest rate one core sends.
 const HANDOVER_MAX: usize = 20_000;
@@ -39,6 +40,7 @@ pub(super) struct Load {
 /// The running generator; ends when dropped.
 pub(super) struct Generator {
     tally: Arc<Mutex<Tally>>,
+    endings: Ledger,
     started: Instant,
     /// Dropping it wakes and ends the pace, which ends the sending.
     stop: Option<Sender<()>>,
@@ -58,18 +60,24 @@ impl Generator {
         let (due, dues) = mpsc::channel(HANDOVER_MAX);
         let started = Instant::now();
         let named = |name: &str| std::thread::Builder::new().name(name.to_owned());
-        let counts = Arc::clone(&tally);
+        let endings = Ledger::default();
+        let counts = Counts { tally: Arc::clone(&tally), endings: endings.clone() };
         let sending = named("squall-traffic")
             .spawn(move || runtime.block_on(send_all(dues, Arc::new(load), counts)))?;
         let counts = Arc::clone(&tally);
         let pacing =
             named("squall-pace").spawn(move || pace(started, arrivals, &stopped, &due, &counts))?;
-        Ok(Generator { tally, started, stop: Some(stop), threads: vec![pacing, sending] })
+        Ok(Generator { tally, endings, started, stop: Some(stop), threads: vec![pacing, sending] })
     }
 
     /// Returns the counts so far and how long ago they began.
     pub(super) fn read(&self) -> (Tally, Duration) {
         (lock(&self.tally).clone(), self.started.elapsed())
+    }
+
+    /// Returns how requests end, to be read while it runs.
+    pub(super) fn endings(&self) -> Ledger {
+        self.endings.clone()
     }
 
     /// Tells whether it still sends.
@@ -91,6 +99,13 @@ impl Drop for Generator {
     fn drop(&mut self) {
         self.stop();
     }
+}
+
+/// Where requests are counted.
+#[derive(Clone)]
+struct Counts {
+    tally: Arc<Mutex<Tally>>,
+    endings: Ledger,
 }
 
 fn lock(tally: &Mutex<Tally>) -> MutexGuard<'_, Tally> {
@@ -124,35 +139,40 @@ fn pace(
 }
 
 /// Starts a request for each arrival, whatever the earlier ones do.
-async fn send_all(mut dues: mpsc::Receiver<Instant>, load: Arc<Load>, tally: Arc<Mutex<Tally>>) {
+async fn send_all(mut dues: mpsc::Receiver<Instant>, load: Arc<Load>, counts: Counts) {
     let in_flight = Arc::new(AtomicUsize::new(0));
     while let Some(due) = dues.recv().await {
         if in_flight.load(Relaxed) >= load.in_flight_max {
-            lock(&tally).count(Outcome::Dropped, None, None);
+            lock(&counts.tally).count(Outcome::Dropped, None, None);
             continue;
         }
         in_flight.fetch_add(1, Relaxed);
-        let (load, tally) = (Arc::clone(&load), Arc::clone(&tally));
+        let (load, counts) = (Arc::clone(&load), counts.clone());
         let in_flight = Arc::clone(&in_flight);
         tokio::spawn(async move {
-            send_one(due, &load, &tally).await;
+            send_one(due, &load, &counts).await;
             in_flight.fetch_sub(1, Relaxed);
         });
     }
 }
 
 /// Sends one request and counts how it ended, from the moment it was due.
-async fn send_one(due: Instant, load: &Load, tally: &Mutex<Tally>) {
+async fn send_one(due: Instant, load: &Load, counts: &Counts) {
     let sent = load.connections.send(load.request.clone());
     let answered = tokio::time::timeout_at((due + load.timeout).into(), sent).await;
-    let latency = Some(due.elapsed());
-    let mut tally = lock(tally);
-    match answered {
-        Err(_elapsed) => tally.count(Outcome::Timeout, None, latency),
-        Ok(Ok(code)) => tally.count(Outcome::of_status(code), Some(code), latency),
-        Ok(Err(failure)) => {
-            tally.count(Outcome::Error, None, latency);
-            tally.last_failure = Some(failure.to_string());
+    let took = due.elapsed();
+    let mut failure = None;
+    let (outcome, code, said) = match answered {
+        Err(_elapsed) => (Outcome::Timeout, None, None),
+        Ok(Ok(Answer { code, said })) => (Outcome::of_status(code), Some(code), said),
+        Ok(Err(why)) => {
+            let why = why.to_string();
+            failure = Some(why.clone());
+            (Outcome::Error, None, Some(why))
         }
-    }
+    };
+    counts.endings.count(outcome.text(), code, took, said);
+    let mut tally = lock(&counts.tally);
+    tally.count(outcome, code, Some(took));
+    tally.last_failure = failure.or(tally.last_failure.take());
 }

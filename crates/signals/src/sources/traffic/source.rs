@@ -19,6 +19,7 @@ use super::{
     tally::{Outcome, Tally},
 };
 use crate::{
+    endings::Ledger,
     source::{Pull, Pulled, Source, SourceError},
     store::{Appended, Store},
 };
@@ -167,6 +168,10 @@ fn request(
 }
 
 impl Source for Traffic {
+    fn endings(&self) -> Option<Ledger> {
+        Some(self.generator.endings())
+    }
+
     fn describe(&self) -> String {
         format!("traffic {}", self.url)
     }

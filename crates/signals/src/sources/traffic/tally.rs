@@ -27,7 +27,7 @@ impl Outcome {
         if (200..400).contains(&code) { Outcome::Ok } else { Outcome::Error }
     }
 
-    fn text(self) -> &'static str {
+    pub(super) fn text(self) -> &'static str {
         match self {
             Outcome::Ok => "ok",
             Outcome::Error => "error",
