@@ -15,6 +15,7 @@ mod podinfo_chain;
 mod residue;
 mod secured;
 mod seen;
+mod sensitivity;
 mod sla_matrix;
 mod streams;
 mod switch;
