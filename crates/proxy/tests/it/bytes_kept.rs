@@ -139,6 +139,85 @@ fn check(rules: &[squall_proxy::Rule], cases: u32) {
     });
 }
 
+fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let length = (payload.len() as u32).to_be_bytes();
+    [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
+}
+
+/// A header block of short fields, as they are.
+fn block(fields: &[(&str, &str)]) -> Vec<u8> {
+    let field = |(name, value): &(&str, &str)| {
+        let length = |text: &str| u8::try_from(text.len()).unwrap();
+        [&[0, length(name)], name.as_bytes(), &[length(value)], value.as_bytes()].concat()
+    };
+    fields.iter().flat_map(field).collect()
+}
+
+/// Calls of gRPC as one side sends them: unary or streams, messages cut into frames anywhere.
+fn calls(client: bool) -> impl Strategy<Value = Vec<u8>> {
+    let message = proptest::collection::vec(any::<u8>(), 0..600).prop_map(|bytes| {
+        let length = (bytes.len() as u32).to_be_bytes();
+        [&[0], &length[..], &bytes].concat()
+    });
+    let messages = proptest::collection::vec(message, 0..4).prop_map(|all| all.concat());
+    let path = "/[a-z]{1,6}\\.[A-Z][a-z]{1,6}/[A-Z][a-z]{1,8}";
+    let call = (messages, path, 1..400_usize, 0..17_u8);
+    proptest::collection::vec(call, 1..6).prop_map(move |calls| {
+        let mut bytes = frame(4, 0, 0, &[]);
+        for (at, (messages, path, cut, status)) in calls.iter().enumerate() {
+            let stream = 2 * at as u32 + 1;
+            let kind = ("content-type", "application/grpc");
+            let head =
+                [(":method", "POST"), (":scheme", "http"), (":path", path), (":authority", "t")];
+            let ask = [&head[..], &[("te", "trailers"), kind]].concat();
+            let head = if client { block(&ask) } else { block(&[(":status", "200"), kind]) };
+            bytes.extend(frame(1, 4, stream, &head));
+            messages.chunks(*cut).for_each(|part| bytes.extend(frame(0, 0, stream, part)));
+            let end = match client {
+                true => frame(0, 1, stream, &[]),
+                false => frame(1, 5, stream, &block(&[("grpc-status", &status.to_string())])),
+            };
+            bytes.extend(end);
+        }
+        bytes
+    })
+}
+
+#[test]
+fn nothing_changes_on_grpc_while_idle_or_under_rules_that_match_nothing() {
+    for armed in [false, true] {
+        let service = TcpListener::bind("127.0.0.1:0").unwrap();
+        let stand = Stand::before(service.local_addr().unwrap());
+        if armed {
+            stand.arm(vec![rule("/nowhere", Side::Request, Duration::from_secs(60))]);
+        }
+        let config = ProptestConfig { cases: 80, failure_persistence: None, ..Default::default() };
+        let cuts = proptest::collection::vec(1..400_usize, 0..12);
+        proptest!(config, |(client in calls(true), answer in calls(false), cuts in cuts)| {
+            let talk = Talk { client: [PREFACE, &client].concat(), service: answer, cuts };
+            let (heard, answer) = held(stand.address, &service, &talk);
+            prop_assert_eq!(&heard, &talk.client);
+            prop_assert_eq!(&answer, &talk.service);
+        });
+        assert_eq!(stand.seen().requests > 0, armed, "only rules have anything read");
+    }
+}
+
+#[test]
+fn nothing_changes_on_raw_tcp_while_idle() {
+    let service = TcpListener::bind("127.0.0.1:0").unwrap();
+    let stand = Stand::before(service.local_addr().unwrap());
+    let config = ProptestConfig { cases: 80, failure_persistence: None, ..Default::default() };
+    let bytes = || proptest::collection::vec(any::<u8>(), 0..20_000);
+    let cuts = proptest::collection::vec(1..6_000_usize, 0..12);
+    proptest!(config, |(client in bytes(), service_says in bytes(), cuts in cuts)| {
+        let talk = Talk { client, service: service_says, cuts };
+        let (heard, answer) = held(stand.address, &service, &talk);
+        prop_assert!(heard == talk.client && answer == talk.service);
+    });
+    assert_eq!(stand.seen().requests, 0);
+}
+
 /// Frames of one side: whole and valid, or nearly so.
 fn frames(client: bool) -> impl Strategy<Value = Vec<u8>> {
     // Inserts a field, refers to it, or names only what every table has.
@@ -151,10 +230,6 @@ fn frames(client: bool) -> impl Strategy<Value = Vec<u8>> {
     ];
     let blocks = proptest::collection::vec(block, 1..4).prop_map(|all| all.concat());
     let stream = || prop_oneof![(0..20_u32).prop_map(|n| 2 * n + 1), 0..6_u32];
-    let frame = |kind: u8, flags: u8, stream: u32, payload: &[u8]| {
-        let length = (payload.len() as u32).to_be_bytes();
-        [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
-    };
     let headers = (blocks, stream(), any::<bool>(), any::<bool>(), 0..3_u8).prop_map(
         move |(block, stream, end, split, pad)| {
             let end = u8::from(end);

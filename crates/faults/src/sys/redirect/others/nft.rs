@@ -271,3 +271,74 @@ fn text(bytes: &[u8]) -> String {
     let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
     String::from_utf8_lossy(&bytes[..end]).into_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::netlink::put;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// Messages of the kernel are sound; reading others must still end.
+        #[test]
+        fn any_bytes_are_read_to_an_end(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+            let _no_chain = chain(&bytes);
+            let _no_rule = rule(&bytes);
+            for name in ["payload", "meta", "bitwise", "cmp", "range", "immediate", "nat", "lookup"] {
+                let mut reader = Reader::default();
+                reader.read("payload", &attributes(&bytes));
+                reader.read(name, &attributes(&bytes));
+                reader.read("cmp", &attributes(&bytes));
+            }
+        }
+    }
+
+    /// An expression: its name, and numbers or nested values by kind.
+    fn expression(name: &str, numbers: &[(u16, u32)], values: &[(u16, &[u8])]) -> Vec<u8> {
+        let mut data = Vec::new();
+        numbers.iter().for_each(|(kind, number)| put(&mut data, *kind, &number.to_be_bytes()));
+        for (kind, value) in values {
+            let mut nested = Vec::new();
+            put(&mut nested, 1, value);
+            put(&mut data, *kind, &nested);
+        }
+        let mut body = Vec::new();
+        put(&mut body, 1, name.as_bytes());
+        put(&mut body, 2, &data);
+        body
+    }
+
+    #[test]
+    fn a_rule_is_read_as_its_expressions_say() {
+        let expressions = [
+            expression("payload", &[(1, 1), (2, 1), (3, 16), (4, 4)], &[]),
+            expression("bitwise", &[(1, 1), (2, 1)], &[(4, &[255, 240, 0, 0])]),
+            expression("cmp", &[(1, 1), (2, NOT_EQUAL)], &[(3, &[10, 16, 0, 0])]),
+            // Whole bytes are compared without a mask.
+            expression("payload", &[(1, 1), (2, 1), (3, 16), (4, 1)], &[]),
+            expression("cmp", &[(1, 1), (2, EQUAL)], &[(3, &[10])]),
+            expression("meta", &[(1, 1), (2, USER)], &[]),
+            expression("cmp", &[(1, 1), (2, EQUAL)], &[(3, &1337u32.to_ne_bytes())]),
+            expression("redir", &[], &[]),
+        ];
+        let mut list = Vec::new();
+        expressions.iter().for_each(|one| put(&mut list, 1, one));
+        let mut body = vec![2, 0, 0, 0];
+        for (kind, value) in [(1, &b"nat"[..]), (2, b"OUTPUT"), (4, &list)] {
+            put(&mut body, kind, value);
+        }
+        let (table, chain, rule) = rule(&body).expect("it has a table and a chain");
+        assert_eq!((table, chain.as_str()), ((2, "nat".to_owned()), "OUTPUT"));
+        let network = |text: &str, bits| What::Network(text.parse().expect("an address"), bits);
+        let term = |what, not| Term { what, not };
+        assert_eq!(
+            rule.terms,
+            [
+                term(network("10.16.0.0", 12), true),
+                term(network("10.0.0.0", 8), false),
+                term(What::User(1337, 1337), false),
+            ]
+        );
+        assert_eq!(rule.act, Act::Redirect);
+    }
+}

@@ -302,3 +302,49 @@ fn text(bytes: &[u8]) -> String {
     let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
     String::from_utf8_lossy(&bytes[..end]).into_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// Bytes of the kernel are sound; reading others must still end.
+        #[test]
+        fn any_bytes_are_read_to_an_end(
+            info in proptest::collection::vec(any::<u8>(), 0..100),
+            mut entries in proptest::collection::vec(any::<u8>(), 0..2_000),
+            sound in any::<bool>(),
+        ) {
+            for layout in &LAYOUTS {
+                if sound && entries.len() > 400 {
+                    // One rule that says where its target and its end are.
+                    let target = layout.matches as u16;
+                    entries[layout.target_offset..][..2].copy_from_slice(&target.to_ne_bytes());
+                    let next = (target + 40).to_ne_bytes();
+                    entries[layout.target_offset + 2..][..2].copy_from_slice(&next);
+                }
+                let table = layout.table("nat", &info, &entries);
+                prop_assert!(table.chains.len() <= entries.len());
+            }
+            for name in ["tcp", "udp", "owner", "cgroup", "comment"] {
+                terms(name, &info);
+            }
+        }
+    }
+
+    #[test]
+    fn matches_ask_what_their_bytes_say() {
+        let tcp = [0, 0, 255, 255, 80, 0, 90, 0, 0, 0, 0, 2];
+        let asked = terms("tcp", &tcp);
+        assert_eq!(asked[1], Term { what: What::Ports(80, 90), not: true });
+        let mut owner = [0; 20];
+        owner[0] = 7;
+        owner[4] = 9;
+        owner[16] = 1;
+        owner[17] = 1;
+        assert_eq!(terms("owner", &owner), [Term { what: What::User(7, 9), not: true }]);
+        assert_eq!(terms("owner", &owner[..9]), [Term { what: What::Owner, not: false }]);
+        assert_eq!(terms("addrtype", &[]), [Term { what: What::Other, not: false }]);
+    }
+}
