@@ -3,6 +3,7 @@
 
 #![forbid(unsafe_code)]
 
+mod audit;
 mod bench;
 mod command;
 mod demo;
@@ -26,6 +27,7 @@ usage: cargo xtask VERB
   bench [NAME]   the figures of bench/README.md; `faults [FAMILY] [--write]` those of bench/faults/
   bench residue [--kills N] [--minutes N] [--fault NAME] [--fresh] [--write]
                  the crash campaign of docs/safety.md, going on where it was
+  audit          licenses, bans, sources and known holes of what is linked in
   dist           the release binary, with its size";
 
 fn main() -> ExitCode {
@@ -42,6 +44,7 @@ fn main() -> ExitCode {
         ["gen", "docs"] => gen_docs(),
         ["gen", kind] => gen_lists::run(gen_lists::Mode::Write, Some(kind)),
         ["bench", words @ ..] => bench::run(words),
+        ["audit"] => audit::run(),
         ["dist"] => dist::run(),
         [] | ["help" | "--help" | "-h"] => {
             println!("{USAGE}");

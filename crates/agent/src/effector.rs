@@ -158,6 +158,7 @@ impl Hand {
             message: issues.iter().map(|i| i.message.as_str()).collect::<Vec<_>>().join("; "),
             help: issues.into_iter().find_map(|issue| issue.help),
         })?;
+        refuse_children(&injection)?;
         entry.fault.fits(&values, &injection.target).map_err(|why| Refusal {
             code: "unsupported".into(),
             message: format!("{name} cannot act on {}: {why}", injection.target.name),
@@ -211,6 +212,21 @@ impl Hand {
         }
         Reverted { bite, ..how }
     }
+}
+
+/// Watchdog and workers are this process's children: a fault on one of them would be a fault on
+/// what restores. The faults themselves refuse the agent and whatever started it.
+fn refuse_children(injection: &Injection) -> Result<(), Refusal> {
+    let pid = injection.target.process.pid;
+    let parent = squall_faults::sys::process::stat(pid).map(|stat| stat.parent);
+    if parent != Some(std::process::id()) {
+        return Ok(());
+    }
+    Err(Refusal {
+        code: "in the way".into(),
+        message: format!("pid {pid} is one of Squall's own processes"),
+        help: Some("choose another target".into()),
+    })
 }
 
 fn lease_end(deadline_ns: u64) -> LeaseEnd {

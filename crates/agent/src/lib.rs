@@ -6,6 +6,7 @@ pub mod inventory;
 pub mod journal;
 pub mod paths;
 pub mod points;
+pub mod privilege;
 pub mod restore;
 pub mod shell;
 pub mod undo;

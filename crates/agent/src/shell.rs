@@ -16,6 +16,7 @@ use crate::core::{Client, Command, Config, Core, Event};
 use crate::effector::{Effector, Job};
 use crate::journal::{Journal, JournalError};
 use crate::paths::Paths;
+use crate::privilege;
 use crate::say;
 use connection::Connection;
 use disk::{Disk, Write};
@@ -123,6 +124,8 @@ pub fn serve(options: &Options) -> Result<u8, ServeError> {
     if !rustix::process::geteuid().is_root() {
         return Err(ServeError::NotRoot);
     }
+    let start = |step| move |source| ServeError::Start { step, source };
+    privilege::give_up_the_rest().map_err(start("give up privileges"))?;
     signals::hold_back_ends();
     if options.idle_exit.is_some() {
         // Started by a run: a Ctrl-C or a closed terminal is the run's affair, and what that
@@ -131,7 +134,6 @@ pub fn serve(options: &Options) -> Result<u8, ServeError> {
     }
     let (journal, open) = take(&options.paths)?;
     let (events, queue) = channel();
-    let start = |step| move |source| ServeError::Start { step, source };
     let listener = listen::open(&options.paths.socket)?;
     if options.idle_exit.is_some() {
         // A full disk is no reason not to guard; then words stay where they went before.

@@ -6,6 +6,7 @@ use crate::paths::Paths;
 use crate::shell::signals::unix_ms;
 use crate::watchdog::{pause, until_restored};
 use squall_faults::sys::clock;
+use squall_wire::journal::{Damage, Replay};
 use squall_wire::protocol::{Answer, Ask, Undone};
 use squall_wire::receipt::Receipt;
 use std::time::Duration;
@@ -25,6 +26,9 @@ pub struct Report {
     pub stuck: Vec<Line>,
     /// True when a running agent was asked.
     pub by_agent: bool,
+    /// Lines of the journal that cannot be read any more, by number, with the reason: what they
+    /// held may be in place, and nobody knows what it was.
+    pub unreadable: Vec<(usize, String)>,
 }
 
 /// One injection.
@@ -36,6 +40,10 @@ pub struct Line {
     pub run: String,
     /// The injection's id.
     pub injection: String,
+    /// What was done; empty where the journal does not tell any more.
+    pub fault: String,
+    /// To whom.
+    pub target: String,
     /// What is still there, and the command to type; empty when restored.
     pub advice: String,
 }
@@ -47,6 +55,9 @@ pub struct Line {
 /// When the journal cannot be read: then nothing is known of what an agent left behind.
 pub fn undo_all(paths: &Paths) -> Result<Report, JournalError> {
     let mut report = Report::default();
+    // Afterwards it may be emptied; the agent's answer names receipts.
+    let known = peek(&paths.state_dir).unwrap_or_default();
+    report.unreadable = unreadable(&known);
     let asked = ask_agent(paths);
     // One that is there but says nothing hangs with the journal in its hands.
     let hangs = matches!(asked, Err(ClientError::Io(_)));
@@ -58,7 +69,11 @@ pub fn undo_all(paths: &Paths) -> Result<Report, JournalError> {
                 None => String::new(),
             };
             let (run, injection) = (outcome.run, outcome.injection);
-            let line = Line { receipt: outcome.receipt, run, injection, advice };
+            let receipt = outcome.receipt;
+            let open = known.open.iter().find(|open| open.id == receipt);
+            let (fault, target) =
+                open.map(|open| (open.fault.clone(), open.target.clone())).unwrap_or_default();
+            let line = Line { receipt, run, injection, fault, target, advice };
             if line.advice.is_empty() { &mut report.restored } else { &mut report.stuck }
                 .push(line);
         }
@@ -66,6 +81,16 @@ pub fn undo_all(paths: &Paths) -> Result<Report, JournalError> {
     }
     replay(paths, if hangs { 0 } else { LOCK_NS_MAX }, &mut report)?;
     Ok(report)
+}
+
+/// A torn tail was never synced, so nothing was done; a broken link is told by the agent and hides
+/// nothing.
+fn unreadable(found: &Replay) -> Vec<(usize, String)> {
+    let hides = |damage: &&(usize, Damage)| {
+        matches!(damage.1, Damage::Checksum | Damage::Frame | Damage::Unknown(_))
+    };
+    let text = |(line, damage): &(usize, Damage)| (*line, damage.to_string());
+    found.damaged.iter().filter(hides).map(text).collect()
 }
 
 fn ask_agent(paths: &Paths) -> Result<Vec<Undone>, ClientError> {
@@ -98,6 +123,8 @@ fn replay(paths: &Paths, patience_ns: u64, report: &mut Report) -> Result<(), Jo
         receipt: receipt.id.clone(),
         run: receipt.run.clone(),
         injection: receipt.injection.clone(),
+        fault: receipt.fault.clone(),
+        target: receipt.target.clone(),
         advice,
     };
     let stuck = until_restored(open, |receipt| {

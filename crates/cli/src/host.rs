@@ -2,6 +2,7 @@
 
 use squall_agent::client::Client;
 use squall_agent::paths::Paths;
+use squall_agent::privilege;
 use squall_agent::watchdog;
 use squall_faults::sys::worker;
 use squall_wire::fingerprint::Fingerprint;
@@ -77,6 +78,15 @@ pub(crate) fn fingerprint(pids: &[u32]) -> Result<Fingerprint, String> {
         Ok(other) => Err(format!("the agent answered {other:?}")),
         Err(error) => Err(error.to_string()),
     }
+}
+
+/// The pid of the agent, its capabilities by name, and how many it should not have.
+pub(crate) fn agent_privileges() -> Option<(u32, Vec<&'static str>, u32)> {
+    let client = Client::connect(&Paths::from_env().socket, "squall doctor").ok()?;
+    let pid = client.greeting().pid;
+    let (effective, _) = privilege::of_process(pid)?;
+    let (names, others) = privilege::named(effective);
+    Some((pid, names, others))
 }
 
 /// What is armed on this host; nothing where no agent runs.

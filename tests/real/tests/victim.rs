@@ -249,9 +249,18 @@ impl Victim {
 
     /// The same with a deadline for each step.
     pub(crate) fn get_within(&self, path: &str, limit: Duration) -> std::io::Result<String> {
+        self.get_at(SERVES.parse().unwrap(), path, limit)
+    }
+
+    /// The same of another service in the namespace.
+    pub(crate) fn get_at(
+        &self,
+        address: SocketAddr,
+        path: &str,
+        limit: Duration,
+    ) -> std::io::Result<String> {
         let request = format!("GET {path} HTTP/1.1\r\nhost: t\r\nconnection: close\r\n\r\n");
         self.inside(move || {
-            let address: SocketAddr = SERVES.parse().unwrap();
             let mut stream = TcpStream::connect_timeout(&address, limit)?;
             stream.set_read_timeout(Some(limit))?;
             stream.write_all(request.as_bytes())?;

@@ -3,7 +3,9 @@
 use super::{Verb, options};
 use crate::context::{Context, Output};
 use crate::exit::Exit;
+use crate::host;
 use clap::ArgMatches;
+use squall_agent::privilege::KEPT;
 use squall_faults::catalog::{self, Entry};
 use squall_faults::effect::Mechanism;
 use squall_faults::fault::Need;
@@ -28,8 +30,12 @@ fn run(context: &Context, matches: &ArgMatches) -> Exit {
     }
     let rows: Vec<Row> = catalog::ALL.iter().flat_map(|entry| rows(entry, &trials)).collect();
     match context.output {
-        Output::Json => context.json(&as_json(&rows, &trials)),
-        Output::Text => context.data(&table(&rows, &trials)),
+        Output::Json => {
+            let mut json = as_json(&rows, &trials);
+            json["agent"] = privileges_json();
+            context.json(&json);
+        }
+        Output::Text => context.data(&(table(&rows, &trials) + &privileges())),
     }
     context.end(Exit::Fine("fine"))
 }
@@ -87,6 +93,33 @@ fn table(rows: &[Row], trials: &BTreeMap<Need, Result<String, String>>) -> Strin
         }
     }
     out
+}
+
+/// What an agent keeps of root's privileges, and whether the one that runs does.
+fn privileges() -> String {
+    let mut out = String::from("\nKEPT BY THE AGENT  FOR\n");
+    for kept in KEPT {
+        let _ = writeln!(out, "{:<19}{}", kept.name, kept.why);
+    }
+    let _ = match host::agent_privileges() {
+        None => writeln!(out, "No agent runs here; one gives up all others when it starts."),
+        Some((pid, names, 0)) => {
+            writeln!(out, "The agent, pid {pid}, has {} of these and no others.", names.len())
+        }
+        Some((pid, _, others)) => {
+            writeln!(out, "The agent, pid {pid}, has {others} others: end it with `squall undo`.")
+        }
+    };
+    out
+}
+
+fn privileges_json() -> serde_json::Value {
+    let kept: Vec<_> =
+        KEPT.iter().map(|kept| serde_json::json!({"name": kept.name, "for": kept.why})).collect();
+    let runs = host::agent_privileges().map(|(pid, names, others)| {
+        serde_json::json!({"pid": pid, "capabilities": names, "others": others})
+    });
+    serde_json::json!({ "keeps": kept, "running": runs })
 }
 
 fn as_json(rows: &[Row], trials: &BTreeMap<Need, Result<String, String>>) -> serde_json::Value {

@@ -171,7 +171,7 @@ fn drawn(differences: &[Difference], uncompared: &[String], equal: usize, of: us
     }
     let came = differences.iter().filter(|difference| difference.appeared).count();
     let went = differences.len() - came;
-    let _ = writeln!(out, "{equal} of {of} categories equal; {came} facts came, {went} went");
+    let _ = writeln!(out, "{equal} of {of} categories equal; facts: {came} came, {went} went");
     out
 }
 
@@ -209,7 +209,7 @@ mod tests {
             drawn(&differences, &uncompared, 0, 1),
             "routes\n  - a\n  + b\nrules\n  ? not read on both sides, so it proves nothing\n\
              sysctls\n  ? not read on both sides, so it proves nothing\n\n\
-             0 of 1 categories equal; 1 facts came, 1 went\n"
+             0 of 1 categories equal; facts: 1 came, 1 went\n"
         );
     }
 }

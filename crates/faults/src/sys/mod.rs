@@ -5,6 +5,7 @@ pub mod bpf;
 pub(crate) mod calls;
 pub mod cgroup;
 pub mod clock;
+pub(crate) mod confine;
 pub(crate) mod device;
 pub mod doctor;
 pub mod fingerprint;

@@ -95,6 +95,29 @@ fn kill_9_of_a_run_leaves_nothing_in_any_phase() {
 }
 
 #[test]
+fn what_a_run_finds_on_the_host_afterwards_is_a_verdict_of_its_own() {
+    if !met("what_a_run_finds_on_the_host_afterwards_is_a_verdict_of_its_own", NEEDS) {
+        return;
+    }
+    let _alone = alone();
+    let mut day = Day::new();
+    let says = Says { hold: "700ms", ..day.says("process.pause") };
+    let mut run = day.start(&says);
+    run.until_phase(Phase::Holding);
+    // As a fault would that leaves a rule behind.
+    let rule = |verb: &str| {
+        let mut ip = day.victim.lab.command("ip");
+        ip.args(["rule", verb, "from", "192.0.2.1", "lookup", "main"]);
+        assert!(ip.status().unwrap().success());
+    };
+    rule("add");
+    let over = run.end();
+    rule("del");
+    over.expect("a rule that stayed", 5, &["rules", "a person must act"]);
+    day.assert_restored();
+}
+
+#[test]
 fn undo_in_the_middle_of_a_run_restores_and_ends_it() {
     if !met("undo_in_the_middle_of_a_run_restores_and_ends_it", NEEDS) {
         return;

@@ -4,6 +4,7 @@ use super::ends::End;
 use super::inbound::{self, Clients};
 use super::outbound::From;
 use crate::effect::EffectError;
+use crate::sys::confine::confine;
 use crate::sys::netns::Netns;
 use crate::sys::process::system;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -41,7 +42,9 @@ impl Plane {
         let (go, told) = channel();
         let thread = thread::Builder::new().name("squall-proxy".to_owned());
         let body = move || {
-            let doors = match listeners(&netns) {
+            // From here on it reads what strangers send.
+            let made = listeners(&netns).and_then(|made| confine().map(|()| made));
+            let doors = match made {
                 Ok((doors, copies)) => {
                     let _starter_gone = ready.send(Ok((ports(&doors), netns_cookie(), copies)));
                     doors

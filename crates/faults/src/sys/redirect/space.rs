@@ -5,6 +5,7 @@ use super::inbound::Inbound;
 use super::outbound::Outbound;
 use super::plane::{Plane, Sources};
 use crate::effect::EffectError;
+use crate::sys::confine::confine;
 use crate::sys::netns::Netns;
 use crate::sys::process::{self, system};
 use crate::sys::scope::Scope as Whose;
@@ -118,8 +119,8 @@ impl Space {
         let netns = Arc::clone(&self.netns);
         let thread = thread::Builder::new().name("squall-doors".to_owned());
         let body = move || {
-            // Without its namespace it must not act in another.
-            if netns.enter().is_ok() {
+            // Without its namespace it must not act in another; unconfined it must not read.
+            if netns.enter().is_ok() && confine().is_ok() {
                 drop(netns);
                 body();
             }
