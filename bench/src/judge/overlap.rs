@@ -196,7 +196,7 @@ pub(crate) fn table(title: &str, scores: &[(Rung, Score)]) -> String {
 /// The report. Held-out seeds and mechanisms were never looked at while the judge was written.
 pub(crate) fn report() -> String {
     let sets: [(&str, &[Family], std::ops::Range<u64>); 3] = [
-        ("Overlapping faults: development seeds", &Family::DEVELOPMENT, 1_000..1_100),
+        ("Overlapping faults: development seeds", &Family::DEVELOPMENT, 1_000..1_400),
         ("Overlapping faults: held-out seeds", &Family::DEVELOPMENT, 5_000_000..5_000_200),
         ("Overlapping faults: unseen mechanisms", &Family::HELD_OUT, 5_000_000..5_000_100),
     ];
@@ -204,5 +204,12 @@ pub(crate) fn report() -> String {
         let names: Vec<&str> = families.iter().map(|f| f.name()).collect();
         format!("{}\nFamilies: {}.\n", table(title, &rungs(families, seeds)), names.join(", "))
     };
-    sets.map(one).concat()
+    sets.into_iter().take(shown()).map(one).collect()
+}
+
+/// How many sets are shown: `JUDGE_SETS=development` shows the first alone, for those who change
+/// the judge and must not see the others.
+pub(crate) fn shown() -> usize {
+    let alone = std::env::var("JUDGE_SETS").is_ok_and(|sets| sets == "development");
+    if alone { 1 } else { 3 }
 }

@@ -73,7 +73,7 @@ fn place(case: &Path) -> Result<(String, Option<usize>), String> {
     let table = tables.iter().find(|path| path.exists()).ok_or("no data.csv")?;
     let services = services(&csv::read(table)?);
     let window = (at_s * 1_000, i64::MAX);
-    let ranked = rank(&services, None, "", window);
+    let ranked = rank(&services, None, ("", None), window);
     Ok((fault.to_string(), ranked.iter().position(|r| r.service == service)))
 }
 

@@ -1,7 +1,7 @@
 //! Owns how attribution fares where faults are switched on and off at random.
 
 use super::bootstrap::Shares;
-use super::overlap::{EVERY_MS, case, rules};
+use super::overlap::{EVERY_MS, case, rules, shown};
 use super::threads::over;
 use super::world::dice::Stream;
 use super::world::{Family, Truth, draw, observe};
@@ -36,7 +36,7 @@ pub(crate) fn report() -> String {
         ("held-out seeds", &Family::DEVELOPMENT, 5_000_000, 200),
         ("unseen mechanisms", &Family::HELD_OUT, 5_000_000, 100),
     ];
-    for (name, families, first, count) in sets {
+    for (name, families, first, count) in sets.into_iter().take(shown()) {
         let all = over(count, |i| units(first + i as u64, families[i % families.len()]));
         let (mut exact, mut tags, mut idle) =
             (Shares::default(), Shares::default(), Shares::default());

@@ -6,6 +6,7 @@ use squall_plan::Plan;
 use squall_query::indicator::{Bound, Indicator, Op as QueryOp, Shape};
 use squall_spec::{Experiment, Op, Quantity, SliSpec};
 use squall_wire::record::{self, Started, Unit};
+use std::net::SocketAddr;
 
 /// What is known about a run beside its plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +32,8 @@ pub struct Watched {
     pub bound: Bound,
     /// What its values are.
     pub unit: Unit,
+    /// The addresses that the faults' targets listen on: series of these instances are disturbed.
+    pub disturbed: Vec<SocketAddr>,
 }
 
 /// Everything a run needs.
@@ -74,7 +77,12 @@ pub fn prepare(
         return Err(PrepareError::NoIndicator(plan.experiment.clone()));
     }
     let pairs: Vec<_> = spec.steady_state.iter().map(watched).collect::<Result<_, _>>()?;
-    let (watched, indicators): (Vec<_>, Vec<_>) = pairs.into_iter().unzip();
+    let (mut watched, indicators): (Vec<Watched>, Vec<_>) = pairs.into_iter().unzip();
+    let targets = plan.injections.iter().map(|injection| &injection.target);
+    let mut disturbed: Vec<SocketAddr> = targets.flat_map(|t| t.listening.clone()).collect();
+    disturbed.sort_unstable();
+    disturbed.dedup();
+    watched.iter_mut().for_each(|watched| watched.disturbed.clone_from(&disturbed));
     let started = started(experiment, plan, about, indicators.clone());
     let all = |of: &[usize]| of.iter().map(|i| plan.injections[*i].clone()).collect();
     let step = |step: &squall_plan::PlannedStep| ScriptStep {
@@ -192,5 +200,5 @@ fn watched(sli: &SliSpec) -> Result<(Watched, record::Indicator), PrepareError> 
         bad_share,
         bad_word: if bad_share.is_some() { bad_word.into() } else { String::new() },
     };
-    Ok((Watched { indicator, bound, unit }, recorded))
+    Ok((Watched { indicator, bound, unit, disturbed: Vec::new() }, recorded))
 }

@@ -1,6 +1,7 @@
 //! The engine's shell: one thread, one `select!` over one event enum. It carries out what the
 //! core orders and tells it what happened; it decides nothing.
 
+mod arms;
 mod endings;
 mod link;
 mod pulls;

@@ -66,7 +66,8 @@ impl Control {
         let (n, of) = (disturbed.total as f64, untouched.total as f64);
         // What surely was bad speaks against the fault; what may have been bad, for the others.
         let (bad, elsewhere) = (disturbed.bad_least as f64, untouched.bad_most as f64);
-        let design = 1.0 + (n + of - 1.0).max(0.0) * self.rho;
+        // A burst that hits both arms drops out; what is left is inside an arm.
+        let design = 1.0 + (n.max(of) - 1.0).max(0.0) * self.rho;
         for (wealth, ratio) in self.wealth.iter_mut().zip(RATIOS) {
             let mut ln_factor = 0.0;
             if n > 0.0 && of > 0.0 {
@@ -84,6 +85,11 @@ impl Control {
     pub fn now(&self) -> f64 {
         let started = self.seen.min(self.planned) as f64 / self.planned as f64;
         self.wealth.iter().sum::<f64>() / RATIOS.len() as f64 + (1.0 - started)
+    }
+
+    /// Returns the events of both arms so far.
+    pub fn arms(&self) -> Arms {
+        self.sum
     }
 
     /// Returns the highest evidence so far.

@@ -105,14 +105,14 @@ impl Watch {
     }
 
     /// Tells how much bad events of each indicator come in bursts, as an earlier window showed:
-    /// for strikes and intervals what is known, for the evidence what may be.
+    /// for intervals what is known, for what may abort a run what may be.
     #[must_use]
     pub fn with_baseline(mut self, bursts: &[Bursts]) -> Watch {
         for (monitor, bursts) in self.monitors.iter_mut().zip(bursts) {
-            monitor.rho = bursts.rho();
+            monitor.rho = bursts.rho_most();
             monitor.tally.rho = bursts.rho();
             let evidence = monitor.evidence.take();
-            monitor.evidence = evidence.map(|e| e.with_rho(bursts.rho_most()));
+            monitor.evidence = evidence.map(|e| e.with_rho(monitor.rho));
         }
         self
     }

@@ -25,12 +25,20 @@ pub fn beta_binomial(n: u64, p: f64, k: u64, rho: f64) -> f64 {
     }
     let scale = (1.0 - rho.min(0.999)) / rho.min(0.999);
     let (a, b) = (p * scale, (1.0 - p) * scale);
-    let sum = |range: &mut dyn Iterator<Item = u64>| -> f64 {
-        range.map(|i| ln_mass(n, i, a, b).exp()).sum()
-    };
     // The shorter side is summed: fewer terms, and no cancellation where the tail is short.
-    let tail = if k > n / 2 { sum(&mut (k..=n)) } else { 1.0 - sum(&mut (0..k)) };
+    let tail = if k > n / 2 { sum(n, k, n + 1, (a, b)) } else { 1.0 - sum(n, 0, k, (a, b)) };
     tail.clamp(0.0, 1.0)
+}
+
+/// The mass of the counts `from..to`, each from the one before it.
+fn sum(n: u64, from: u64, to: u64, (a, b): (f64, f64)) -> f64 {
+    let (mut ln, mut sum) = (ln_mass(n, from, a, b), 0.0);
+    for i in from..to {
+        sum += ln.exp();
+        let (n, i) = (n as f64, i as f64);
+        ln += ((n - i) / (i + 1.0) * (a + i) / (n - i - 1.0 + b)).ln();
+    }
+    sum
 }
 
 /// Returns the central interval for a share of which `k` of `n` were seen, with `alpha` outside

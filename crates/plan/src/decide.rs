@@ -32,7 +32,8 @@ pub(crate) fn decide(inputs: &Inputs<'_>, diagnostics: &mut Vec<Diagnostic>) -> 
         // The raw rule is for those who want no statistics, unless they ask for them.
         evidence_aborts: !spec.abort.literal || spec.abort.false_alarm.span.is_written(),
         samples: (hold_ms / every_ms).max(1),
-        rho: 0.0,
+        // Until the baseline shows less, as in the run itself.
+        rho: squall_judge::evidence::RHO_UNKNOWN,
     };
     let ask = |sli| ask(inputs, sli, rule, hold_ms, diagnostics);
     spec.steady_state.iter().map(ask).collect()

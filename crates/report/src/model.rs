@@ -1,5 +1,6 @@
 //! Everything a format shows, computed once: no format does arithmetic on the record itself.
 
+mod causes;
 mod ends;
 mod facts;
 mod log;
@@ -8,7 +9,8 @@ mod rows;
 mod series;
 mod time_outs;
 
-pub use ends::{Action, Cause, End, Rung};
+pub use causes::{Cause, Rung};
+pub use ends::{Action, End};
 pub use log::{Entry, Names, describe};
 pub use proof::{Category, Fingerprints, Step};
 pub use rows::{During, Row};
@@ -139,6 +141,8 @@ pub struct Model {
     pub effects: Vec<String>,
     /// Which time-outs of the chain cut in while the faults were on, a sentence each.
     pub time_outs: Vec<String>,
+    /// Disturbed instances beside untouched ones, one line each.
+    pub controls: Vec<String>,
     /// What it cost, where events were counted.
     pub budget: Option<String>,
     /// What of the error budget the faults burnt, apart from what would have gone anyway.
@@ -210,9 +214,10 @@ impl Model {
             differences: ends::differences(record),
             rows: rows::rows(record, verdict, &series),
             ends: ends::ends(record, verdict, &fate),
-            causes: ends::causes(record, verdict, &names),
+            causes: causes::causes(record, verdict, &names),
             effects: verdict.map_or_else(Vec::new, facts::effects),
             time_outs: time_outs::time_outs(record),
+            controls: verdict.map_or_else(Vec::new, facts::controls),
             budget: facts::budget(record, verdict),
             burnt: facts::burnt(record, verdict),
             excess_bad: verdict.map(|v| v.excess_bad).filter(|_| facts::counts_events(record)),

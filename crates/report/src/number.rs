@@ -7,7 +7,7 @@ use squall_wire::record::Unit;
 /// Digits after the point beyond which a share says nothing a person can use.
 const SHARE_DECIMALS_MAX: usize = 5;
 
-/// Above this, evidence is written with an exponent: the digits would be noise.
+/// Above this, evidence is not written out: its digits say nothing that a person can use.
 const EVIDENCE_PLAIN_MAX: f64 = 1e6;
 
 /// A number with commas between thousands.
@@ -118,10 +118,9 @@ pub fn length(ms: u64) -> String {
 /// Evidence against a bound.
 pub fn evidence(e: f64) -> String {
     match e {
-        e if !e.is_finite() => "∞".into(),
         e if e < 9.95 => format!("{e:.1}"),
-        e if e < EVIDENCE_PLAIN_MAX => count(e.round() as u64),
-        e => format!("{e:.0e}"),
+        e if e <= EVIDENCE_PLAIN_MAX => count(e.round() as u64),
+        _ => "> 1e6".into(),
     }
 }
 
@@ -273,7 +272,8 @@ mod tests {
     fn evidence_and_counts() {
         assert_eq!(evidence(411.7), "412");
         assert_eq!(evidence(2.04), "2.0");
-        assert_eq!(evidence(3.2e12), "3e12");
+        assert_eq!(evidence(3.2e12), "> 1e6");
+        assert_eq!(evidence(f64::INFINITY), "> 1e6");
         assert_eq!(count(1_234_567), "1,234,567");
         assert_eq!(plain(-1234.5), "-1,235");
     }

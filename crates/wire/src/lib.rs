@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 pub mod chain;
+mod control;
 pub mod ending;
 pub mod fingerprint;
 pub mod identity;

@@ -6,6 +6,7 @@ use crate::injection::{Bite, Injection};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+pub use crate::control::{Arm, Arms, ControlVerdict};
 pub use crate::toggled::{Toggled, ToggledEffect};
 pub use crate::verdict::{IndicatorVerdict, Outcome, Verdict, Word};
 
@@ -287,6 +288,9 @@ pub struct Reading {
     pub interval: Option<(f64, f64)>,
     /// Evidence so far against the bound; absent before injection.
     pub e: Option<f64>,
+    /// Its events by instance, where they tell a fault's targets from untouched instances.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub arms: Option<Arms>,
 }
 
 /// The steady state as a whole, before or after.

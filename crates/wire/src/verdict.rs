@@ -1,5 +1,6 @@
 //! How a run ended, the last line of its record.
 
+use crate::control::ControlVerdict;
 use crate::record::AbortCause;
 use crate::toggled::ToggledEffect;
 use serde::{Deserialize, Serialize};
@@ -55,6 +56,9 @@ pub struct Verdict {
     /// What toggled faults did to each indicator; empty where none was toggled to the end.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub effects: Vec<ToggledEffect>,
+    /// Disturbed instances beside untouched ones, for each indicator that tells them apart.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub controls: Vec<ControlVerdict>,
 }
 
 /// The evidence for one indicator.

@@ -64,6 +64,10 @@ pub(crate) fn bad_of(n: u64, p: f64, u: f64) -> u64 {
         return drawn.round().clamp(0.0, n as f64) as u64;
     }
     let (mut mass, mut below, mut k) = ((1.0 - p).powf(n as f64), 0.0, 0);
+    if mass == 0.0 {
+        // Too small for a float: the loop would count up to the mean and give up there.
+        return (mean.floor() as u64 + 1).min(n);
+    }
     loop {
         below += mass;
         if below >= u || k >= n || (mass < 1e-15 && k as f64 > mean) {

@@ -1,5 +1,6 @@
 //! Owns the checks before and after, and the verdict with its evidence.
 
+use super::arms::Controls;
 use super::event::Command;
 use super::slot::Stage;
 use super::state::Core;
@@ -41,11 +42,13 @@ impl Core {
 
     /// What the baseline showed in bursts is expected in bursts while the faults are on.
     fn expect_bursts(&mut self) {
-        let bursts: Vec<Bursts> = self.baseline.tallies().iter().map(|t| t.bursts).collect();
+        let bursts: Vec<Bursts> =
+            self.baseline.tallies().iter().map(|t| t.bursts.clone()).collect();
         let script = &self.script;
         self.hold = Watch::new(script.hold_rule(), &script.judged()).with_baseline(&bursts);
+        self.toggled = Toggled::of(script, &script.judged()).map(|t| t.with_baseline(&bursts));
+        self.controls = Controls::with_baseline(script, &bursts);
         let rhos: Vec<f64> = bursts.iter().map(Bursts::rho).collect();
-        self.toggled = Toggled::of(script, &script.judged()).map(|t| t.with_bursts(&rhos));
         let bursty = script.indicators.iter().zip(&rhos).filter(|(_, rho)| **rho > 0.0);
         let names: Vec<String> =
             bursty.map(|(indicator, rho)| format!("{} (rho {rho:.3})", indicator.name)).collect();
@@ -98,6 +101,7 @@ impl Core {
             advice: self.advice(&facts, word),
             excess_bad: self.hold.tallies().iter().map(|t| t.excess()).sum(),
             effects: self.effects(),
+            controls: self.controls(),
         };
         self.record(Recorded::Verdict(Box::new(verdict)));
         self.phase = Phase::Done;

@@ -17,6 +17,7 @@
 
 mod after;
 mod agent;
+mod arms;
 mod event;
 mod faults;
 mod invariant;

@@ -3,6 +3,7 @@
 use super::event::Purpose;
 use super::script::{PULL_SLACK_US, SAMPLE_GAP_US_MIN, Script};
 use super::state::{Core, Stop};
+use super::words;
 use squall_judge::monitor::{End, Seen, Status};
 use squall_judge::reading::{Counts, Reading};
 use squall_wire::record::{self, AbortCause, Event as Recorded, Phase};
@@ -126,7 +127,12 @@ impl Core {
         let phase = self.phase;
         let seen = match (phase, &mut self.recovery) {
             (Phase::Baseline, _) => self.baseline.sample(&judged),
-            (Phase::Holding, _) => self.held_sample(since_us, &judged),
+            (Phase::Holding, _) => {
+                if !self.script.steps[self.step].injections.is_empty() {
+                    self.controls.sample(&readings);
+                }
+                self.held_sample(since_us, &judged)
+            }
             (Phase::Recovering, Some(recovery)) => {
                 let start_us = self.window.as_ref().map_or(since_us, |w| w.start_us);
                 recovery.sample(since_us.saturating_sub(start_us) / 1_000, &judged)
@@ -169,7 +175,10 @@ impl Core {
             0 | 1 => String::new(),
             n => format!(" over {n} indicators"),
         };
-        let evidence = self.hold.evidence().map_or(String::new(), |e| format!(", E {e:.0}{of}"));
+        let evidence = self
+            .hold
+            .evidence()
+            .map_or(String::new(), |e| format!(", E {}{of}", words::evidence(e)));
         let limit = 1.0 / rule.alpha;
         let consecutive = rule.consecutive;
         let (cause, text) = match end {

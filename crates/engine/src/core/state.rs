@@ -2,6 +2,7 @@
 
 use super::after::After;
 use super::agent::{Agent, Pending};
+use super::arms::Controls;
 use super::event::{Command, Event, Purpose};
 use super::sampling::Window;
 use super::script::{AGENT_WAIT_US, Script};
@@ -40,6 +41,7 @@ pub struct Core {
     pub(super) baseline: Watch,
     pub(super) hold: Watch,
     pub(super) toggled: Option<Toggled>,
+    pub(super) controls: Controls,
     pub(super) recovery: Option<Recovery>,
     pub(super) before: Before,
     pub(super) stop: Option<Stop>,
@@ -75,6 +77,7 @@ impl Core {
             baseline: Watch::new(script.rule(script.baseline_us), &judged),
             hold: Watch::new(script.hold_rule(), &judged),
             toggled: Toggled::of(&script, &judged),
+            controls: Controls::of(&script),
             recovery: None,
             before: Before::Unchecked,
             stop: None,

@@ -400,3 +400,34 @@ fn a_service_that_stays_broken_ends_a_toggled_run() {
     assert!(verdict.effects.is_empty(), "half a schedule shows nothing");
     assert!(world.armed.is_empty());
 }
+
+#[test]
+fn disturbed_instances_are_compared_with_untouched_ones() {
+    use squall_wire::record::{Arm, Arms};
+    fn reading(phase: Phase, elsewhere: u64) -> squall_wire::record::Reading {
+        let hurt = u64::from(phase == Phase::Holding);
+        let arm = |total, bad| Arm { total, bad_least: bad, bad_most: bad };
+        let arms = Arms { disturbed: arm(160, 40 * hurt), untouched: arm(320, elsewhere * hurt) };
+        let bad = arms.disturbed.bad_least + arms.untouched.bad_least;
+        squall_wire::record::Reading { arms: Some(arms), ..counted(480, bad) }
+    }
+    let mut world = World::new(script());
+    world.reading = |phase, _| reading(phase, 0);
+    world.run();
+    let verdict = world.verdict.unwrap();
+    let [control] = verdict.controls.as_slice() else { panic!("one indicator") };
+    assert!(control.worse && control.interval.0 > 0.0, "{control:?}");
+    assert!(control.explains.is_some_and(|part| part > 0.9), "{control:?}");
+    assert!(control.text.contains("order success is worse under the fault"), "{}", control.text);
+
+    let mut world = World::new(script());
+    world.reading = |phase, _| reading(phase, 80);
+    world.run();
+    let verdict = world.verdict.unwrap();
+    assert_eq!(verdict.exit, 1, "{}", verdict.sentence);
+    assert!(!verdict.controls[0].worse, "all are hurt alike: {}", verdict.controls[0].text);
+
+    let mut world = World::new(script());
+    world.run();
+    assert!(world.verdict.unwrap().controls.is_empty(), "nothing tells the instances apart");
+}

@@ -5,6 +5,7 @@ use super::script::Script;
 use super::state::Core;
 use super::words;
 use squall_judge::attribution::{Episode, Measure, Point, Toggling, toggle};
+use squall_judge::bursts::Bursts;
 use squall_judge::monitor::{End, Seen, Watch};
 use squall_judge::reading::{Indicator, Reading};
 use squall_wire::record::ToggledEffect;
@@ -33,8 +34,8 @@ impl Toggled {
         })
     }
 
-    pub(super) fn with_bursts(mut self, rhos: &[f64]) -> Toggled {
-        self.free = self.free.with_bursts(rhos);
+    pub(super) fn with_baseline(mut self, bursts: &[Bursts]) -> Toggled {
+        self.free = self.free.with_baseline(bursts);
         self
     }
 }

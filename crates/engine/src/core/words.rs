@@ -36,6 +36,11 @@ pub(super) fn seconds(value: f64) -> String {
     }
 }
 
+/// Evidence; above a million its digits say nothing.
+pub(super) fn evidence(e: f64) -> String {
+    if e > 1e6 { "> 1e6".into() } else { format!("{e:.0}") }
+}
+
 /// A count with separators.
 pub(super) fn count(n: u64) -> String {
     let digits = n.to_string();

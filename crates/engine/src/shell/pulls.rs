@@ -135,7 +135,8 @@ impl Pulls {
         let all = AllStores(&self.homes);
         let read = |watched: &Watched| {
             let reading = watched.indicator.read(&all, prev_ms, at_ms, watched.bound);
-            recorded(watched, reading)
+            let arms = super::arms::read(&all, watched, prev_ms, at_ms);
+            record::Reading { arms, ..recorded(watched, reading) }
         };
         self.watched.iter().map(read).collect()
     }

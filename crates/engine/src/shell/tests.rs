@@ -225,7 +225,11 @@ fn prepared(every_ms: u64, hold_ms: u64) -> Prepared {
     };
     let bound = Bound { op: Op::AtLeast, value: 0.99 };
     let indicator = Indicator::compile(query).unwrap();
-    Prepared { script, started, watched: vec![Watched { indicator, bound, unit: Unit::Share }] }
+    Prepared {
+        script,
+        started,
+        watched: vec![Watched { indicator, bound, unit: Unit::Share, disturbed: Vec::new() }],
+    }
 }
 
 struct Ran {

@@ -123,9 +123,9 @@ impl Walk<'_> {
             .collect();
         let (mut usual, mut more) = (0.0, Vec::new());
         for e in seen {
-            let attempts = &self.model.edges[e].attempts;
-            usual += self.model.grid.usual(attempts);
-            let above = self.smoothed(attempts);
+            let edge = &self.model.edges[e];
+            usual += edge.usual;
+            let above = self.smoothed(&edge.attempts, edge.usual);
             if above > 0.0 {
                 more.push((e, above));
             }
@@ -141,8 +141,8 @@ impl Walk<'_> {
         let caller = edge.from;
         let fails = edge.fails.get(self.slot).copied().unwrap_or(0.0);
         let requests = &self.model.nodes[caller].requests;
-        let usual = self.model.grid.usual(requests);
-        let grew = if requests.is_empty() { 0.0 } else { self.smoothed(requests) };
+        let usual = self.model.nodes[caller].usual;
+        let grew = if requests.is_empty() { 0.0 } else { self.smoothed(requests, usual) };
         if (self.is_disturbed)(caller) {
             *self.blame.entry(caller).or_default() += weight;
         } else if grew > 0.5 * LOAD_MORE * usual && depth < DEPTH_MAX {
@@ -154,11 +154,10 @@ impl Walk<'_> {
         }
     }
 
-    fn smoothed(&self, track: &super::grid::Track) -> f64 {
+    fn smoothed(&self, track: &super::grid::Track, usual: f64) -> f64 {
         // A counter's growth over a hole comes at once; the median of three does not see it.
         let near = self.slot.saturating_sub(1)..(self.slot + 2).min(track.len());
         let known = track[near].iter().flatten().copied().collect();
-        let usual = self.model.grid.usual(track);
         super::grid::median(known).map_or(0.0, |value| value - usual)
     }
 }

@@ -84,7 +84,16 @@ impl Climb<'_> {
     /// Rung D, over all injections at once. Returns the share that none explains.
     fn share_out(&self, episode: &Episode, tags: &mut [Tag]) -> Option<f64> {
         let open: Vec<bool> = tags.iter().map(|tag| !is_out(tag)).collect();
-        let found = self.model.and_then(|m| shares(self.case, m, episode, &open, self.settings));
+        let called = |i: &Injection| match &self.case.map {
+            Some(map) => i
+                .services
+                .iter()
+                .any(|s| matches!(map.reach(&episode.service, s), Some(Reach::Calls(_)))),
+            None => i.services.contains(&episode.service),
+        };
+        let called: Vec<bool> = self.case.injections.iter().map(called).collect();
+        let asked = (open.as_slice(), called.as_slice());
+        let found = self.model.and_then(|m| shares(self.case, m, episode, asked, self.settings));
         let Some(found) = found else {
             let text = "no series of the rule's service to share the excess out";
             let step = Step { rung: Rung::D, check: Check::NoData, text: text.into() };

@@ -75,7 +75,8 @@ impl Grid {
 
     /// The median of a track while nothing was done to the system.
     pub(super) fn usual(&self, track: &Track) -> f64 {
-        let known: Vec<f64> = track[self.normal.clone()].iter().flatten().copied().collect();
+        let normal = track.get(self.normal.clone()).unwrap_or_default();
+        let known: Vec<f64> = normal.iter().flatten().copied().collect();
         median(known).or_else(|| median(track.iter().flatten().copied().collect())).unwrap_or(0.0)
     }
 }

@@ -6,6 +6,9 @@ use super::grid::{Grid, Track, median, ratio};
 use super::nonneg::fit;
 use std::collections::BTreeMap;
 
+/// The part of a slot's trouble by which calls may be off without meaning anything.
+const RELATIVE: f64 = 0.2;
+
 /// What can be wrong with a service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Trouble {
@@ -33,6 +36,8 @@ pub(super) struct Parts {
 pub(super) struct Node {
     /// Requests; empty where unknown.
     pub(super) requests: Track,
+    /// Requests a slot while nothing was done to the system.
+    pub(super) usual: f64,
     pub(super) errors: Option<Parts>,
     pub(super) latency: Option<Parts>,
     /// Above normal, one a resource.
@@ -52,6 +57,8 @@ pub(super) struct Edge {
     pub(super) to: usize,
     /// What the caller measured, by slot; empty where it did not.
     pub(super) attempts: Track,
+    /// Calls a slot while nothing was done to the system.
+    pub(super) usual: f64,
     /// The share of failed calls above normal.
     pub(super) fails: Vec<f64>,
     /// Time above normal.
@@ -101,6 +108,12 @@ impl Model {
             let (from, to) = (model.edges[e].from, model.edges[e].to);
             model.nodes[from].below.push(e);
             model.nodes[to].above.push(e);
+        }
+        for e in &mut model.edges {
+            e.usual = model.grid.usual(&e.attempts);
+        }
+        for node in &mut model.nodes {
+            node.usual = model.grid.usual(&node.requests);
         }
         for at in 0..model.nodes.len() {
             model.nodes[at].errors = model.errors(at);
@@ -258,7 +271,11 @@ impl Model {
         let most: Vec<f64> = columns.iter().map(|c| c.2).collect();
         let edges: Vec<usize> = columns.iter().map(|c| c.0).collect();
         let columns: Vec<Vec<f64>> = columns.into_iter().map(|c| c.1).collect();
-        let beta = fit(&total, &columns, &most);
+        // A system that breaks down as a whole has many slots in which everything is as bad as
+        // can be and tells nothing apart: what counts is how far off a slot is for its size.
+        let rows: Vec<f64> = total.iter().map(|t| 1.0 / (noise + RELATIVE * t).max(1e-9)).collect();
+        let scaled = |x: &Vec<f64>| x.iter().zip(&rows).map(|(v, w)| v * w).collect::<Vec<f64>>();
+        let beta = fit(&scaled(&total), &columns.iter().map(scaled).collect::<Vec<_>>(), &most);
         let mut from: Vec<(usize, Vec<f64>)> = Vec::new();
         for ((edge, column), beta) in edges.iter().zip(&columns).zip(&beta) {
             let part = column.iter().map(|v| v * beta);

@@ -12,6 +12,13 @@ const BEFORE: usize = 8;
 const GOES_ON: f64 = 0.2;
 /// Slots in which a layer of an episode begins.
 const ONSET: usize = 5;
+/// Slots from a fault's start within which what it begins is seen in the rule: its lag, queues
+/// that fill, clocks that differ.
+const STARTS: usize = 7;
+/// What an injection is given of a share is this part of what began with it, the rest of what
+/// leads to it down the calls. Neither alone is enough: where a system breaks down as a whole the
+/// calls tell nothing apart, and what begins at the same time may do so by chance.
+const BY_TIME: f64 = 0.6;
 /// Deviations of a 95 % interval.
 const DEVIATIONS: f64 = 1.96;
 
@@ -26,13 +33,14 @@ pub(super) struct Shares {
     pub(super) organic: f64,
 }
 
-/// Shares an episode's excess out among the injections that are still in question. None where
-/// the rule's service has no series to start from.
+/// Shares an episode's excess out among the injections that are still `open`; those whose target
+/// is `called` by the rule's service, directly or not, may have begun what begins with them. None
+/// where the rule's service has no series to start from.
 pub(super) fn shares(
     case: &Case,
     model: &Model,
     episode: &Episode,
-    open: &[bool],
+    (open, called): (&[bool], &[bool]),
     settings: &Settings,
 ) -> Option<Shares> {
     let entry = model.find(&episode.service)?;
@@ -52,7 +60,9 @@ pub(super) fn shares(
     let begin = from.saturating_sub(2);
     let now: Vec<Vec<f64>> =
         (begin..=to).map(|slot| credits(model, &reaches, entry, trouble, slot)).collect();
+    let first = from.saturating_sub(STARTS + 2);
     let (mut sums, mut organic, mut all) = (vec![0.0; reaches.len()], 0.0, 0.0);
+    let mut started = vec![0.0; reaches.len()];
     for slot in from..=to {
         let weight = excess[slot].unwrap_or(0.0).max(0.0);
         if weight == 0.0 {
@@ -70,9 +80,18 @@ pub(super) fn shares(
             *sum += weight * (here[i] + inherited);
         }
         organic += weight * left.max(0.0);
+        for (at, layer) in layers(&smooth[first..=slot]) {
+            for (sum, reach) in started.iter_mut().zip(&reaches) {
+                *sum += if reach.starts(first + at) { weight * layer } else { 0.0 };
+            }
+        }
     }
     if all <= 0.0 {
         return None;
+    }
+    for ((sum, started), called) in sums.iter_mut().zip(started).zip(called) {
+        let by_time = if *called { started } else { 0.0 };
+        *sum = BY_TIME * by_time + (1.0 - BY_TIME) * *sum;
     }
     let noise = noise(grid, &excess);
     let effects = (sums.iter().zip(&reaches))
@@ -99,20 +118,11 @@ fn credits(
     shares
 }
 
-/// Who began what goes on in the last slot of `excess`. Its level is cut into layers by when each
-/// was reached for good; a layer belongs to whoever was responsible as it began. A retry storm
-/// outlives its trigger, and is the trigger's.
+/// Who began what goes on in the last slot of `excess`: a layer belongs to whoever was responsible
+/// as it began. A retry storm outlives its trigger, and is the trigger's.
 fn begun(excess: &[f64], now: &[Vec<f64>]) -> Vec<f64> {
     let mut shares = vec![0.0; now.first().map_or(0, Vec::len)];
-    let Some(level) = excess.last().filter(|level| **level > 0.0) else { return shares };
-    let mut reached = *level;
-    for at in (0..excess.len()).rev() {
-        let below = if at == 0 { 0.0 } else { excess[at - 1].max(0.0).min(reached) };
-        let layer = (reached - below) / level;
-        reached = below;
-        if layer <= 0.0 {
-            continue;
-        }
+    for (at, layer) in layers(excess) {
         let window = at..(at + ONSET).min(excess.len());
         let weights: f64 = window.clone().map(|t| excess[t].max(0.0)).sum();
         for t in window.filter(|_| weights > 0.0) {
@@ -123,6 +133,21 @@ fn begun(excess: &[f64], now: &[Vec<f64>]) -> Vec<f64> {
         }
     }
     shares
+}
+
+/// Cuts the level of the last slot into layers by when each was reached for good: the slot, and
+/// the layer's share of the level. Nothing where there is no excess.
+fn layers(excess: &[f64]) -> Vec<(usize, f64)> {
+    let Some(level) = excess.last().filter(|level| **level > 0.0) else { return Vec::new() };
+    let (mut reached, mut layers) = (*level, Vec::new());
+    for at in (0..excess.len()).rev() {
+        let below = if at == 0 { 0.0 } else { excess[at - 1].max(0.0).min(reached) };
+        if reached > below {
+            layers.push((at, (reached - below) / level));
+        }
+        reached = below;
+    }
+    layers
 }
 
 /// The median of five, holes left out.
@@ -184,6 +209,11 @@ impl Reach {
         };
         let last = (to + 1..=tail).take_while(goes_on).last().unwrap_or(to);
         Reach { services, from, to, last, levels, open }
+    }
+
+    /// Whether what begins in a slot began with it.
+    fn starts(&self, slot: usize) -> bool {
+        self.open && (self.from.saturating_sub(1)..=self.from + STARTS).contains(&slot)
     }
 
     fn acts(&self, slot: usize) -> bool {

@@ -29,14 +29,14 @@ payment-stops   dry run, nothing was touched
 
   Worst case
     time        2 min 5 s, of which 65 s with the fault (60 s and one lease)
-    budget      0.12 of 21.6 min in 30 days:
+    budget      0.14 of 21.6 min in 30 days:
                 2 s until the rule fires and a lease of 5 s with all requests lost
                 allowance 10.0 min, 10.0 min left
 
   Can it decide?   500 requests/s, 1 sample a second, false abort at most 1 %
-    order success       refuted  2 samples with 3 or more failed requests each
+    order success       refuted  2 samples with 11 or more failed requests each
                         held     at most 1 failed request among the 30,000 of 60 s
-    order latency p95   refuted  2 samples with 39 or more late requests each
+    order latency p95   refuted  2 samples with 81 or more late requests each
                         held     after 1 s
 
   Allowed by policy staging: process.pause, by alice and bob, at any time

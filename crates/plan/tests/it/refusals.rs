@@ -228,7 +228,7 @@ fn the_budget_is_a_bound() {
     check(
         &fixture,
         &[
-            "P220[10m] this may cost 0.12 min of error budget, 0.08 min are left = a shorter hold or lease, or a larger allowance",
+            "P220[10m] this may cost 0.14 min of error budget, 0.08 min are left = a shorter hold or lease, or a larger allowance",
         ],
     );
 }

@@ -37,6 +37,7 @@ struct Summary<'a> {
     toggled: &'a [String],
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     time_outs: &'a [String],
+    control: &'a [String],
     excess_bad_events: Option<u64>,
     burnt: Option<&'a str>,
     advice: &'a [String],
@@ -149,6 +150,7 @@ fn summary<'a>(model: &'a Model, options: &'a Options) -> Summary<'a> {
         causes: model.causes.iter().map(cause).collect(),
         toggled: &model.effects,
         time_outs: &model.time_outs,
+        control: &model.controls,
         excess_bad_events: model.excess_bad,
         burnt: model.burnt.as_deref(),
         advice: &model.advice,
@@ -187,6 +189,8 @@ fn cause(cause: &crate::model::Cause) -> Cause<'_> {
     let rung = cause.rung.map(|rung| match rung {
         Rung::A => "A",
         Rung::C => "C",
+        Rung::D => "D",
+        Rung::E => "E",
     });
     Cause { fault: &cause.fault, target: &cause.target, rung, effect: &cause.effect }
 }

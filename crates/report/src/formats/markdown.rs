@@ -44,6 +44,7 @@ fn render(model: &Model, options: &Options) -> String {
     out.extend(causes);
     out.extend(model.effects.iter().map(|e| format!("- **toggled** {}", text(e))));
     out.extend(model.time_outs.iter().map(|t| format!("- **time-out** {}", text(t))));
+    out.extend(model.controls.iter().map(|c| format!("- **control** {}", text(c))));
     out.extend(model.budget.iter().map(|b| format!("- **budget** {}", text(b))));
     out.extend(model.burnt.iter().map(|b| format!("- **burnt** {}", text(b))));
     out.extend(model.advice.iter().map(|a| format!("- **try** {}", text(a))));

@@ -152,6 +152,9 @@ fn lower(model: &Model, options: &Options, advised: bool, out: &mut Vec<String>)
     for time_out in &model.time_outs {
         labeled(style, "time-out", Paint::Dim, time_out, plain, &mut block);
     }
+    for control in &model.controls {
+        labeled(style, "control", Paint::Dim, control, plain, &mut block);
+    }
     if let Some(budget) = &model.budget {
         labeled(style, "budget", Paint::Dim, budget, plain, &mut block);
     }

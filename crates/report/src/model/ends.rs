@@ -1,11 +1,9 @@
 //! How a run ended: aborted, restored, recovered; what caused what; what a person must do.
 
-use super::log::Names;
 use super::{Clock, Standing, Tone};
 use crate::number;
 use crate::read::Record;
-use squall_wire::injection::{Bite, Injection};
-use squall_wire::record::{Event, Outcome, Phase, Verdict, Word};
+use squall_wire::record::{Event, Phase, Verdict};
 
 /// One line of how the run ended.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,40 +27,6 @@ pub struct Action {
     pub text: String,
     /// True where it is a command to type.
     pub command: bool,
-}
-
-/// How far the data supports that a fault did it. This build goes up to C.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Rung {
-    /// At the same time.
-    A,
-    /// The fault was measured to act on its target.
-    C,
-}
-
-/// One injection and what the data says of its part.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Cause {
-    /// The fault.
-    pub fault: String,
-    /// The target.
-    pub target: String,
-    /// How far the data goes; absent where no indicator failed.
-    pub rung: Option<Rung>,
-    /// What the fault showed of its effect.
-    pub effect: String,
-}
-
-impl Cause {
-    /// `http.delay → payment-1, bit at the target (rung C): 517 of 517`.
-    pub fn text(&self) -> String {
-        let said = match self.rung {
-            Some(Rung::C) => ", bit at the target (rung C)",
-            Some(Rung::A) => ", coincident (rung A)",
-            None => "",
-        };
-        format!("{} → {}{said}: {}", self.fault, self.target, self.effect)
-    }
 }
 
 /// Differences named among what a person must know at once; the page lists all.
@@ -258,63 +222,6 @@ fn recovered(record: &Record) -> Option<End> {
             End { tone, label: "recovered", text: format!("no: {text}"), short }
         }
     })
-}
-
-pub(super) fn causes(record: &Record, verdict: Option<&Verdict>, names: &Names) -> Vec<Cause> {
-    let failed = verdict.is_some_and(|v| {
-        v.word == Word::Refuted && v.indicators.iter().any(|i| i.outcome == Outcome::Fail)
-    });
-    let injections = record.started.injections.iter();
-    let with_bite = injections.filter_map(|injection| {
-        let bite = record.lines.iter().rev().find_map(|line| match &line.event {
-            Event::Bite { injection: id, bite } if *id == injection.id => Some(bite),
-            _ => None,
-        })?;
-        let rung = failed.then_some(if bite.hits > 0 { Rung::C } else { Rung::A });
-        let (fault, target) = names.fault_and_target(&injection.id);
-        Some(Cause { fault, target, rung, effect: effect(bite, injection) })
-    });
-    with_bite.collect()
-}
-
-/// `517 of 517 hit, 498 ms delivered, 500 ms asked`.
-fn effect(bite: &Bite, injection: &Injection) -> String {
-    let mut parts = Vec::new();
-    match (bite.hits, bite.seen) {
-        // The fault's own words say how many it hit.
-        (hits, _) if bite.detail.contains(&hits.to_string()) => parts.push(bite.detail.clone()),
-        (0, 0) => parts.push("nothing seen to act on".to_string()),
-        (hits, seen) => {
-            parts.push(format!("{} of {} hit", number::count(hits), number::count(seen)));
-        }
-    }
-    if let (Some(asked), Some(delivered)) = (bite.asked, bite.delivered) {
-        let unit = unit_of(asked, injection);
-        let (delivered, asked) = (number::plain(delivered), number::plain(asked));
-        parts.push(format!("{delivered}{unit} delivered, {asked}{unit} asked"));
-    }
-    if !bite.detail.is_empty() && parts.first() != Some(&bite.detail) {
-        parts.push(bite.detail.clone());
-    }
-    parts.join(", ")
-}
-
-/// The dose's unit, with a space before it: that of the parameter which holds the dose asked for,
-/// else the only unit besides percent that parameters have.
-fn unit_of(asked: f64, injection: &Injection) -> String {
-    let split = |value: &String| {
-        let at = value.find(|c: char| !(c.is_ascii_digit() || c == '.'))?;
-        let (digits, unit) = value.split_at(at);
-        Some((digits.parse::<f64>().ok()?, unit.trim().to_string()))
-    };
-    let all: Vec<(f64, String)> = injection.params.values().filter_map(split).collect();
-    let same = all.iter().find(|(number, _)| *number == asked).map(|(_, unit)| unit.clone());
-    let mut units: Vec<String> =
-        all.into_iter().map(|(_, unit)| unit).filter(|unit| unit != "%").collect();
-    units.sort();
-    units.dedup();
-    let only = (units.len() == 1).then(|| units.remove(0));
-    same.or(only).map_or(String::new(), |unit| format!(" {unit}"))
 }
 
 /// What differs, for a person: `bpf links: new: cgroup_inet4_connect /shop`.

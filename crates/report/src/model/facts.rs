@@ -34,6 +34,17 @@ pub(super) fn effects(verdict: &Verdict) -> Vec<String> {
     verdict.effects.iter().map(|effect| effect.text.clone()).collect()
 }
 
+/// What untouched instances show beside the disturbed ones.
+pub(super) fn controls(verdict: &Verdict) -> Vec<String> {
+    let text = |control: &squall_wire::record::ControlVerdict| match control.explains {
+        Some(part) if control.worse => {
+            format!("{}; explains {} % of the excess", control.text, number::percent(part, None))
+        }
+        _ => control.text.clone(),
+    };
+    verdict.controls.iter().map(text).collect()
+}
+
 pub(super) fn budget(record: &Record, verdict: Option<&Verdict>) -> Option<String> {
     let verdict = verdict.filter(|_| counts_events(record))?;
     let counted = verdict.indicators.iter().filter_map(|i| i.total).max()?;

@@ -5,8 +5,9 @@ use squall_wire::fingerprint::{Difference, Fingerprint};
 use squall_wire::identity::ProcessIdentity;
 use squall_wire::injection::{Bite, Injection};
 use squall_wire::record::{
-    AbortCause, Check, Event, Indicator, IndicatorVerdict, Line, Outcome, Phase, RECORD_VERSION,
-    Reading, Sample, Started, Unit, Verdict, When, Word,
+    AbortCause, Arm, Arms, Check, ControlVerdict, Event, Indicator, IndicatorVerdict, Line,
+    Outcome, Phase, RECORD_VERSION, Reading, Sample, Started, ToggledEffect, Unit, Verdict, When,
+    Word,
 };
 use squall_wire::target::Target;
 use std::collections::{BTreeMap, BTreeSet};
@@ -203,6 +204,7 @@ impl Builder {
             anomalous,
             interval: Some((share(bad) - spread, (share(bad) + spread).min(1.0))),
             e,
+            arms: None,
         };
         let late = if p95 > 0.3 { total / 6 } else { u64::from(p95 > 0.145) };
         let slow = Reading {
@@ -215,6 +217,7 @@ impl Builder {
             anomalous: p95 > 0.3 && phase == Phase::Holding,
             interval: Some((p95 * 0.92, p95 * 1.08)),
             e: e.map(|e| if e > 1.0 { 2.0 } else { 0.1 }),
+            arms: None,
         };
         self.at(t_ms, Event::Sample(Sample { index, phase, readings: vec![good, slow] }))
     }
@@ -362,6 +365,7 @@ fn verdict(word: Word, sentence: &str, exit: u8, indicators: Vec<IndicatorVerdic
         advice: vec![],
         excess_bad: 0,
         effects: Vec::new(),
+        controls: Vec::new(),
     }
 }
 
@@ -401,6 +405,7 @@ fn refuted_verdict() -> Verdict {
         ],
         excess_bad: 683,
         effects: Vec::new(),
+        controls: Vec::new(),
         ..verdict(Word::Refuted, "orders did not keep succeeding", 1, refuted_evidence())
     }
 }
@@ -427,6 +432,44 @@ fn until_abort(run: &str) -> Builder {
 
 /// Refuted, aborted, restored, recovered.
 pub(crate) fn refuted() -> Builder {
+    refuted_with(refuted_verdict())
+}
+
+/// Refuted, with untouched instances beside the disturbed one.
+pub(crate) fn controlled() -> Builder {
+    let arm = |total, bad| Arm { total, bad_least: bad, bad_most: bad };
+    let control = ControlVerdict {
+        indicator: 0,
+        arms: Arms { disturbed: arm(1490, 229), untouched: arm(2971, 1) },
+        difference: 0.153,
+        interval: (0.12, 0.19),
+        e: 3.4e9,
+        explains: Some(0.99),
+        worse: true,
+        text: "order success is worse under the fault: 229 of 1,490 failed on the disturbed \
+               instances, 1 of 2,971 on untouched ones at the same time, E > 1e6"
+            .into(),
+    };
+    refuted_with(Verdict { controls: vec![control], ..refuted_verdict() })
+}
+
+/// Refuted, the fault switched on and off at random.
+pub(crate) fn switched() -> Builder {
+    let effect = ToggledEffect {
+        fault: "http.delay".into(),
+        indicator: 0,
+        value: 31.0,
+        interval: (28.0, 34.0),
+        p: 0.004,
+        caused: true,
+        text: "http.delay hurt order success: 31.0 more failed a sample while it was on (28.0 to \
+               34.0), p 0.004"
+            .into(),
+    };
+    refuted_with(Verdict { effects: vec![effect], ..refuted_verdict() })
+}
+
+fn refuted_with(verdict: Verdict) -> Builder {
     until_abort("7k2f9")
         .at(9001, bite(517, 517))
         .restored(9001, 38_000)
@@ -448,7 +491,7 @@ pub(crate) fn refuted() -> Builder {
             },
         )
         .at(33_040, Event::Phase(Phase::Judging))
-        .at(33_050, Event::Verdict(Box::new(refuted_verdict())))
+        .at(33_050, Event::Verdict(Box::new(verdict)))
 }
 
 /// Held.
@@ -692,8 +735,10 @@ pub(crate) fn smoothed() -> Builder {
 }
 
 /// Every scenario by its name.
-pub(crate) const SCENARIOS: [Scenario; 11] = [
+pub(crate) const SCENARIOS: [Scenario; 13] = [
     ("refuted", refuted),
+    ("controlled", controlled),
+    ("switched", switched),
     ("held", held),
     ("inconclusive", inconclusive),
     ("invalid", invalid),

@@ -128,3 +128,24 @@ fn markdown_of_hostile_text_stays_text() {
     assert!(!text.contains("<script"), "{text}");
     assert!(text.contains("订单成功率 &lt;script&gt;"), "{text}");
 }
+
+/// What the design of a run shows, in every format that people read.
+#[test]
+fn rungs_beyond_the_bite_are_shown_everywhere_with_what_they_rest_on() {
+    for (scenario, rung, said, rests_on) in [
+        (builder::controlled as fn() -> builder::Builder, "D", "attributed", "1 of 2,971"),
+        (builder::switched, "E", "caused", "31.0 more failed a sample"),
+    ] {
+        for name in ["html", "markdown", "text"] {
+            let page = render(scenario(), name, &Options::default());
+            let page: String = page.split_whitespace().collect::<Vec<_>>().join(" ");
+            let page = page.replace('\u{a0}', " ");
+            assert!(page.contains(said) && page.contains(rests_on), "{name}: {said}: {page}");
+            assert!(page.contains(&format!("rung {rung}")), "{name}");
+            assert!(page.contains("as chaos"), "{name}: what was burnt");
+        }
+        let text = render(scenario(), "json", &Options::default());
+        let summary: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(summary.pointer("/causes/0/rung"), Some(&rung.into()));
+    }
+}

@@ -116,6 +116,8 @@ fn every_scenario_stands_where_it_should() {
         .collect();
     let expected = [
         "refuted",
+        "refuted",
+        "refuted",
         "held",
         "inconclusive",
         "invalid",

@@ -11,7 +11,8 @@ pub(super) fn section(model: &Model) -> String {
     if !model.rows.is_empty() {
         out.push_str(&table(model));
     }
-    let panels: Vec<String> = [part(model), next(model)].into_iter().flatten().collect();
+    let panels: Vec<String> =
+        [part(model), measured(model), next(model)].into_iter().flatten().collect();
     if !panels.is_empty() {
         out.push_str(&format!("<div class=\"two\">\n{}</div>\n", panels.concat()));
     }
@@ -147,18 +148,39 @@ fn part(model: &Model) -> Option<String> {
     ))
 }
 
-fn cause(cause: &Cause) -> String {
-    let rung = match cause.rung {
-        Some(Rung::C) => format!(
-            "<span class=\"tag t-plain\">{}</span>",
-            t("bit at the target · rung C", "命中目标 · C 级")
-        ),
-        Some(Rung::A) => format!(
-            "<span class=\"tag t-plain\">{}</span>",
-            t("coincident · rung A", "巧合 · A 级")
-        ),
-        None => String::new(),
+/// What the design of the run shows beyond the samples: the random switch, untouched instances,
+/// and what it cost.
+fn measured(model: &Model) -> Option<String> {
+    let list = |title: String, lines: &[String]| {
+        let items: String = lines
+            .iter()
+            .map(|line| format!("<li{}>{}</li>", escape::lang(line), escape::prose(line)))
+            .collect();
+        if items.is_empty() {
+            return items;
+        }
+        format!("<h3>{title}</h3><ul class=\"tips\">{items}</ul>")
     };
+    let burnt: Vec<String> = model.burnt.iter().cloned().collect();
+    let all = [
+        list(t("Switched at random", "随机开关"), &model.effects),
+        list(t("Untouched instances", "未受影响的实例"), &model.controls),
+        list(t("Time-outs that cut in", "触发的超时"), &model.time_outs),
+        list(t("Error budget burnt", "消耗的错误预算"), &burnt),
+    ]
+    .concat();
+    (!all.is_empty()).then(|| format!("<div class=\"panel\">{all}</div>\n"))
+}
+
+fn cause(cause: &Cause) -> String {
+    let said = cause.rung.map(|rung| match rung {
+        Rung::E => t("caused · rung E", "由其造成 · E 级"),
+        Rung::D => t("attributed · rung D", "归因于此 · D 级"),
+        Rung::C => t("bit at the target · rung C", "命中目标 · C 级"),
+        Rung::A => t("coincident · rung A", "巧合 · A 级"),
+    });
+    let rung =
+        said.map_or(String::new(), |said| format!("<span class=\"tag t-plain\">{said}</span>"));
     let (fault, target) = (escape::text(&cause.fault), escape::text(&cause.target));
     let ladder = cause.rung.map_or(String::new(), |rung| ladder(rung, &cause.target));
     format!(
@@ -173,17 +195,30 @@ fn ladder(reached: Rung, target: &str) -> String {
     let target = escape::text(target);
     let not = t("not examined", "未检验");
     let bite = match reached {
-        Rung::C => t(&format!("measured at {target}"), &format!("在 {target} 上测得")),
         Rung::A => t("none measured", "未测得"),
+        _ => t(&format!("measured at {target}"), &format!("在 {target} 上测得")),
+    };
+    let share = match reached {
+        Rung::D => t("worse than untouched instances", "比未受影响的实例更差"),
+        _ => not.clone(),
+    };
+    let switched = match reached {
+        Rung::E => t("followed the switch", "随开关变化"),
+        _ => t("not run", "未运行"),
     };
     let steps = [
         ('A', true, t("overlap", "时间重叠"), t("same time", "同一时间")),
         ('B', false, t("path", "调用路径"), not.clone()),
         ('C', reached >= Rung::C, t("bite", "目标证据"), bite),
-        ('D', false, t("share", "超出份额"), not.clone()),
-        ('E', false, t("randomized", "随机开关"), t("not run", "未运行")),
+        ('D', reached == Rung::D, t("share", "超出份额"), share),
+        ('E', reached == Rung::E, t("randomized", "随机开关"), switched),
     ];
-    let top = if reached == Rung::C { 'C' } else { 'A' };
+    let top = match reached {
+        Rung::A => 'A',
+        Rung::C => 'C',
+        Rung::D => 'D',
+        Rung::E => 'E',
+    };
     let step = |(key, on, name, detail): &(char, bool, String, String)| {
         let class = match (on, *key == top) {
             (true, true) => "on top",
