@@ -124,7 +124,7 @@ mod tests {
         }
         let services = services(&table);
         assert_eq!(services.len(), 2);
-        let ranked = rank(&services, None, "", (40_000, i64::MAX));
+        let ranked = rank(&services, None, ("", None), (40_000, i64::MAX));
         assert_eq!(ranked[0].service, "pay");
     }
 }
