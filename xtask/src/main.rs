@@ -10,6 +10,7 @@ mod demo;
 mod dist;
 mod gen_lists;
 mod setup;
+mod sim;
 mod test;
 mod tidy;
 mod tree;
@@ -28,6 +29,7 @@ usage: cargo xtask VERB
   bench residue [--kills N] [--minutes N] [--fault NAME] [--fresh] [--write]
                  the crash campaign of docs/safety.md, going on where it was
   audit          licenses, bans, sources and known holes of what is linked in
+  sim [WORDS]    both cores in a simulated world; `sim --help` lists the words
   dist           the release binary, with its size";
 
 fn main() -> ExitCode {
@@ -45,6 +47,7 @@ fn main() -> ExitCode {
         ["gen", kind] => gen_lists::run(gen_lists::Mode::Write, Some(kind)),
         ["bench", words @ ..] => bench::run(words),
         ["audit"] => audit::run(),
+        ["sim", words @ ..] => sim::run(words),
         ["dist"] => dist::run(),
         [] | ["help" | "--help" | "-h"] => {
             println!("{USAGE}");

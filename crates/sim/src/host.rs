@@ -1,98 +1,155 @@
-//! Owns the host: faults in place, the journal's bytes, and the watchdog beside the agent.
+//! Owns the host: its processes, the faults in place on them, and the hands that undo.
 
-use squall_agent::core::Reverted;
+use crate::mutant::Mutant;
+use squall_agent::restore::Undo;
+use squall_faults::effect::EffectError;
 use squall_wire::fingerprint::Fingerprint;
-use squall_wire::identity::ProcessIdentity;
-use squall_wire::injection::Bite;
-use squall_wire::journal::{encode, replay};
-use squall_wire::receipt::{Entry, Receipt};
+use squall_wire::identity::{BootId, ProcessIdentity};
+use squall_wire::receipt::Receipt;
 use std::collections::{BTreeMap, BTreeSet};
+
+/// How a fault dies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Death {
+    /// With its holder, or when the kernel's own deadline comes.
+    Holder,
+    /// With the connection to its holder, or when the target's own lease ends.
+    Inside,
+    /// By its receipt, or with its process.
+    Process,
+    /// By its receipt alone.
+    Group,
+}
 
 /// A fault in place.
 #[derive(Debug, Clone)]
 pub(crate) struct Effect {
+    pub(crate) run: String,
     pub(crate) process: ProcessIdentity,
-    /// True where it is gone when its holder is gone.
-    pub(crate) kernel_held: bool,
-    /// When its lease ends.
+    pub(crate) death: Death,
+    /// When it ends by itself, on the boot-time axis, where it does.
     pub(crate) deadline_ns: u64,
 }
 
 /// The host.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Host {
+    pub(crate) boot: BootId,
     /// By receipt.
     pub(crate) effects: BTreeMap<String, Effect>,
-    journal: Vec<u8>,
-    /// What the journal's bytes say is open; read anew after every write.
-    open: Vec<Receipt>,
+    /// The start time of each living process.
+    pub(crate) processes: BTreeMap<u32, u64>,
+    /// Processes that are nobody's target, and were touched.
+    pub(crate) harmed: Vec<ProcessIdentity>,
     /// How many undos to come leave a residue.
     pub(crate) stubborn: u32,
-    /// True where more undos fail than anybody tries.
+    /// True where more undos fail than an agent tries.
     pub(crate) hopeless: bool,
-    /// Deadlines the agent told the watchdog, by receipt.
-    pub(crate) watched: BTreeMap<String, u64>,
-    pub(crate) watchdog_up: bool,
-    /// How often each fault was applied.
-    pub(crate) applied: BTreeMap<String, u32>,
+    /// Each receipt whose fault was in place at any time.
+    pub(crate) applied: BTreeSet<String>,
+    mutant: Option<Mutant>,
 }
 
 impl Host {
-    pub(crate) fn write(&mut self, entry: &Entry) {
-        self.journal.extend(encode(entry, &replay(&self.journal).chain).bytes());
-        self.open = replay(&self.journal).open;
-    }
-
-    pub(crate) fn open(&self) -> &[Receipt] {
-        &self.open
-    }
-
-    pub(crate) fn apply(&mut self, receipt: &Receipt, deadline_ns: u64) {
-        let kernel_held = receipt.fault == "net.refuse";
-        let effect = Effect { process: receipt.process, kernel_held, deadline_ns };
-        self.effects.insert(receipt.id.clone(), effect);
-        *self.applied.entry(receipt.id.clone()).or_default() += 1;
-    }
-
-    /// Undoes from the receipt alone.
-    pub(crate) fn revert(&mut self, receipt: &Receipt) -> Reverted {
-        let was = self.effects.contains_key(&receipt.id);
-        let bite = was.then(|| Bite { hits: 5, seen: 9, ..Bite::default() });
-        if was && self.stubborn > 0 {
-            self.stubborn -= 1;
-            let residue = vec!["still there".to_string()];
-            return Reverted { bite, residue, error: None, advice: "kill -CONT 1".into() };
+    pub(crate) fn new(targets: impl Iterator<Item = u32>, mutant: Option<Mutant>) -> Host {
+        Host {
+            boot: BootId("boot 1".into()),
+            effects: BTreeMap::new(),
+            processes: targets.map(|pid| (pid, 1)).collect(),
+            harmed: Vec::new(),
+            stubborn: 0,
+            hopeless: false,
+            applied: BTreeSet::new(),
+            mutant,
         }
-        self.effects.remove(&receipt.id);
-        Reverted { bite, ..Reverted::default() }
+    }
+
+    fn lives(&self, process: ProcessIdentity) -> bool {
+        self.processes.get(&process.pid) == Some(&process.start_ticks)
+    }
+
+    /// Puts a fault in place; a target that is gone takes none.
+    pub(crate) fn apply(&mut self, receipt: &Receipt, deadline_ns: u64) -> bool {
+        if !self.lives(receipt.process) {
+            return false;
+        }
+        let death = match receipt.fault.as_str() {
+            "net.refuse" => Death::Holder,
+            "go.http.delay" => Death::Inside,
+            "process.pause" => Death::Process,
+            _ => Death::Group,
+        };
+        let (run, process) = (receipt.run.clone(), receipt.process);
+        self.effects.insert(receipt.id.clone(), Effect { run, process, death, deadline_ns });
+        self.applied.insert(receipt.id.clone());
+        true
+    }
+
+    /// What acts at this moment.
+    pub(crate) fn acting(&self, boottime_ns: u64) -> impl Iterator<Item = (&String, &Effect)> {
+        self.effects.iter().filter(move |(_, effect)| {
+            let by_itself = matches!(effect.death, Death::Holder | Death::Inside);
+            !by_itself || boottime_ns < effect.deadline_ns
+        })
     }
 
     /// What dies with the process that held it.
     pub(crate) fn holder_died(&mut self) {
-        self.effects.retain(|_, effect| !effect.kernel_held);
+        self.effects.retain(|_, e| !matches!(e.death, Death::Holder | Death::Inside));
     }
 
-    pub(crate) fn watchdog_restores(&mut self) {
-        for receipt in self.open.clone() {
-            while !self.revert(&receipt).residue.is_empty() {
-                if self.hopeless {
-                    break;
-                }
-            }
-            if !self.effects.contains_key(&receipt.id) {
-                let by = "watchdog".to_string();
-                self.write(&Entry::Close { id: receipt.id, by, at_unix_ms: 0 });
-            }
-        }
-        self.watched.clear();
+    /// A target ends, and everything of it that is its own.
+    pub(crate) fn target_died(&mut self, pid: u32, next_start: Option<u64>) {
+        self.processes.remove(&pid);
+        self.effects.retain(|_, e| e.process.pid != pid || e.death == Death::Group);
+        self.processes.extend(next_start.map(|start| (pid, start)));
+    }
+
+    /// The power went: nothing of any fault is left, and each pid may be somebody else now.
+    pub(crate) fn booted(&mut self, same_starts: bool) {
+        let number = self.boot.0.trim_start_matches("boot ").parse::<u32>().unwrap_or(0) + 1;
+        self.boot = BootId(format!("boot {number}"));
+        self.effects.clear();
+        // The same services start at the same tick after each boot; they are others all the same.
+        self.processes.values_mut().for_each(|start| *start = if same_starts { 1 } else { 2 });
     }
 
     pub(crate) fn fingerprint(&self) -> Fingerprint {
         let facts: BTreeSet<String> = self.effects.keys().cloned().collect();
         Fingerprint { facts: BTreeMap::from([("faults".into(), facts)]), unread: BTreeMap::new() }
     }
+}
 
-    pub(crate) fn targets(&self) -> usize {
-        self.effects.values().map(|effect| effect.process).collect::<BTreeSet<_>>().len()
+/// The hands of whoever undoes.
+pub(crate) struct Hands<'h>(pub(crate) &'h mut Host);
+
+impl Undo for Hands<'_> {
+    fn revert(&mut self, receipt: &Receipt) -> Result<(), EffectError> {
+        let host = &mut *self.0;
+        if receipt.boot != host.boot || !host.lives(receipt.process) {
+            let there = host.processes.get(&receipt.process.pid);
+            let careless = host.mutant == Some(Mutant::TrustPidAlone)
+                || (receipt.boot != host.boot && host.lives(receipt.process));
+            if let (true, Some(start)) = (careless, there) {
+                let (pid, start_ticks) = (receipt.process.pid, *start);
+                host.harmed.push(ProcessIdentity { pid, start_ticks });
+            }
+            host.effects.retain(|id, e| *id != receipt.id || e.death == Death::Group);
+        }
+        if host.stubborn > 0 && host.effects.contains_key(&receipt.id) {
+            host.stubborn -= 1;
+        } else {
+            host.effects.remove(&receipt.id);
+        }
+        if host.lives(receipt.process) { Ok(()) } else { Err(EffectError::TargetGone) }
+    }
+
+    fn residue(&mut self, receipt: &Receipt) -> Result<Vec<String>, EffectError> {
+        let left = self.0.effects.contains_key(&receipt.id);
+        Ok(left.then(|| "still there".to_owned()).into_iter().collect())
+    }
+
+    fn advice(&self, receipt: &Receipt) -> String {
+        format!("kill -CONT {}", receipt.process.pid)
     }
 }

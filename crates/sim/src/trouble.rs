@@ -1,7 +1,6 @@
 //! Owns what can go wrong, and how much of it a seed asks for.
 
 use rand::{RngExt, rngs::StdRng};
-use squall_wire::record::Toggled;
 
 /// One millisecond.
 pub(crate) const MS: u64 = 1_000_000;
@@ -15,61 +14,126 @@ pub(crate) enum Trouble {
     KillAgent,
     KillWatchdog,
     KillAgentAndWatchdog,
+    /// The target ends; the next process may get its pid.
+    KillTarget {
+        reused: bool,
+    },
+    /// The power goes, and comes back so much later.
+    PowerCut(u64),
+    /// The host sleeps for so long.
+    Sleep(u64),
+    /// The wall clock is set to so much less.
+    SetClock(u64),
     /// The connection breaks; both sides live.
     Cut,
-    /// The agent does nothing for so long.
+    /// Nothing passes for so long, and nobody is told.
+    Partition(u64),
+    /// Messages are lost, doubled and overtaken for so long.
+    BadNetwork(u64),
+    /// Messages are slow for so long.
+    SlowNetwork(u64),
+    /// The process does nothing for so long.
     HangAgent(u64),
-    /// The engine does nothing for so long.
     HangEngine(u64),
+    HangWatchdog(u64),
+    /// A Ctrl-C.
     Signal,
+    /// A person types `squall undo`.
+    Undo,
+    /// Somebody else arms faults on this host, more than they may.
+    Rogue,
     /// The sources say nothing for so long.
     Silence(u64),
     /// The service fails for so long, fault or not.
     Outage(u64),
-    TargetGone,
-    /// The disk takes no receipt for so long.
+    /// No traffic reaches the target for so long: faults show no effect.
+    NoTraffic(u64),
     DiskFull(u64),
+    /// The disk says that it synced, and did not.
+    DiskLies(u64),
+    /// The disk cannot sync.
+    DiskSick(u64),
+    /// Writes take up to so long each, for five seconds.
+    DiskSlow(u64),
+    /// Steps of faults take up to so long each, for five seconds.
+    StepsSlow(u64),
     /// So many undos in a row leave a residue.
     RevertFails(u32),
+    /// So many faults are put in place by half and then fail.
+    ApplyFails(u32),
     /// No agent can be started from now on.
-    NoStart,
-    /// Messages are slow for so long.
-    SlowWire(u64),
+    NoAgent,
+    /// No watchdog can be started for so long.
+    NoWatchdog(u64),
 }
 
-/// The troubles of a seed, with their times. The first seeds in ten have none.
+/// The troubles of a seed, with their times. One seed in ten has none.
 pub(crate) fn troubles(rng: &mut StdRng, length_ns: u64) -> Vec<(u64, Trouble)> {
-    let count = [0, 1, 1, 1, 2, 2, 2, 3, 4, 6][rng.random_range(0..10)];
-    (0..count).map(|_| (rng.random_range(0..length_ns), one(rng))).collect()
+    let count = [0, 1, 1, 2, 2, 2, 3, 3, 4, 6][rng.random_range(0..10)];
+    let mut all: Vec<(u64, Trouble)> =
+        (0..count).map(|_| (rng.random_range(0..length_ns), one(rng))).collect();
+    // Where there are several, they are as often close together as far apart.
+    if rng.random_bool(0.5) {
+        let first_ns = all.first().map_or(0, |(at, _)| *at);
+        let near_ns = [50 * MS, SECOND][rng.random_range(0..2)];
+        all.iter_mut().for_each(|(at, _)| *at = first_ns + rng.random_range(0..near_ns));
+    }
+    all
 }
 
 fn one(rng: &mut StdRng) -> Trouble {
     let long = rng.random_range(10 * MS..8 * SECOND);
-    match rng.random_range(0..16) {
+    match rng.random_range(0..34) {
         0 => Trouble::KillEngine,
-        1 | 15 => Trouble::KillAgent,
-        2 => Trouble::KillWatchdog,
-        3 => Trouble::KillAgentAndWatchdog,
-        4 => Trouble::Cut,
-        5 => Trouble::HangAgent(long),
-        6 => Trouble::HangEngine(long),
-        7 => Trouble::Signal,
-        8 => Trouble::Silence(long),
-        9 => Trouble::Outage(long),
-        10 => Trouble::TargetGone,
-        11 => Trouble::DiskFull(long),
-        12 => Trouble::RevertFails([1, 2, 5, 40][rng.random_range(0..4)]),
-        13 => Trouble::NoStart,
-        _ => Trouble::SlowWire(long),
+        1 | 2 => Trouble::KillAgent,
+        3 => Trouble::KillWatchdog,
+        4 => Trouble::KillAgentAndWatchdog,
+        5 | 6 => Trouble::KillTarget { reused: rng.random_bool(0.7) },
+        7 | 8 => Trouble::PowerCut(long),
+        9 | 10 => Trouble::Sleep(long * 40),
+        11 => Trouble::SetClock(long * 400),
+        12 => Trouble::Cut,
+        13 => Trouble::Partition(long),
+        14 | 15 => Trouble::BadNetwork(long),
+        16 => Trouble::SlowNetwork(long),
+        17 => Trouble::HangAgent(long),
+        18 => Trouble::HangEngine(long),
+        19 => Trouble::HangWatchdog(long),
+        20 => Trouble::Signal,
+        21 => Trouble::Undo,
+        22 => Trouble::Rogue,
+        23 => Trouble::Silence(long),
+        24 => Trouble::Outage(long),
+        25 => Trouble::NoTraffic(long),
+        26 => Trouble::DiskFull(long),
+        27 => Trouble::DiskLies(long),
+        28 => Trouble::DiskSick(long),
+        29 => Trouble::DiskSlow(long),
+        30 => Trouble::StepsSlow(long),
+        31 => Trouble::RevertFails([1, 2, 5, 40][rng.random_range(0..4)]),
+        32 => Trouble::ApplyFails(rng.random_range(1..3)),
+        _ if rng.random_bool(0.5) => Trouble::NoAgent,
+        _ => Trouble::NoWatchdog(long),
     }
 }
 
-/// A schedule of one or two faults over four slots.
-pub(crate) fn toggled(rng: &mut StdRng) -> Vec<Toggled> {
-    let row = |rng: &mut StdRng| {
-        let mut on = vec![true, true, false, false];
-        (1..on.len()).rev().for_each(|i| on.swap(i, rng.random_range(0..=i)));
-        Toggled { fault: "net.refuse".into(), injections: Vec::new(), on }
-    };
-    (0..rng.random_range(1..3)).map(|_| row(rng)).collect()
+impl Trouble {
+    /// False where an engine may have to end without knowing how its faults ended.
+    pub(crate) fn leaves_sure(self) -> bool {
+        !matches!(
+            self,
+            Trouble::Partition(_)
+                | Trouble::BadNetwork(_)
+                | Trouble::SlowNetwork(_)
+                | Trouble::HangAgent(_)
+                | Trouble::HangEngine(_)
+                | Trouble::HangWatchdog(_)
+                | Trouble::NoAgent
+                | Trouble::StepsSlow(_)
+                | Trouble::DiskSlow(_)
+                | Trouble::RevertFails(_)
+                | Trouble::Undo
+                | Trouble::Sleep(_)
+        )
+    }
 }

@@ -1,28 +1,41 @@
-//! The world: a queue of events, and what each one does.
+//! The world: everything there is, a queue of events, and the life from the first to the last.
 
 use crate::agent_side::AgentSide;
+use crate::clock::Clocks;
+use crate::disk::Handle;
 use crate::engine_side::EngineSide;
 use crate::host::Host;
-use crate::laws::{self, Broken};
+use crate::laws::{self, Broken, Truth};
+use crate::mutant::Mutant;
+use crate::network::Network;
 use crate::queue::{Happening, Queue};
-use crate::trouble::{self, MS, SECOND, Trouble, troubles};
+use crate::script::script;
+use crate::trouble::{MS, SECOND, Trouble, troubles};
+use crate::watchdog_side::{Restorer, Watchdog};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
-use squall_agent::core as agent;
-use squall_engine::core::{Core, Event, Script, ScriptStep};
-use squall_wire::identity::ProcessIdentity;
-use squall_wire::injection::Injection;
-use squall_wire::record::{Indicator, Toggled, Unit, Verdict};
-use squall_wire::target::Target;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// Targets a run may hold.
-pub(crate) const RADIUS: usize = 2;
-/// How long a world is watched: the run itself takes at most about a minute of it.
-const END_NS: u64 = 240 * SECOND;
+/// How much longer than planned a run may take: a wait for an agent, some for its answers.
+const SLACK_NS: u64 = 200 * SECOND;
+/// How long everybody who is left has in the end.
+const AFTER_NS: u64 = 30 * SECOND;
 /// Events a world may take; one that needs more runs in a circle.
-const EVENTS_MAX: usize = 200_000;
+const EVENTS_MAX: usize = 2_000_000;
+
+/// What to simulate.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Options {
+    /// Decides everything.
+    pub seed: u64,
+    /// Troubles of the seed that are left out, by number.
+    pub without: Vec<usize>,
+    /// The rule to break.
+    pub mutant: Option<Mutant>,
+    /// Whether to write down what happens.
+    pub trace: bool,
+}
 
 /// How a simulated run went.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,366 +44,248 @@ pub struct Report {
     pub exit: Option<u8>,
     /// The law that was broken, if any.
     pub broken: Option<Broken>,
-    /// What happened, one line each.
+    /// What happened, one line each, where a trace was asked for.
     pub told: Vec<String>,
+    /// The troubles of the seed, the ones left out included.
+    pub troubles: usize,
     /// Events it took.
     pub events: usize,
+    /// Time it took in the world.
+    pub virtual_ns: u64,
+    /// Changes with anything that happens at another time or in another order.
+    pub hash: u64,
+}
+
+/// Who holds the journal's lock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Owner {
+    Agent(u64),
+    Restorer(u64),
 }
 
 pub(crate) struct World {
     pub(crate) rng: StdRng,
     pub(crate) queue: Queue,
     pub(crate) now_ns: u64,
+    pub(crate) mutant: Option<Mutant>,
+    pub(crate) clocks: Clocks,
+    pub(crate) engine_ppm: i64,
+    pub(crate) disk: Handle,
+    pub(crate) record: Option<Handle>,
+    pub(crate) host: Host,
+    pub(crate) lock: Option<Owner>,
+    pub(crate) network: Network,
     pub(crate) engine: Option<EngineSide>,
     pub(crate) agent: Option<AgentSide>,
-    pub(crate) host: Host,
-    /// Which receipt the slot of the living agent applied.
-    pub(crate) slots: BTreeMap<agent::Slot, String>,
-    pub(crate) lives: u64,
+    pub(crate) watchdogs: BTreeMap<u64, Watchdog>,
+    pub(crate) restorers: BTreeMap<u64, Restorer>,
+    /// The next id of an agent, a watchdog or a restorer.
+    pub(crate) next_id: u64,
     pub(crate) connection: Option<u64>,
     pub(crate) connections: u64,
-    /// True once the agent said welcome on this connection.
-    pub(crate) greeted: bool,
-    pub(crate) arrives_at_agent_ns: u64,
-    pub(crate) arrives_at_engine_ns: u64,
-    /// When each side looks at its clock next, so that it is planned once.
-    pub(crate) agent_tick_ns: u64,
-    pub(crate) engine_tick_ns: u64,
-    pub(crate) restoring_until_ns: u64,
-    /// Until when neither agent nor watchdog could act, the last time that was so.
-    pub(crate) nobody_until_ns: u64,
-    pub(crate) slow_until_ns: u64,
-    pub(crate) disk_full_until_ns: u64,
-    pub(crate) silent_until_ns: u64,
-    pub(crate) outage_until_ns: u64,
-    pub(crate) no_start: bool,
-    pub(crate) told_no_start: bool,
-    pub(crate) fault_hurts: bool,
-    pub(crate) gaps: u32,
-    pub(crate) planned: usize,
-    pub(crate) troubles: usize,
-    pub(crate) exit: Option<u8>,
-    pub(crate) verdict: Option<Verdict>,
+    pub(crate) truth: Truth,
+    pub(crate) troubles: Vec<(u64, Trouble)>,
+    pub(crate) until: Until,
+    pub(crate) no_agent: bool,
+    pub(crate) told_no_agent: bool,
+    pub(crate) half_applies: u32,
+    trace: bool,
     told: Vec<String>,
+    hash: u64,
+}
+
+/// Until when something is bad.
+#[derive(Debug, Default)]
+pub(crate) struct Until {
+    pub(crate) silent_ns: u64,
+    pub(crate) outage_ns: u64,
+    pub(crate) no_traffic_ns: u64,
+    pub(crate) disk_slow_ns: u64,
+    pub(crate) steps_slow_ns: u64,
+    pub(crate) step_ns_max: u64,
+    pub(crate) no_watchdog_ns: u64,
+    pub(crate) disk_ns: [u64; 3],
 }
 
 /// Lives through one seed. A core that breaks one of its own invariants is a broken law, too.
-pub fn simulate(seed: u64) -> Report {
-    let mut world = World::new(seed);
+pub fn simulate(options: &Options) -> Report {
+    let mut world = World::new(options);
     let mut events = 0;
-    let lived = catch_unwind(AssertUnwindSafe(|| world.live(&mut events)));
-    let mut broken = lived.unwrap_or_else(|panic| {
+    let lived = catch_unwind(AssertUnwindSafe(|| {
+        world.live(&mut events).or_else(|| world.end(&mut events))
+    }));
+    let broken = lived.unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().cloned();
         let text = text.or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string));
-        Some(Broken { law: "invariants of the cores", seen: text.unwrap_or_default() })
+        Some(Broken { law: "a core's own invariants", seen: text.unwrap_or_default() })
     });
-    broken = broken.or_else(|| world.end());
     if let Some(broken) = &broken {
-        world.tell(format!("BROKEN: {}: {}", broken.law, broken.seen));
+        let line = format!("BROKEN: {}: {}", broken.law, broken.seen);
+        world.tell(|| line);
     }
-    Report { exit: world.exit, broken, told: world.told, events }
+    Report {
+        exit: world.truth.exit,
+        broken,
+        told: world.told,
+        troubles: world.troubles.len(),
+        events,
+        virtual_ns: world.now_ns,
+        hash: world.hash,
+    }
 }
 
 impl World {
-    fn new(seed: u64) -> World {
-        let mut rng = StdRng::seed_from_u64(seed);
-        let script = script(&mut rng);
+    fn new(options: &Options) -> World {
+        let mut rng = StdRng::seed_from_u64(options.seed);
+        let (script, length_ns) = script(&mut rng);
+        // Troubles have a generator of their own: one that is left out moves no other.
+        let troubles = troubles(&mut StdRng::seed_from_u64(!options.seed), length_ns);
+        let drifts = rng.random_bool(0.3);
+        let mut ppm = || if drifts { rng.random_range(-500..500) } else { 0 };
+        let (host_ppm, engine_ppm) = (ppm(), ppm());
         let planned = script.steps.iter().map(|step| step.injections.len()).sum();
-        let (core, first) = Core::begin(script, 0);
+        let all = script.steps.iter().flat_map(|step| &step.injections);
+        let pids: Vec<u32> = all.map(|injection| injection.target.process.pid).collect();
+        let mutant = options.mutant;
         let mut world = World {
             queue: Queue::default(),
             now_ns: 0,
-            engine: Some(EngineSide { core, hung_until_ns: 0 }),
+            mutant,
+            clocks: Clocks::new(host_ppm),
+            engine_ppm,
+            disk: Handle::new(rng.random(), mutant),
+            // Writing a record costs more than all else together.
+            record: (options.seed % 4 == 0).then(|| Handle::new(rng.random(), mutant)),
+            host: Host::new(pids.into_iter().chain([901, 902]), mutant),
+            lock: None,
+            network: Network::default(),
+            engine: None,
             agent: None,
-            host: Host::default(),
-            slots: BTreeMap::new(),
-            lives: 0,
+            watchdogs: BTreeMap::new(),
+            restorers: BTreeMap::new(),
+            next_id: 1,
             connection: None,
             connections: 0,
-            greeted: false,
-            arrives_at_agent_ns: 0,
-            arrives_at_engine_ns: 0,
-            agent_tick_ns: 0,
-            engine_tick_ns: 0,
-            restoring_until_ns: 0,
-            nobody_until_ns: 0,
-            slow_until_ns: 0,
-            disk_full_until_ns: 0,
-            silent_until_ns: 0,
-            outage_until_ns: 0,
-            no_start: false,
-            told_no_start: false,
-            fault_hurts: rng.random_bool(0.3),
-            gaps: 0,
-            planned,
-            troubles: 0,
-            exit: None,
-            verdict: None,
+            truth: Truth::new(planned, length_ns, rng.random_bool(0.3), drifts),
+            troubles,
+            until: Until::default(),
+            no_agent: false,
+            told_no_agent: false,
+            half_applies: 0,
+            trace: options.trace,
             told: Vec::new(),
+            hash: 0xcbf2_9ce4_8422_2325,
             rng,
         };
         world.queue.at(0, Happening::Connect);
-        for (at_ns, trouble) in troubles(&mut world.rng, 20 * SECOND) {
-            world.troubles += 1;
-            world.queue.at(at_ns, Happening::Trouble(trouble));
+        for (number, (at_ns, trouble)) in world.troubles.iter().enumerate() {
+            if !options.without.contains(&number) {
+                world.truth.troubles += 1;
+                world.truth.sure &= trouble.leaves_sure();
+                world.queue.at(*at_ns, Happening::Trouble(number));
+            }
         }
-        first.into_iter().for_each(|command| world.engine_command(command));
-        world.plan_engine_tick();
+        world.engine_begins(script);
         world
     }
 
-    /// True while neither agent nor watchdog can act.
-    pub(crate) fn nobody(&self) -> bool {
-        let agent = self.agent.as_ref().is_some_and(|side| side.hung_until_ns <= self.now_ns);
-        let restoring = self.restoring_until_ns >= self.now_ns && self.restoring_until_ns > 0;
-        !agent && !self.host.watchdog_up && !restoring
+    pub(crate) fn is(&self, mutant: Mutant) -> bool {
+        self.mutant == Some(mutant)
     }
 
-    pub(crate) fn tell(&mut self, what: String) {
-        let ms = self.now_ns / MS;
-        self.told.push(format!("{:>4}.{:03}  {what}", ms / 1_000, ms % 1_000));
+    /// `CLOCK_BOOTTIME` of the host.
+    pub(crate) fn boottime_ns(&self) -> u64 {
+        self.clocks.boottime_ns(self.now_ns)
+    }
+
+    pub(crate) fn tell(&mut self, what: impl FnOnce() -> String) {
+        if self.trace {
+            let ms = self.now_ns / MS;
+            self.told.push(format!("{:>4}.{:03}  {}", ms / 1_000, ms % 1_000, what()));
+        }
+    }
+
+    /// Takes something that happened into the hash of the whole.
+    pub(crate) fn note(&mut self, what: u64) {
+        for word in [self.now_ns, what] {
+            self.hash = (self.hash ^ word).wrapping_mul(0x0000_0100_0000_01b3).rotate_left(23);
+        }
     }
 
     fn live(&mut self, events: &mut usize) -> Option<Broken> {
-        while let Some((at_ns, happening)) = self.queue.pop() {
-            *events += 1;
-            if at_ns > END_NS {
+        let end_ns = self.truth.length_ns + SLACK_NS;
+        while !self.at_rest()
+            && let Some((at_ns, happening)) = self.queue.pop()
+        {
+            if at_ns > end_ns {
                 break;
             }
-            if *events > EVENTS_MAX {
-                return Some(Broken { law: "no circles", seen: format!("{events} events") });
-            }
-            self.now_ns = self.now_ns.max(at_ns);
-            let was_over = self.exit.is_some();
-            self.happen(happening);
-            if self.nobody() {
-                self.nobody_until_ns = self.now_ns;
-            }
-            let is_news = self.exit.is_some() && !was_over;
-            let said = if is_news { laws::check_verdict(self) } else { Ok(()) };
-            if let Err(broken) = said.and_then(|()| laws::check(self)) {
+            if let Some(broken) = self.one(events, at_ns, happening) {
                 return Some(broken);
             }
         }
         None
     }
 
-    fn happen(&mut self, happening: Happening) {
-        // A process that hangs does nothing now, and everything afterwards.
-        let for_engine = matches!(
-            happening,
-            Happening::EngineTick
-                | Happening::Pulled { .. }
-                | Happening::AtEngine { .. }
-                | Happening::Connect
-                | Happening::EngineHearsCut { .. }
-        );
-        if let (true, Some(until_ns)) = (for_engine, self.engine_hangs()) {
-            return self.queue.at(until_ns, happening);
-        }
-        match happening {
-            Happening::EngineTick => self.engine_event(Event::Tick),
-            Happening::Pulled { pull, purpose } => self.pulled(pull, purpose),
-            Happening::AtEngine { connection, message } => self.at_engine(connection, *message),
-            Happening::AtAgent { connection, call } => {
-                let client = agent::Client(connection);
-                self.agent_event(agent::Event::Called { client, call });
-            }
-            Happening::Connect => self.connect(),
-            Happening::EngineHearsCut { connection } => {
-                if self.connections != connection || self.connection.is_some() {
-                    return;
-                }
-                // The link tries again by itself until it was greeted.
-                if self.greeted {
-                    self.engine_event(Event::AgentLost { why: "connection reset".into() });
-                } else {
-                    self.queue.at(self.now_ns + MS, Happening::Connect);
-                }
-            }
-            Happening::AgentHearsCut { connection } => {
-                self.agent_event(agent::Event::Left { client: agent::Client(connection) });
-            }
-            Happening::AgentTick => self.agent_event(agent::Event::Tick),
-            Happening::Act { life, command } => {
-                let hung = self.agent.as_ref().map_or(0, |side| side.hung_until_ns);
-                if hung > self.now_ns {
-                    return self.queue.at(hung, Happening::Act { life, command });
-                }
-                self.act(life, *command);
-            }
-            Happening::Heard { life, event } => {
-                if self.agent.as_ref().is_some_and(|side| side.life == life) {
-                    self.agent_event(*event);
-                }
-            }
-            Happening::AgentStarts => {
-                if self.restoring_until_ns <= self.now_ns && !self.no_start {
-                    self.agent_starts();
-                }
-            }
-            Happening::WatchdogStarts { life } => {
-                if self.agent.as_ref().is_some_and(|side| side.life == life) {
-                    self.host.watchdog_up = true;
-                    self.agent_event(agent::Event::WatchdogIs { pid: 11 });
-                    self.agent_event(agent::Event::WatchdogReady { pid: 11 });
-                }
-            }
-            Happening::WatchdogActs => {
-                self.tell("watchdog restores".into());
-                self.host.watchdog_restores();
-            }
-            Happening::WatchdogLooks => self.watchdog_looks(),
-            Happening::Trouble(trouble) => self.trouble(trouble),
-        }
+    /// True once the run is over, and nobody has anything to do.
+    fn at_rest(&self) -> bool {
+        let gone = self.engine.is_none() && self.restorers.is_empty();
+        let quiet = self.host.effects.is_empty() && self.truth.open.is_empty();
+        gone && quiet && self.truth.rogue.is_none()
     }
 
-    fn trouble(&mut self, trouble: Trouble) {
-        self.tell(format!("TROUBLE {trouble:?}"));
-        let until = |long| self.now_ns + long;
-        match trouble {
-            Trouble::KillEngine => {
-                self.engine = None;
-                self.break_connection();
-            }
-            Trouble::KillAgent => self.agent_dies(),
-            Trouble::KillWatchdog => self.watchdog_dies(),
-            Trouble::KillAgentAndWatchdog => {
-                self.host.watchdog_up = false;
-                self.agent_dies();
-            }
-            Trouble::Cut => self.break_connection(),
-            Trouble::HangAgent(long) => {
-                let until_ns = until(long);
-                if let Some(side) = &mut self.agent {
-                    side.hung_until_ns = until_ns;
-                }
-            }
-            Trouble::HangEngine(long) => {
-                let until_ns = until(long);
-                if let Some(side) = &mut self.engine {
-                    side.hung_until_ns = until_ns;
-                }
-            }
-            Trouble::Signal => self.engine_event(Event::Stop { by: "SIGTERM".into() }),
-            Trouble::Silence(long) => self.silent_until_ns = until(long),
-            Trouble::Outage(long) => self.outage_until_ns = until(long),
-            Trouble::TargetGone => {
-                let first = self.slots.first_key_value().map(|(slot, _)| *slot);
-                if let Some(slot) = first {
-                    self.agent_event(agent::Event::TargetGone { slot });
-                }
-            }
-            Trouble::DiskFull(long) => self.disk_full_until_ns = until(long),
-            Trouble::RevertFails(times) => {
-                self.host.stubborn = times;
-                self.host.hopeless |= times > 5;
-            }
-            Trouble::NoStart => self.no_start = true,
-            Trouble::SlowWire(long) => self.slow_until_ns = until(long),
+    fn one(&mut self, events: &mut usize, at_ns: u64, happening: Happening) -> Option<Broken> {
+        *events += 1;
+        if *events > EVENTS_MAX {
+            return Some(Broken { law: "no circles", seen: format!("{events} events") });
         }
+        self.now_ns = self.now_ns.max(at_ns);
+        let was_over = self.truth.exit.is_some();
+        self.happen(happening);
+        if self.nobody() {
+            self.truth.nobody_until_ns = self.now_ns;
+        }
+        if let Some(broken) = self.truth.broken.take() {
+            return Some(broken);
+        }
+        if self.truth.exit.is_some()
+            && !was_over
+            && let Err(broken) = laws::check_verdict(self)
+        {
+            return Some(broken);
+        }
+        laws::check(self).err()
     }
 
-    fn watchdog_dies(&mut self) {
-        if !self.host.watchdog_up {
-            return;
-        }
-        self.host.watchdog_up = false;
-        if let Some(life) = self.agent.as_ref().map(|side| side.life) {
-            let at_ns = self.now_ns + self.rng.random_range(5 * MS..50 * MS);
-            self.queue.at(at_ns, Happening::WatchdogStarts { life });
-        }
-    }
-
-    /// Whoever is left has had its time; a person starts an agent where none runs.
-    fn end(&mut self) -> Option<Broken> {
-        self.no_start = false;
+    /// Whoever is left has had its time; a person makes whole what is broken, and starts an agent
+    /// where none runs.
+    fn end(&mut self, events: &mut usize) -> Option<Broken> {
+        self.no_agent = false;
+        self.until = Until::default();
+        self.host.stubborn = 0;
+        self.set_disk();
+        self.network = Network::default();
         if self.agent.is_none() {
-            self.agent_starts();
+            self.queue.at(self.now_ns, Happening::AgentStarts { since_ns: self.now_ns });
+        } else if !self.truth.open.is_empty() {
+            self.undo();
         }
-        let end_ns = self.now_ns + 30 * SECOND;
+        let end_ns = self.now_ns + AFTER_NS;
         while let Some((at_ns, happening)) = self.queue.pop() {
-            if at_ns > end_ns {
+            if at_ns > end_ns || (self.agent.is_some() && self.at_rest()) {
                 break;
             }
-            self.now_ns = self.now_ns.max(at_ns);
-            self.happen(happening);
+            if let Some(broken) = self.one(events, at_ns, happening) {
+                return Some(broken);
+            }
         }
         laws::check_end(self).err()
     }
-}
 
-fn script(rng: &mut StdRng) -> Script {
-    let lease_ms = [200, 1_000, 5_000][rng.random_range(0..3)];
-    let mut id = 0;
-    let mut injection = |rng: &mut StdRng, hold_ms: u64| {
-        id += 1;
-        let fault = ["process.pause", "net.refuse"][rng.random_range(0..2)];
-        one(id, fault, lease_ms, hold_ms + lease_ms)
-    };
-    // One run in four switches its faults on and off at random.
-    let toggled = if rng.random_range(0..4) == 0 { trouble::toggled(rng) } else { Vec::new() };
-    let slot_ms = rng.random_range(1_000..2_500);
-    let slots = toggled.first().map_or(0, |fault: &Toggled| fault.on.len());
-    let mut slot = |rng: &mut StdRng, at: usize| {
-        let on = toggled.iter().filter(|fault| fault.on[at]);
-        let injections = on.map(|_| injection(rng, slot_ms)).collect();
-        ScriptStep { injections, hold_us: slot_ms * 1_000 }
-    };
-    let schedule: Vec<ScriptStep> = (0..slots).map(|at| slot(rng, at)).collect();
-    let steps: Vec<ScriptStep> = (0..rng.random_range(1..3))
-        .map(|_| {
-            let hold_ms = rng.random_range(2_000..6_000);
-            let count = rng.random_range(1..=RADIUS);
-            let injections = (0..count).map(|_| injection(rng, hold_ms)).collect();
-            ScriptStep { injections, hold_us: hold_ms * 1_000 }
-        })
-        .collect();
-    Script {
-        run: "7k2f9".into(),
-        indicators: vec![Indicator {
-            name: "order success".into(),
-            query: "q".into(),
-            expect: ">= 95%".into(),
-            unit: Unit::Share,
-            bound: 0.95,
-            at_least: true,
-            bad_share: Some(0.05),
-            bad_word: "failed".into(),
-        }],
-        consecutive: 2,
-        strikes_end: true,
-        every_us: 500_000,
-        literal: false,
-        false_alarm: 0.01,
-        evidence_aborts: false,
-        baseline_us: 2_000_000,
-        steps: if schedule.is_empty() { steps } else { schedule },
-        toggled,
-        recovery_us: 3_000_000,
-        radius_max: u32::try_from(RADIUS).unwrap_or(u32::MAX),
-    }
-}
-
-fn one(id: u32, fault: &str, lease_ms: u64, cap_ms: u64) -> Injection {
-    let process = ProcessIdentity { pid: 100 + id, start_ticks: 1 };
-    Injection {
-        id: format!("i{id}"),
-        run: "7k2f9".into(),
-        fault: fault.into(),
-        params: BTreeMap::new(),
-        filters: BTreeMap::new(),
-        target: Target {
-            name: format!("payment-{id}"),
-            service: "payment".into(),
-            process,
-            netns: 1,
-            cgroup: "/".into(),
-            listening: Vec::new(),
-            probes: Vec::new(),
-        },
-        lease_ms,
-        cap_ms,
-        seed: 1,
+    /// True while nobody can undo anything.
+    fn nobody(&self) -> bool {
+        let agent = self.agent.as_ref().is_some_and(|side| side.hung_until_ns <= self.now_ns);
+        let watchdog = self.watchdogs.values().any(|w| w.hung_until_ns <= self.now_ns);
+        !agent && !watchdog && self.restorers.is_empty()
     }
 }

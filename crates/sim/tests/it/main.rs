@@ -1,34 +1,64 @@
-//! Many seeds, each a run with its troubles; one seed alone prints its story.
+//! Many seeds, each a run with its troubles, and mutants that must not get away.
 
-use squall_sim::simulate;
+use squall_sim::{Mutant, Options, cases, catch, many, shortest, simulate};
 
-/// Seeds in a usual test; `SQUALL_SIM_RUNS` asks for more.
-const RUNS: u64 = 1_000;
+/// Seeds in a usual test; `cargo xtask bench sim` has a hundred thousand.
+const RUNS: u64 = 2_000;
+/// Runs within which a mutant is caught here; `cargo xtask sim --mutants` has more patience.
+const MUTANT_RUNS: u64 = 400;
 
 #[test]
 fn no_seed_breaks_a_law() {
-    if let Ok(seed) = std::env::var("SQUALL_SIM_SEED") {
-        let seed = seed.parse().expect("SQUALL_SIM_SEED is a number");
-        let report = simulate(seed);
-        println!("{}", report.told.join("\n"));
-        assert_eq!(report.broken, None);
-        return;
+    let (sum, found) = many(0, RUNS, None);
+    if let Some(found) = found {
+        panic!("{}", shortest(&found).text());
     }
-    let runs = std::env::var("SQUALL_SIM_RUNS").ok().and_then(|runs| runs.parse().ok());
-    let runs = runs.unwrap_or(RUNS);
-    let mut exits = std::collections::BTreeMap::new();
-    let mut events = 0;
-    for seed in 0..runs {
-        let report = simulate(seed);
-        let story = report.told.join("\n");
-        assert_eq!(report.broken, None, "SQUALL_SIM_SEED={seed} replays this:\n{story}");
-        *exits.entry(report.exit).or_insert(0) += 1;
-        events += report.events;
+    println!("{}", sum.line());
+    assert_eq!(sum.runs, RUNS);
+    for exit in [Some(0), Some(1), Some(3), Some(5), None] {
+        assert!(sum.exits.contains_key(&exit), "no run ends with {exit:?}");
     }
-    println!("{runs} seeds, {events} events, exits {exits:?}");
 }
 
 #[test]
-fn a_seed_replays_itself() {
-    assert_eq!(simulate(7), simulate(7));
+fn a_seed_that_once_broke_a_law_breaks_none() {
+    for case in cases() {
+        let report = simulate(&Options { trace: true, ..case.options.clone() });
+        let story = report.told.join("\n");
+        assert_eq!(report.broken, None, "{}\n{story}", case.found);
+    }
+}
+
+#[test]
+fn a_seed_replays_itself_and_no_other() {
+    let run = |seed| simulate(&Options { seed, trace: true, ..Options::default() });
+    for seed in 0..20 {
+        assert_eq!(run(seed), run(seed));
+        assert_ne!(run(seed).hash, run(seed + 1).hash);
+        // Writing it down changes nothing of it.
+        let untold = simulate(&Options { seed, ..Options::default() });
+        assert_eq!(untold.hash, run(seed).hash);
+    }
+    assert_eq!(many(500, 50, None).0, many(500, 50, None).0);
+}
+
+#[test]
+fn a_broken_rule_is_seen() {
+    let got_away: Vec<Mutant> = Mutant::ALL
+        .iter()
+        .copied()
+        .filter(|mutant| catch(*mutant, MUTANT_RUNS).broken.is_none())
+        .collect();
+    assert!(got_away.len() * 20 <= Mutant::ALL.len(), "more than 5 % got away: {got_away:?}");
+}
+
+#[test]
+fn a_found_law_comes_with_the_shortest_story_and_its_command() {
+    let (_, found) = many(0, MUTANT_RUNS, Some(Mutant::IgnoreBootId));
+    let found = shortest(&found.expect("it is caught"));
+    let left = found.report.troubles - found.options.without.len();
+    assert!(left <= 2, "{:?}", found.options);
+    let text = found.text();
+    assert!(text.contains("BROKEN: nobody but a target is touched"), "{text}");
+    assert!(text.contains("cargo xtask sim --seed ") && text.contains(" --mutant IgnoreBootId"));
 }
