@@ -227,6 +227,8 @@ pub(crate) enum Input {
     GuardReady(u32),
     /// The watchdog with this pid is gone.
     GuardGone(u32),
+    /// It is time to start the next watchdog.
+    GuardDue,
 }
 
 impl From<Event> for Input {
@@ -266,6 +268,7 @@ impl Shell {
                 Ok(Input::Connected(stream)) => self.connected(stream),
                 Ok(Input::GuardReady(pid)) => self.step(Event::WatchdogReady { pid }),
                 Ok(Input::GuardGone(pid)) => self.guard_gone(pid),
+                Ok(Input::GuardDue) => self.guard_due(),
                 Err(RecvTimeoutError::Timeout) => self.step(Event::Tick),
                 Err(RecvTimeoutError::Disconnected) => break,
             }
@@ -300,7 +303,14 @@ impl Shell {
     }
 
     fn guard_gone(&mut self, pid: u32) {
-        if self.guard.gone(pid, &self.events) {
+        if pid == self.guard.pid() {
+            self.step(Event::WatchdogGone { pid });
+            self.guard.replace(&self.events);
+        }
+    }
+
+    fn guard_due(&mut self) {
+        if self.guard.start_again(&self.events) {
             self.step(Event::WatchdogIs { pid: self.guard.pid() });
         }
     }

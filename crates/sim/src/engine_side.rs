@@ -116,7 +116,8 @@ impl World {
         let readings = match purpose {
             Purpose::Reference => Vec::new(),
             Purpose::Sample if silent => {
-                self.truth.silent_holds += u32::from(holding);
+                // A slot without faults proves nothing of them, and is judged apart.
+                self.truth.silent_holds += u32::from(holding && acts);
                 let gap = Some("silence".into());
                 match self.mutant {
                     Some(Mutant::HeldWithoutData) => vec![counted(0)],

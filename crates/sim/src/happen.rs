@@ -121,7 +121,10 @@ impl World {
             }
             Trouble::ApplyFails(times) => self.half_applies = times,
             Trouble::NoAgent => self.no_agent = true,
-            Trouble::NoWatchdog(long) => self.until.no_watchdog_ns = until(long),
+            Trouble::NoWatchdog(long) => {
+                self.until.no_watchdog_ns = until(long);
+                self.kill_watchdogs();
+            }
         }
     }
 

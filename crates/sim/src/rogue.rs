@@ -13,8 +13,8 @@ use squall_wire::protocol::{Ask, Call, PROTOCOL_VERSION};
 const CLIENT: u64 = 1 << 41;
 /// Its run.
 pub(crate) const RUN: &str = "8c0d4";
-/// Calls it makes in all.
-const STEPS: u32 = 12;
+/// Calls it makes in all, if it changes its mind at each, and if it only renews.
+const STEPS: [u32; 2] = [12, 40];
 
 impl World {
     /// Its next call, and the one after it in a while.
@@ -23,7 +23,8 @@ impl World {
             return;
         }
         let client = *self.truth.rogue.get_or_insert(CLIENT + self.now_ns);
-        if step >= STEPS {
+        let renews = client % 2 == 1;
+        if step >= STEPS[usize::from(renews)] {
             self.truth.rogue = None;
             return self.queue.at(self.now_ns, Happening::AgentHearsCut { client });
         }
@@ -46,6 +47,7 @@ impl World {
             2 => arm(2, 902),
             // Somebody else's target.
             3 => arm(3, crate::script::PID),
+            _ if renews => Ask::Renew { run: run() },
             _ => match self.rng.random_range(0..4) {
                 0 => Ask::Renew { run: run() },
                 1 => Ask::Disarm { run: run(), injection: None },

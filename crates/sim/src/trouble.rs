@@ -63,15 +63,20 @@ pub(crate) enum Trouble {
     ApplyFails(u32),
     /// No agent can be started from now on.
     NoAgent,
-    /// No watchdog can be started for so long.
+    /// The watchdog is killed, and none can be started for so long.
     NoWatchdog(u64),
 }
 
 /// The troubles of a seed, with their times. One seed in ten has none.
-pub(crate) fn troubles(rng: &mut StdRng, length_ns: u64) -> Vec<(u64, Trouble)> {
+pub(crate) fn troubles(rng: &mut StdRng, baseline_ns: u64, length_ns: u64) -> Vec<(u64, Trouble)> {
     let count = [0, 1, 1, 2, 2, 2, 3, 3, 4, 6][rng.random_range(0..10)];
-    let mut all: Vec<(u64, Trouble)> =
-        (0..count).map(|_| (rng.random_range(0..length_ns), one(rng))).collect();
+    // Most come while there are faults.
+    let from_ns = |rng: &mut StdRng| if rng.random_bool(0.8) { baseline_ns } else { 0 };
+    let at_ns = |rng: &mut StdRng| {
+        let from_ns = from_ns(rng);
+        rng.random_range(from_ns..length_ns)
+    };
+    let mut all: Vec<(u64, Trouble)> = (0..count).map(|_| (at_ns(rng), one(rng))).collect();
     // Where there are several, they are as often close together as far apart.
     if rng.random_bool(0.5) {
         let first_ns = all.first().map_or(0, |(at, _)| *at);
@@ -83,36 +88,36 @@ pub(crate) fn troubles(rng: &mut StdRng, length_ns: u64) -> Vec<(u64, Trouble)> 
 
 fn one(rng: &mut StdRng) -> Trouble {
     let long = rng.random_range(10 * MS..8 * SECOND);
-    match rng.random_range(0..34) {
+    match rng.random_range(0..40) {
         0 => Trouble::KillEngine,
         1 | 2 => Trouble::KillAgent,
         3 => Trouble::KillWatchdog,
         4 => Trouble::KillAgentAndWatchdog,
         5 | 6 => Trouble::KillTarget { reused: rng.random_bool(0.7) },
-        7 | 8 => Trouble::PowerCut(long),
-        9 | 10 => Trouble::Sleep(long * 40),
-        11 => Trouble::SetClock(long * 400),
-        12 => Trouble::Cut,
-        13 => Trouble::Partition(long),
-        14 | 15 => Trouble::BadNetwork(long),
-        16 => Trouble::SlowNetwork(long),
-        17 => Trouble::HangAgent(long),
-        18 => Trouble::HangEngine(long),
-        19 => Trouble::HangWatchdog(long),
-        20 => Trouble::Signal,
-        21 => Trouble::Undo,
-        22 => Trouble::Rogue,
-        23 => Trouble::Silence(long),
-        24 => Trouble::Outage(long),
-        25 => Trouble::NoTraffic(long),
-        26 => Trouble::DiskFull(long),
-        27 => Trouble::DiskLies(long),
-        28 => Trouble::DiskSick(long),
-        29 => Trouble::DiskSlow(long),
-        30 => Trouble::StepsSlow(long),
-        31 => Trouble::RevertFails([1, 2, 5, 40][rng.random_range(0..4)]),
-        32 => Trouble::ApplyFails(rng.random_range(1..3)),
-        _ if rng.random_bool(0.5) => Trouble::NoAgent,
+        7..=9 => Trouble::PowerCut(long),
+        10 | 11 => Trouble::Sleep(long * 40),
+        12 => Trouble::SetClock(long * 400),
+        13 => Trouble::Cut,
+        14 => Trouble::Partition(long),
+        15..=17 => Trouble::BadNetwork(long),
+        18 => Trouble::SlowNetwork(long),
+        19 | 20 => Trouble::HangAgent(long),
+        21 => Trouble::HangEngine(long),
+        22 => Trouble::HangWatchdog(long),
+        23 => Trouble::Signal,
+        24 => Trouble::Undo,
+        25 => Trouble::Rogue,
+        26 => Trouble::Silence(long),
+        27 => Trouble::Outage(long),
+        28 => Trouble::NoTraffic(long),
+        29 => Trouble::DiskFull(long),
+        30 => Trouble::DiskLies(long),
+        31 => Trouble::DiskSick(long),
+        32 => Trouble::DiskSlow(long),
+        33 => Trouble::StepsSlow(long),
+        34..=36 => Trouble::RevertFails([1, 2, 5, 40][rng.random_range(0..4)]),
+        37 => Trouble::ApplyFails(rng.random_range(1..3)),
+        38 => Trouble::NoAgent,
         _ => Trouble::NoWatchdog(long),
     }
 }

@@ -57,8 +57,7 @@ impl World {
         side.watchdog = Some(id);
         let guard = Guard::default();
         let unread = String::new();
-        let watchdog =
-            Watchdog { life, hung_until_ns: 0, ready: false, guard, unread, look_ns: 0 };
+        let watchdog = Watchdog { life, hung_until_ns: 0, ready: false, guard, unread, look_ns: 0 };
         self.watchdogs.insert(id, watchdog);
         self.agent_event(Event::WatchdogIs { pid: pid(id) });
         let at_ns = self.now_ns + self.rng.random_range(MS..50 * MS);
@@ -266,12 +265,18 @@ impl World {
         self.restorers.retain(|_, restorer| restorer.by != "watchdog");
         let boottime_ns = self.boottime_ns();
         let Some(side) = &mut self.agent else { return };
-        if side.watchdog.take().is_some() && self.mutant != Some(Mutant::WatchdogNotReplaced) {
-            let life = side.life;
-            let pause_ns = side.replacement.pause_ns(boottime_ns);
-            let at_ns = self.now_ns.max(side.hung_until_ns) + MS + pause_ns;
-            self.queue.at(at_ns, Happening::WatchdogStarts { life });
+        let Some(id) = side.watchdog.take() else { return };
+        let (life, hung_ns) = (side.life, side.hung_until_ns);
+        let pause_ns = side.replacement.pause_ns(boottime_ns);
+        if self.mutant == Some(Mutant::WatchdogNotReplaced) {
+            return;
         }
+        let hears_ns = self.now_ns.max(hung_ns) + MS;
+        if self.mutant != Some(Mutant::ArmUnguarded) {
+            let event = Box::new(Event::WatchdogGone { pid: pid(id) });
+            self.queue.at(hears_ns, Happening::Heard { life, event });
+        }
+        self.queue.at(hears_ns + pause_ns, Happening::WatchdogStarts { life });
     }
 }
 

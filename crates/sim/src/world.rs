@@ -139,7 +139,9 @@ impl World {
         let mut rng = StdRng::seed_from_u64(options.seed);
         let (script, length_ns) = script(&mut rng);
         // Troubles have a generator of their own: one that is left out moves no other.
-        let troubles = troubles(&mut StdRng::seed_from_u64(!options.seed), length_ns);
+        let baseline_ns = script.baseline_us * 1_000;
+        let mut trouble = StdRng::seed_from_u64(!options.seed);
+        let troubles = troubles(&mut trouble, baseline_ns, length_ns);
         let drifts = rng.random_bool(0.3);
         let mut ppm = || if drifts { rng.random_range(-500..500) } else { 0 };
         let (host_ppm, engine_ppm) = (ppm(), ppm());

@@ -36,6 +36,7 @@ impl Core {
             synced: false,
             stage: Stage::Preparing,
             step_until_ns: self.now_ns.saturating_add(STEP_NS_MAX),
+            watch_ns: None,
             since_ns: self.now_ns,
             receipt_us: 0,
             tries: 0,
@@ -182,6 +183,7 @@ impl Core {
                 held.stage = Stage::Applying;
                 held.step_until_ns = now_ns.saturating_add(STEP_NS_MAX);
                 let deadline_ns = held.lease.map_or(now_ns, |lease| lease.deadline_ns());
+                held.watch_ns = Some(deadline_ns);
                 self.out.push(Command::Watch { receipt: receipt.id.clone(), deadline_ns });
                 self.out.push(Command::Apply { slot, receipt, deadline_ns });
             }

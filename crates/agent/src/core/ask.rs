@@ -76,6 +76,7 @@ impl Core {
             remaining = Some(remaining.map_or(left, |least| least.min(left)));
             if let (true, Some(receipt)) = (held.may_act(), &held.receipt) {
                 orders.push(Command::Extend { slot: *slot, deadline_ns });
+                held.watch_ns = Some(deadline_ns);
                 orders.push(Command::Watch { receipt: receipt.id.clone(), deadline_ns });
             }
         }

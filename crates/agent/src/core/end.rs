@@ -30,6 +30,7 @@ impl Core {
             synced: true,
             stage: Stage::Armed,
             step_until_ns: u64::MAX,
+            watch_ns: None,
             since_ns: self.now_ns,
             receipt_us: 0,
             tries: 0,
@@ -112,6 +113,7 @@ impl Core {
         let Some(held) = self.held.get_mut(&slot) else { return };
         let Some(receipt) = held.receipt.clone() else { return };
         held.stage = Stage::Reverting;
+        held.watch_ns = Some(until_ns);
         // Past this the watchdog takes the agent for hung and undoes it in its place.
         self.out.push(Command::Watch { receipt: receipt.id.clone(), deadline_ns: until_ns });
         self.out.push(Command::Revert { slot, receipt });
@@ -135,9 +137,11 @@ impl Core {
             let until = now_ns.saturating_add(backoff_ns(held.tries - 1));
             held.stage = Stage::Waiting(until);
             let deadline_ns = until.saturating_add(STEP_NS_MAX);
+            held.watch_ns = Some(deadline_ns);
             self.out.push(Command::Watch { receipt, deadline_ns });
         } else {
             held.stage = Stage::Stuck;
+            held.watch_ns = None;
             self.out.push(Command::Unwatch { receipt });
             self.tell_undone(slot);
         }
@@ -148,6 +152,7 @@ impl Core {
         let Some(receipt) = held.receipt.as_ref().map(|receipt| receipt.id.clone()) else { return };
         if !matches!(held.stage, Stage::Closing | Stage::ClosingLater(_)) {
             held.tries = 0;
+            held.watch_ns = None;
             self.out.push(Command::Unwatch { receipt: receipt.clone() });
         }
         held.stage = Stage::Closing;

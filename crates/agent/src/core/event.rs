@@ -107,6 +107,11 @@ pub enum Event {
         /// Its pid.
         pid: u32,
     },
+    /// The watchdog died; the next one is not there yet.
+    WatchdogGone {
+        /// Its pid.
+        pid: u32,
+    },
     /// The watchdog keeps guard. Until it does, no receipt is written and so nothing is armed.
     WatchdogReady {
         /// Its pid.

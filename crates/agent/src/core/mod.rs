@@ -8,7 +8,8 @@
 //!   they were given; those of different slots may overlap.
 //! - `WriteReceipt` is answered with `Written(Ok)` only once the receipt is on disk.
 //! - `Event::Tick` arrives after [`Core::wait_ns`], or any other event before it.
-//! - `WatchdogReady` is told once a watchdog keeps guard, and `WatchdogIs` when it is replaced.
+//! - `WatchdogReady` is told once a watchdog keeps guard, `WatchdogGone` when it died, and
+//!   `WatchdogIs` when it was replaced.
 //! - After a crash the open receipts of the journal come back as `Event::Found`.
 //!
 //! In return, whatever the order of events: no `Apply` without a synced, open receipt; no

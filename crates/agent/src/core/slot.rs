@@ -54,6 +54,8 @@ pub(super) struct Held {
     pub(super) stage: Stage,
     /// When the present step is given up.
     pub(super) step_until_ns: u64,
+    /// By when the watchdog must hear of it again, as it was told last.
+    pub(super) watch_ns: Option<u64>,
     pub(super) since_ns: u64,
     pub(super) receipt_us: u64,
     /// Failed attempts at the present step.

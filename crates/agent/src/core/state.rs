@@ -111,6 +111,7 @@ impl Core {
             Event::Lost { slot } => self.end(slot, "failed", false),
             Event::TargetGone { slot } => self.end(slot, "target gone", false),
             Event::WatchdogIs { pid } => self.watchdog_is(pid),
+            Event::WatchdogGone { pid } => self.guarded &= pid != self.watchdog,
             Event::WatchdogReady { pid } => self.watchdog_ready(pid),
             Event::Stop => {
                 self.leaving = true;
@@ -167,10 +168,11 @@ impl Core {
     fn watchdog_is(&mut self, pid: u32) {
         self.watchdog = pid;
         self.guarded = false;
+        // It is told what the one before it was told, and no more: a receipt that a person has to
+        // see to has no deadline, and one that is being undone has another than its lease's.
         let mut watched = Vec::new();
-        for held in self.held.values().filter(|held| held.may_act() && held.synced) {
-            if let (Some(receipt), Some(lease)) = (&held.receipt, &held.lease) {
-                let deadline_ns = lease.deadline_ns();
+        for held in self.held.values() {
+            if let (Some(receipt), Some(deadline_ns)) = (&held.receipt, held.watch_ns) {
                 watched.push(Command::Watch { receipt: receipt.id.clone(), deadline_ns });
             }
         }

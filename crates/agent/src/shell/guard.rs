@@ -25,7 +25,7 @@ impl Guard {
     pub(super) fn start(options: &Options, events: &Sender<Input>) -> io::Result<Guard> {
         let program = options.program.clone().into_os_string();
         let state_dir = options.paths.state_dir.clone().into_os_string();
-        let (link, pid) = spawn(&program, &state_dir, events, 0)?;
+        let (link, pid) = spawn(&program, &state_dir, events)?;
         let replacement = Replacement::new(clock::boottime_ns());
         Ok(Guard { program, state_dir, link, pid, replacement })
     }
@@ -34,13 +34,14 @@ impl Guard {
         self.pid
     }
 
-    /// Starts the next watchdog in place of one that died; true when there is a new one.
-    pub(super) fn gone(&mut self, pid: u32, events: &Sender<Input>) -> bool {
-        if pid != self.pid {
-            return false;
-        }
-        let pause_ns = self.replacement.pause_ns(clock::boottime_ns());
-        match spawn(&self.program, &self.state_dir, events, pause_ns) {
+    /// Has the next watchdog started in place of one that died, at once or a little later.
+    pub(super) fn replace(&mut self, events: &Sender<Input>) {
+        later(self.replacement.pause_ns(clock::boottime_ns()), events);
+    }
+
+    /// Starts the next watchdog; true when there is one.
+    pub(super) fn start_again(&mut self, events: &Sender<Input>) -> bool {
+        match spawn(&self.program, &self.state_dir, events) {
             Ok((link, pid)) => {
                 (self.link, self.pid) = (link, pid);
                 true
@@ -49,12 +50,7 @@ impl Guard {
                 crate::say::say(format_args!(
                     "squall agent: the watchdog cannot be started again: {error}"
                 ));
-                let events = events.clone();
-                let again = move || {
-                    pause(replacement::SLOW_NS);
-                    let _ = events.send(Input::GuardGone(pid));
-                };
-                let _ = Builder::new().name("watchdog".into()).spawn(again);
+                later(replacement::SLOW_NS, events);
                 false
             }
         }
@@ -83,7 +79,6 @@ fn spawn(
     program: &OsString,
     state_dir: &OsString,
     events: &Sender<Input>,
-    pause_ns: u64,
 ) -> io::Result<(UnixStream, u32)> {
     let (ours, theirs) = UnixStream::pair()?;
     let mut hears = ours.try_clone()?;
@@ -101,11 +96,23 @@ fn spawn(
             let _ = events.send(Input::GuardReady(pid));
         }
         reap(child);
-        pause(pause_ns);
         let _ = events.send(Input::GuardGone(pid));
     };
     Builder::new().name("watchdog".into()).spawn(listen)?;
     Ok((ours, pid))
+}
+
+/// Says that the next watchdog is due, after a pause.
+fn later(pause_ns: u64, events: &Sender<Input>) {
+    let due = events.clone();
+    let wait = move || {
+        pause(pause_ns);
+        let _ = due.send(Input::GuardDue);
+    };
+    // Without a thread it is due at once.
+    if pause_ns == 0 || Builder::new().name("watchdog".into()).spawn(wait).is_err() {
+        let _ = events.send(Input::GuardDue);
+    }
 }
 
 /// Its end of the link is closed, so it is dead or as good as dead.
