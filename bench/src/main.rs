@@ -18,6 +18,7 @@ mod query;
 mod rest;
 mod restore;
 mod rig;
+mod sim;
 mod sla;
 mod trivial;
 
@@ -44,6 +45,7 @@ static GROUPS: &[Group] = &[
     Group { name: "query", run: query::run },
     Group { name: "sla", run: sla::run },
     Group { name: "judge", run: judge::run },
+    Group { name: "sim", run: sim::run },
 ];
 
 fn main() -> ExitCode {

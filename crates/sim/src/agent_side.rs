@@ -296,6 +296,9 @@ impl World {
             Answer::Status { stuck, .. } if self.mutant == Some(Mutant::HideStuck) => {
                 stuck.clear();
             }
+            Answer::Disarmed { outcomes } if self.mutant == Some(Mutant::HideStuck) => {
+                outcomes.iter_mut().for_each(|outcome| outcome.residue.clear());
+            }
             _ => {}
         }
         self.send_to_engine(client, FromAgent::Reply(reply));

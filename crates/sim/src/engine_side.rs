@@ -228,6 +228,10 @@ impl World {
                 self.tell(|| format!("verdict {:?}: {}", verdict.word, verdict.sentence));
                 self.truth.verdict = Some((**verdict).clone());
             }
+            Recorded::Restore { injection, residue, .. } => {
+                self.truth.recorded_restore(&self.host, injection, residue);
+                self.tell(|| format!("{event:?}"));
+            }
             Recorded::Abort { .. } => {
                 self.truth.aborted_ns.get_or_insert(self.now_ns);
                 self.tell(|| format!("{event:?}"));

@@ -45,8 +45,8 @@ pub(crate) struct Host {
     pub(crate) stubborn: u32,
     /// True where more undos fail than an agent tries.
     pub(crate) hopeless: bool,
-    /// Each receipt whose fault was in place at any time.
-    pub(crate) applied: BTreeSet<String>,
+    /// Each receipt whose fault was in place at any time, with the boot it was in.
+    pub(crate) applied: BTreeMap<String, BootId>,
     mutant: Option<Mutant>,
 }
 
@@ -59,7 +59,7 @@ impl Host {
             harmed: Vec::new(),
             stubborn: 0,
             hopeless: false,
-            applied: BTreeSet::new(),
+            applied: BTreeMap::new(),
             mutant,
         }
     }
@@ -81,7 +81,7 @@ impl Host {
         };
         let (run, process) = (receipt.run.clone(), receipt.process);
         self.effects.insert(receipt.id.clone(), Effect { run, process, death, deadline_ns });
-        self.applied.insert(receipt.id.clone());
+        self.applied.insert(receipt.id.clone(), self.boot.clone());
         true
     }
 
@@ -126,11 +126,11 @@ pub(crate) struct Hands<'h>(pub(crate) &'h mut Host);
 impl Undo for Hands<'_> {
     fn revert(&mut self, receipt: &Receipt) -> Result<(), EffectError> {
         let host = &mut *self.0;
-        if receipt.boot != host.boot || !host.lives(receipt.process) {
-            let there = host.processes.get(&receipt.process.pid);
-            let careless = host.mutant == Some(Mutant::TrustPidAlone)
-                || (receipt.boot != host.boot && host.lives(receipt.process));
-            if let (true, Some(start)) = (careless, there) {
+        // What has the pid now is another process, whatever the receipt says.
+        let other_boot = host.applied.get(&receipt.id).is_some_and(|boot| *boot != host.boot);
+        if !host.lives(receipt.process) || other_boot {
+            let by_pid = other_boot || host.mutant == Some(Mutant::TrustPidAlone);
+            if let (true, Some(start)) = (by_pid, host.processes.get(&receipt.process.pid)) {
                 let (pid, start_ticks) = (receipt.process.pid, *start);
                 host.harmed.push(ProcessIdentity { pid, start_ticks });
             }

@@ -149,8 +149,25 @@ impl Truth {
     }
 
     pub(crate) fn said_armed(&mut self, host: &Host, receipt: &str) {
-        if !host.applied.contains(receipt) {
+        if !host.applied.contains_key(receipt) {
             self.break_law("what is reported in place was put there", receipt.to_owned());
+        }
+    }
+
+    /// Whoever undid everything is done, but for what it says is left.
+    pub(crate) fn left_by(&mut self, by: &str, left: &[(Receipt, String)]) {
+        let is_left = |open: &&Receipt| left.iter().any(|(receipt, _)| receipt.id == open.id);
+        if let Some(open) = self.open.iter().find(|open| !is_left(open)) {
+            let seen = format!("{by}: {}", open.id);
+            self.break_law("who undoes leaves nothing out", seen);
+        }
+    }
+
+    /// The engine records how an undo went.
+    pub(crate) fn recorded_restore(&mut self, host: &Host, injection: &str, residue: &[String]) {
+        let id = format!("r-{RUN}-{injection}");
+        if residue.is_empty() && host.effects.contains_key(&id) {
+            self.break_law("what is recorded as restored is", id);
         }
     }
 
@@ -226,8 +243,7 @@ impl World {
 
     /// When it was so bad the last time that what is late may be late.
     fn bad_until_ns(&self) -> u64 {
-        let agent_ns = self.agent.as_ref().map_or(0, |side| side.hung_until_ns);
-        [self.truth.nobody_until_ns, self.clocks.woke_ns, agent_ns].into_iter().fold(0, u64::max)
+        self.truth.nobody_until_ns.max(self.clocks.woke_ns)
     }
 }
 
@@ -243,6 +259,7 @@ pub(crate) fn check(world: &mut World) -> Result<(), Broken> {
     let boottime_ns = world.boottime_ns();
     let slow_ns = if world.is_slow() { STEP_NS_MAX + GRACE_NS } else { 0 };
     let may_last_ns = |since_ns: u64| since_ns.max(world.bad_until_ns()) + BOUND_NS + slow_ns;
+    let hung_ns = world.agent.as_ref().map_or(0, |side| side.hung_until_ns);
     let mut targets: BTreeMap<&str, BTreeSet<_>> = BTreeMap::new();
     for (id, effect) in world.host.acting(boottime_ns) {
         targets.entry(&effect.run).or_default().insert(effect.process);
@@ -261,7 +278,7 @@ pub(crate) fn check(world: &mut World) -> Result<(), Broken> {
             return broken("no fault outlives its lease", id.clone());
         }
         if let Some(left_ns) = world.truth.left.get(client)
-            && world.now_ns > may_last_ns(*left_ns)
+            && world.now_ns > may_last_ns(*left_ns).max(hung_ns + BOUND_NS)
         {
             return broken("no fault outlives its client", id.clone());
         }
@@ -312,7 +329,7 @@ pub(crate) fn check_verdict(world: &World) -> Result<(), Broken> {
     }
     if verdict.word == Word::Held {
         let applied: Vec<&String> =
-            world.host.applied.iter().filter(|id| id.contains(RUN)).collect();
+            world.host.applied.keys().filter(|id| id.contains(RUN)).collect();
         let bitten = applied.iter().all(|id| world.truth.bitten.contains(*id));
         let data = verdict.indicators.iter().all(|i| i.total > Some(0) && i.gaps == 0);
         let seen = data && !verdict.indicators.is_empty() && world.truth.silent_holds == 0;

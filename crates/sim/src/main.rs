@@ -1,5 +1,7 @@
 //! The program behind `cargo xtask sim`.
 
+#![forbid(unsafe_code)]
+
 use squall_sim::{Mutant, Options, catch, many, shortest, simulate};
 use std::fmt::Write as _;
 use std::process::ExitCode;

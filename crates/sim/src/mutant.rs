@@ -33,7 +33,7 @@ mutants! {
     SwallowFailedRevert "an undo that left a residue counts as done",
     RevertOnce "an undo that failed is not tried again",
     UndoneBeforeRevert "the engine is told that all is undone before it is",
-    HideStuck "receipts that could not be undone are not listed",
+    HideStuck "what could not be undone is not told",
     ForgetReceipt "the next agent leaves out one open receipt",
     WatchdogForgetsReceipt "the watchdog leaves out one open receipt",
     IgnoreBootId "a receipt of an earlier boot is undone in this one",

@@ -74,7 +74,10 @@ pub(crate) fn troubles(rng: &mut StdRng, baseline_ns: u64, length_ns: u64) -> Ve
     let from_ns = |rng: &mut StdRng| if rng.random_bool(0.8) { baseline_ns } else { 0 };
     let at_ns = |rng: &mut StdRng| {
         let from_ns = from_ns(rng);
-        rng.random_range(from_ns..length_ns)
+        // The first arming takes some milliseconds, and each of them can go wrong.
+        let arming = rng.random_bool(0.15);
+        let to_ns = if arming { from_ns + 30 * MS } else { length_ns };
+        rng.random_range(from_ns..to_ns)
     };
     let mut all: Vec<(u64, Trouble)> = (0..count).map(|_| (at_ns(rng), one(rng))).collect();
     // Where there are several, they are as often close together as far apart.
@@ -88,7 +91,7 @@ pub(crate) fn troubles(rng: &mut StdRng, baseline_ns: u64, length_ns: u64) -> Ve
 
 fn one(rng: &mut StdRng) -> Trouble {
     let long = rng.random_range(10 * MS..8 * SECOND);
-    match rng.random_range(0..40) {
+    match rng.random_range(0..42) {
         0 => Trouble::KillEngine,
         1 | 2 => Trouble::KillAgent,
         3 => Trouble::KillWatchdog,
@@ -115,9 +118,11 @@ fn one(rng: &mut StdRng) -> Trouble {
         31 => Trouble::DiskSick(long),
         32 => Trouble::DiskSlow(long),
         33 => Trouble::StepsSlow(long),
-        34..=36 => Trouble::RevertFails([1, 2, 5, 40][rng.random_range(0..4)]),
+        34..=36 => Trouble::RevertFails([1, 2, 5, 40, 40][rng.random_range(0..5)]),
         37 => Trouble::ApplyFails(rng.random_range(1..3)),
         38 => Trouble::NoAgent,
+        39 => Trouble::KillAgentAndWatchdog,
+        40 => Trouble::Cut,
         _ => Trouble::NoWatchdog(long),
     }
 }

@@ -243,15 +243,25 @@ impl World {
             Step::Restored(receipt) => {
                 let closed = restorer.journal.as_mut().map(|j| j.close(&receipt.id, by, 0));
                 self.tell(|| format!("{by} undoes {}, close: {closed:?}", receipt.id));
-                Some(self.rng.random_range(MS / 10..2 * MS))
+                Some(self.undo_takes_ns())
             }
-            Step::Left => Some(self.rng.random_range(MS / 10..2 * MS)),
+            Step::Left => Some(self.undo_takes_ns()),
             Step::Pause => Some(self.clocks.queue_ns(AGAIN_NS)),
             Step::Over(left) => {
                 self.tell(|| format!("{by} is done, {} are left", left.len()));
+                self.look_at_journal();
+                if restorer.journal.is_some() && !self.disk.0.borrow().was_rough {
+                    self.truth.left_by(by, &left);
+                }
                 None
             }
         }
+    }
+
+    /// A tenth of them meet a loaded host.
+    fn undo_takes_ns(&mut self) -> u64 {
+        let most = if self.rng.random_bool(0.1) { 200 * MS } else { 2 * MS };
+        self.rng.random_range(MS / 10..most)
     }
 
     /// Ends every watchdog, also one that is undoing; the agent hears of its own.

@@ -157,7 +157,7 @@ impl World {
             engine_ppm,
             disk: Handle::new(rng.random(), mutant),
             // Writing a record costs more than all else together.
-            record: (options.seed % 4 == 0).then(|| Handle::new(rng.random(), mutant)),
+            record: options.seed.is_multiple_of(4).then(|| Handle::new(rng.random(), mutant)),
             host: Host::new(pids.into_iter().chain([901, 902]), mutant),
             lock: None,
             network: Network::default(),
@@ -267,10 +267,11 @@ impl World {
         self.host.stubborn = 0;
         self.set_disk();
         self.network = Network::default();
+        if self.agent.is_some() && !self.truth.open.is_empty() {
+            self.agent_dies("a person starts it anew");
+        }
         if self.agent.is_none() {
             self.queue.at(self.now_ns, Happening::AgentStarts { since_ns: self.now_ns });
-        } else if !self.truth.open.is_empty() {
-            self.undo();
         }
         let end_ns = self.now_ns + AFTER_NS;
         while let Some((at_ns, happening)) = self.queue.pop() {

@@ -19,7 +19,8 @@ pub const MESSAGE_BYTES_MAX: usize = 4 << 20;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Call {
-    /// Chosen by the client, repeated in the reply.
+    /// Chosen by the client, repeated in the reply; greater than that of the call before it on
+    /// the connection.
     pub id: u64,
     /// What is asked.
     pub ask: Ask,

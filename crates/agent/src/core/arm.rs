@@ -19,7 +19,8 @@ impl Core {
         };
         let slot = Slot(self.next_slot);
         self.next_slot += 1;
-        let by = self.clients.get(&client).cloned().flatten().unwrap_or_default();
+        let by = self.clients.get(&client).and_then(|joined| joined.greeting.clone());
+        let by = by.unwrap_or_default();
         let held = Held {
             run: injection.run.clone(),
             injection: injection.id.clone(),

@@ -9,8 +9,14 @@ use squall_wire::protocol::{Answer, ArmedLine, Ask, Call, PROTOCOL_VERSION, Refu
 impl Core {
     pub(super) fn called(&mut self, client: Client, call: Call) {
         let id = call.id;
-        let Some(greeting) = self.clients.get(&client) else { return };
-        if greeting.is_none() && !matches!(call.ask, Ask::Hello { .. }) {
+        let Some(joined) = self.clients.get_mut(&client) else { return };
+        // A copy of a call, or one that a later call has overtaken: an arming that arrives after
+        // the order to undo it must not happen.
+        if joined.last_call.is_some_and(|last| id <= last) {
+            return;
+        }
+        joined.last_call = Some(id);
+        if joined.greeting.is_none() && !matches!(call.ask, Ask::Hello { .. }) {
             let text = "the first message on a connection is `hello`";
             return self.refuse(client, id, refusal("hello", text, "greet with your version"));
         }
@@ -51,7 +57,9 @@ impl Core {
             let help = "use the same build of squall for the run and the agent";
             return self.refuse(client, id, refusal("version", &text, help));
         }
-        self.clients.insert(client, Some(by));
+        if let Some(joined) = self.clients.get_mut(&client) {
+            joined.greeting = Some(by);
+        }
         let welcome = Answer::Welcome {
             v: PROTOCOL_VERSION,
             version: self.config.version.clone(),

@@ -10,6 +10,7 @@
 //! - `Event::Tick` arrives after [`Core::wait_ns`], or any other event before it.
 //! - `WatchdogReady` is told once a watchdog keeps guard, `WatchdogGone` when it died, and
 //!   `WatchdogIs` when it was replaced.
+//! - The ids of a connection's calls grow; one that does not is a copy, and is dropped.
 //! - After a crash the open receipts of the journal come back as `Event::Found`.
 //!
 //! In return, whatever the order of events: no `Apply` without a synced, open receipt; no

@@ -25,6 +25,15 @@ pub struct Config {
     pub idle_exit_ns: Option<u64>,
 }
 
+/// One connection.
+#[derive(Debug, Default)]
+pub(super) struct Joined {
+    /// The words it greeted with.
+    pub(super) greeting: Option<String>,
+    /// The id of its last call.
+    pub(super) last_call: Option<u64>,
+}
+
 /// A call that waits for injections to be undone.
 #[derive(Debug)]
 pub(super) struct Waiter {
@@ -43,8 +52,7 @@ pub struct Core {
     pub(super) guarded: bool,
     /// Receipts that wait for a watchdog: without one nothing may be armed.
     pub(super) held_back: Vec<Slot>,
-    /// Connections with the words they greeted with.
-    pub(super) clients: BTreeMap<Client, Option<String>>,
+    pub(super) clients: BTreeMap<Client, Joined>,
     pub(super) held: BTreeMap<Slot, Held>,
     pub(super) waiters: Vec<Waiter>,
     pub(super) next_slot: u64,
@@ -93,7 +101,7 @@ impl Core {
             Event::Found { receipt } => self.found(receipt),
             Event::Joined { client } => {
                 self.had_client = true;
-                self.clients.insert(client, None);
+                self.clients.insert(client, Joined::default());
             }
             Event::Called { client, call } => self.called(client, *call),
             Event::Left { client } => self.left(client),

@@ -57,7 +57,9 @@ fn greeted(core: &mut Core, client: u64) {
 }
 
 fn ask(core: &mut Core, client: u64, ask: Ask, now_ns: u64) -> Vec<Command> {
-    let call = Box::new(Call { id: 1, ask });
+    static NEXT: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(1);
+    let id = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    let call = Box::new(Call { id, ask });
     core.step(Event::Called { client: Client(client), call }, now_ns)
 }
 
@@ -231,4 +233,79 @@ fn names_that_could_leave_a_folder_are_refused() {
         let refused = refusal(&arm(&mut core, 1, injection(name, "i1", 1), 9));
         assert_eq!(refused.code, "bad", "{name}");
     }
+}
+
+#[test]
+fn a_copy_of_a_call_and_one_that_was_overtaken_are_dropped() {
+    let mut core = guarded(config());
+    greeted(&mut core, 0);
+    let client = Client(0);
+    let mut send = |id, ask| {
+        core.step(Event::Called { client, call: Box::new(Call { id: (1_u64 << 40) + id, ask }) }, 0)
+    };
+    let arm = || Ask::Arm { injection: Box::new(injection("a", "i1", 1)), radius_max: 9 };
+    assert_eq!(send(2, Ask::Disarm { run: "a".into(), injection: None }).len(), 1);
+    assert_eq!(send(1, arm()), []);
+    assert_eq!(send(3, arm()).len(), 1);
+    assert_eq!(send(3, arm()), []);
+}
+
+fn watched(commands: &[Command]) -> Vec<u64> {
+    let of = |command: &Command| match command {
+        Command::Watch { deadline_ns, .. } => Some(*deadline_ns),
+        _ => None,
+    };
+    commands.iter().filter_map(of).collect()
+}
+
+#[test]
+fn the_next_watchdog_is_told_the_deadlines_as_they_are() {
+    let mut core = guarded(config());
+    greeted(&mut core, 0);
+    let slot = armed(&mut core, 0, injection("a", "i1", 1));
+    assert_eq!(watched(&core.step(Event::WatchdogIs { pid: 2 }, 0)), [1_000 * MS]);
+    // Its lease is over, and it has all the time of a step to be undone.
+    core.step(Event::Tick, 1_000 * MS);
+    let deadlines = watched(&core.step(Event::WatchdogIs { pid: 3 }, 1_200 * MS));
+    assert_eq!(deadlines, [1_000 * MS + STEP_NS_MAX]);
+    // Nobody has to hear of a receipt that a person has to see to.
+    let mut now_ns = 1_200 * MS;
+    for _ in 0..REVERT_TRIES_MAX {
+        let how = Box::new(Reverted { residue: vec!["it".into()], ..Reverted::default() });
+        core.step(Event::Reverted { slot, how }, now_ns);
+        now_ns += 1_000 * MS;
+        core.step(Event::Tick, now_ns);
+    }
+    assert_eq!(core.acting(), 1);
+    assert_eq!(watched(&core.step(Event::WatchdogIs { pid: 4 }, now_ns)), [] as [u64; 0]);
+}
+
+#[test]
+fn nothing_is_written_while_no_watchdog_keeps_guard() {
+    let mut core = guarded(config());
+    greeted(&mut core, 0);
+    core.step(Event::WatchdogGone { pid: 4_000_001 }, 0);
+    let commands = arm(&mut core, 0, injection("a", "i1", 1), 9);
+    let Some(Command::Prepare { slot, .. }) = commands.first() else { panic!("{commands:?}") };
+    let prepared = Event::Prepared { slot: *slot, result: Ok(serde_json::json!({})) };
+    assert_eq!(core.step(prepared, 0), []);
+    core.step(Event::WatchdogIs { pid: 5 }, 0);
+    // A word of the one that died comes late.
+    assert_eq!(core.step(Event::WatchdogReady { pid: 4_000_001 }, 0), []);
+    let written = core.step(Event::WatchdogReady { pid: 5 }, 0);
+    assert!(matches!(written[..], [Command::WriteReceipt { .. }]), "{written:?}");
+}
+
+#[test]
+fn one_that_is_ended_while_it_waits_for_a_watchdog_is_forgotten() {
+    let mut core = guarded(config());
+    greeted(&mut core, 0);
+    core.step(Event::WatchdogGone { pid: 4_000_001 }, 0);
+    let commands = arm(&mut core, 0, injection("a", "i1", 1), 9);
+    let Some(Command::Prepare { slot, .. }) = commands.first() else { panic!("{commands:?}") };
+    core.step(Event::Prepared { slot: *slot, result: Ok(serde_json::json!({})) }, 0);
+    let ended = core.step(Event::Tick, 1_000 * MS);
+    assert_eq!(refusal(&ended).code, "ended");
+    assert!(ended.iter().any(|command| matches!(command, Command::Release { .. })));
+    assert_eq!(core.step(Event::WatchdogReady { pid: 4_000_001 }, 2_000 * MS), []);
 }

@@ -180,7 +180,7 @@ impl Core {
             (Asked::Arm(slot), Answer::Refused(refusal)) => self.arm_refused(slot, &refusal),
             (Asked::Disarm, Answer::Disarmed { outcomes }) => self.disarmed(outcomes),
             (Asked::Bite(slot), Answer::Bite(bite)) => self.bitten(slot, bite),
-            (Asked::Status, Answer::Status { armed, stuck }) => self.status(&armed, &stuck),
+            (Asked::Status, Answer::Status { armed, stuck }) => self.status(call, &armed, &stuck),
             (Asked::FingerprintBefore, Answer::Fingerprint(fingerprint)) => {
                 self.fingerprint_before(fingerprint);
             }

@@ -75,7 +75,10 @@ impl Core {
             if self.agent == Agent::Up && idle {
                 self.disarm();
             }
-            return;
+            // The last try may have given up on them: then there is nothing left to wait for.
+            if self.acting() > 0 {
+                return;
+            }
         }
         self.disarms = 0;
         if self.stop.is_none() && self.step + 1 < self.script.steps.len() {
@@ -115,6 +118,7 @@ impl Core {
         }
         slot.stage = Stage::Armed;
         slot.was_armed = true;
+        slot.known_since = self.next_call;
         if self.phase == Phase::Reverting {
             self.disarms = 0;
         }
@@ -137,7 +141,10 @@ impl Core {
         if slot.stage != Stage::Arming {
             return;
         }
-        slot.stage = Stage::Refused;
+        // It was put in place by half, and that half could not be undone.
+        let is_stuck = refusal.code == "stuck";
+        slot.stage = if is_stuck { Stage::Stuck } else { Stage::Refused };
+        slot.residue.extend(is_stuck.then(|| refusal.message.clone()));
         let name = slot.injection.target.name.clone();
         slot.advice.clone_from(&refusal.help);
         let fault = &slot.injection.fault;
@@ -146,8 +153,11 @@ impl Core {
         let why = refusal.message.strip_prefix(&named).unwrap_or(&refusal.message);
         let text = format!("{fault} on {name} was refused: {why}");
         // These were begun and undone again; every other refusal changed nothing.
-        let refused = !matches!(refusal.code.as_str(), "failed" | "ended");
+        let refused = !matches!(refusal.code.as_str(), "failed" | "ended" | "stuck");
         self.end_early(Stop { cause: AbortCause::InjectFailed, text, refused }, None);
+        if is_stuck {
+            self.record_stuck();
+        }
     }
 
     pub(super) fn pass_renewal(&mut self) {
@@ -230,13 +240,14 @@ impl Core {
     }
 
     /// Compares what the agent holds with what the core believes it holds.
-    pub(super) fn status(&mut self, armed: &[ArmedLine], stuck: &[String]) {
+    pub(super) fn status(&mut self, call: u64, armed: &[ArmedLine], stuck: &[String]) {
         let run = self.script.run.clone();
         let arming: Vec<usize> =
             (0..self.slots.len()).filter(|i| self.is_asked(Asked::Arm(*i))).collect();
         for index in 0..self.slots.len() {
             let slot = &self.slots[index];
-            if !slot.stage.may_act() || arming.contains(&index) {
+            let is_news = slot.known_since > call;
+            if !slot.stage.may_act() || arming.contains(&index) || is_news {
                 continue;
             }
             let id = &slot.injection.id;

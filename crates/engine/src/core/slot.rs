@@ -19,6 +19,8 @@ pub(super) struct Slot {
     pub(super) bite: Option<Bite>,
     /// True once it was known to be in place.
     pub(super) was_armed: bool,
+    /// The first call that was made after that: what was asked before says nothing of it.
+    pub(super) known_since: u64,
     /// What is still there of it.
     pub(super) residue: Vec<String>,
     /// What a person types when it is not restored.
@@ -61,6 +63,7 @@ impl Slot {
             ordered_us: None,
             bite: None,
             was_armed: false,
+            known_since: 0,
             residue: Vec::new(),
             advice: None,
         }

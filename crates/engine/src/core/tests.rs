@@ -121,6 +121,14 @@ fn a_refused_fault_changes_nothing_and_says_who_refused() {
 }
 
 #[test]
+fn a_fault_that_is_stuck_by_half_is_no_refusal() {
+    let mut world = held();
+    world.half_stuck = true;
+    let story = world.run().story();
+    assert!(story.contains("STUCK i1") && story.ends_with("Aborted 5"), "{story}");
+}
+
+#[test]
 fn a_signal_in_every_phase_ends_restored() {
     let by = || Event::Stop { by: "Ctrl-C".into() };
     for (phase, exit) in [
@@ -215,6 +223,19 @@ fn an_agent_that_does_not_answer_counts_as_lost() {
         assert!(matches!(world.exit, Some(0 | 3)), "{silent}: {}", world.story());
         assert!(world.armed.is_empty(), "{silent}");
     }
+}
+
+#[test]
+fn an_agent_that_never_undoes_needs_a_person_and_the_run_ends() {
+    let mut world = held();
+    world.silent.insert("disarm");
+    for lost in 1..=3 {
+        world.run_until(|w| w.reconnects >= lost);
+        world.agent_back();
+    }
+    world.run();
+    assert_eq!(world.exit, Some(5), "{}", world.story());
+    assert_eq!(world.armed.len(), 1);
 }
 
 #[test]

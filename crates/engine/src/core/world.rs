@@ -89,6 +89,8 @@ pub(super) struct World {
     /// What the fault delivers of the 80 that its dose is; `None` where it has none.
     pub(super) dose: Option<f64>,
     pub(super) refuses: bool,
+    /// Arming fails by half, and the half cannot be undone.
+    pub(super) half_stuck: bool,
     pub(super) residue: Vec<String>,
     pub(super) stuck: Vec<String>,
     pub(super) facts: BTreeSet<String>,
@@ -120,6 +122,7 @@ impl World {
             hits: 7,
             dose: None,
             refuses: false,
+            half_stuck: false,
             residue: Vec::new(),
             stuck: Vec::new(),
             facts: BTreeSet::new(),
@@ -223,6 +226,7 @@ impl World {
             return;
         }
         let answer = match ask {
+            Ask::Arm { .. } if self.half_stuck => refusal("stuck", "failed; still there: half"),
             Ask::Arm { .. } if self.refuses => refusal("busy", "run 8c0d4 holds payment-1"),
             Ask::Arm { injection, .. } => self.arm(&injection),
             Ask::Renew { .. } => Answer::Renewed { remaining_ms: 5_000 },
