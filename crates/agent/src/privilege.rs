@@ -27,6 +27,7 @@ pub const KEPT: &[Kept] = &[
     kept("dac_override", CapabilitySet::DAC_OVERRIDE, "groups and folders of other users"),
     kept("kill", CapabilitySet::KILL, "signals to other users' processes"),
     kept("net_admin", CapabilitySet::NET_ADMIN, "queues, devices and programs on them"),
+    kept("net_bind_service", CapabilitySet::NET_BIND_SERVICE, "taking a port below 1024"),
     kept("net_raw", CapabilitySet::NET_RAW, "packets that were delayed, sent on"),
     kept("perfmon", CapabilitySet::PERFMON, "programs that read the kernel's structures"),
     kept("sys_admin", CapabilitySet::SYS_ADMIN, "entering a target's namespaces"),

@@ -138,6 +138,12 @@ fn agent_and_watchdog_keep_what_they_need_and_a_thread_that_parses_less() {
         let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
         assert!(status.contains("NoNewPrivs:\t1"), "{status}");
     }
+    // A privilege that few faults need, and only for some values.
+    let mut low = victim.injection("net.occupy", &[]);
+    low.filters = [("port".to_owned(), "81".to_owned())].into();
+    arm(&mut client, &low);
+    assert!(!victim.as_target(&["bind", "127.0.0.1:81"]), "the low port is taken");
+    disarm(&mut client, "run1");
     arm(&mut client, &victim.injection("http.delay", &[("mean", "1ms")]));
     let proxy = until("the proxy's thread is confined", SOON, || {
         let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).unwrap().flatten();
