@@ -12,6 +12,7 @@ mod go_workspace;
 mod http;
 mod names;
 mod podinfo_chain;
+mod queries;
 mod residue;
 mod secured;
 mod security;

@@ -309,7 +309,8 @@ fn finished(value: Value) -> Result<Value, EvalError> {
     }
 }
 
-fn unique(elements: &[Element]) -> Result<(), EvalError> {
+/// Refuses a vector in which two series have the same labels.
+pub(crate) fn unique(elements: &[Element]) -> Result<(), EvalError> {
     let mut labels: Vec<&Labels> = elements.iter().map(|element| &element.labels).collect();
     labels.sort_unstable();
     match labels.windows(2).find(|pair| pair[0] == pair[1]) {

@@ -8,6 +8,6 @@ mod set;
 
 pub(crate) use aggregate::{go_float, reduce};
 pub(crate) use binary::signature;
-pub(crate) use context::{Context, eval_live};
+pub(crate) use context::{Context, eval_live, unique};
 pub use context::{SUBQUERY_STEP_MS, eval, eval_range};
 pub use error::EvalError;

@@ -1,6 +1,6 @@
 //! `label_join`: sets a label to the values of others, joined.
 
-use crate::eval::EvalError;
+use crate::eval::{EvalError, unique};
 use crate::function::{Body, Call, Function};
 use crate::labels::METRIC_NAME;
 use crate::value::Value;
@@ -25,5 +25,7 @@ fn join(call: &Call<'_>) -> Result<Value, EvalError> {
         element.labels = element.labels.with(&to, &values.join(&separator));
         element.drop_name &= to != METRIC_NAME;
     }
+    // Refused at once, as Prometheus does, and not only where the result shows it.
+    unique(&elements)?;
     Ok(Value::Vector(elements))
 }

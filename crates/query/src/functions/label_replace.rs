@@ -1,6 +1,6 @@
 //! `label_replace`: sets a label from a pattern that another label matches.
 
-use crate::eval::EvalError;
+use crate::eval::{EvalError, unique};
 use crate::function::{Body, Call, Function};
 use crate::labels::METRIC_NAME;
 use crate::selector::anchored;
@@ -30,5 +30,7 @@ fn replace(call: &Call<'_>) -> Result<Value, EvalError> {
             element.drop_name &= to != METRIC_NAME;
         }
     }
+    // Refused at once, as Prometheus does, and not only where the result shows it.
+    unique(&elements)?;
     Ok(Value::Vector(elements))
 }
