@@ -2,6 +2,7 @@
 
 use crate::core::{Event, Purpose};
 use crate::prepare::Watched;
+use squall_query::incremental::RuleId;
 use squall_query::indicator::{Counts, Gap, Reading};
 use squall_query::{Selector, Series, Storage};
 use squall_signals::{Pulled, Source, SourceError, Store};
@@ -24,6 +25,9 @@ pub(super) struct Pulls {
     /// The sources that are not being pulled.
     homes: Vec<Option<Home>>,
     watched: Vec<Watched>,
+    /// The indicators' queries as rules of the one store, so that a reading costs what arrived
+    /// since the last one. A query over several stores is evaluated in full.
+    rules: Vec<RuleId>,
     wanted: Arc<[Selector]>,
     deadline: Duration,
     tasks: JoinSet<Done>,
@@ -60,9 +64,19 @@ impl Pulls {
     ) -> Pulls {
         let home = |source| Some(Home { source, store: Store::default(), said: String::new() });
         let wanted = watched.iter().flat_map(|w| w.indicator.selectors()).collect();
+        let mut homes: Vec<Option<Home>> = sources.into_iter().map(home).collect();
+        let rules = match homes.as_mut_slice() {
+            [Some(home)] => {
+                // The store is empty: everything that a rule reads is still to arrive.
+                let watch = |w: &Watched| home.store.watch(w.indicator.expr().clone(), 0);
+                watched.iter().map(watch).collect()
+            }
+            _ => Vec::new(),
+        };
         Pulls {
-            homes: sources.into_iter().map(home).collect(),
+            homes,
             watched,
+            rules,
             wanted,
             deadline: every.clamp(DEADLINE_MIN, DEADLINE_MAX),
             tasks: JoinSet::new(),
@@ -131,10 +145,19 @@ impl Pulls {
         self.homes[index] = Some(home);
     }
 
-    fn read(&self, prev_ms: i64, at_ms: i64) -> Vec<record::Reading> {
+    fn read(&mut self, prev_ms: i64, at_ms: i64) -> Vec<record::Reading> {
+        let mut evaluated = Vec::new();
+        if let [Some(home)] = self.homes.as_mut_slice() {
+            evaluated.extend(self.rules.iter().map(|rule| home.store.evaluate(*rule, at_ms)));
+        }
+        let mut evaluated = evaluated.into_iter();
         let all = AllStores(&self.homes);
         let read = |watched: &Watched| {
-            let reading = watched.indicator.read(&all, prev_ms, at_ms, watched.bound);
+            let (indicator, bound) = (&watched.indicator, watched.bound);
+            let reading = match evaluated.next() {
+                Some(value) => indicator.read_evaluated(value, &all, (prev_ms, at_ms), bound),
+                None => indicator.read(&all, prev_ms, at_ms, bound),
+            };
             let arms = super::arms::read(&all, watched, prev_ms, at_ms);
             record::Reading { arms, ..recorded(watched, reading) }
         };

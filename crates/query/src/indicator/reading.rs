@@ -200,6 +200,12 @@ impl Indicator {
         edges
     }
 
+    /// Returns the query as a tree, for those that keep it up to date
+    /// ([`Rules`](crate::incremental::Rules)).
+    pub fn expr(&self) -> &Expr {
+        &self.expr
+    }
+
     /// Evaluates the query at one time: `Ok(None)` where its result is empty. Of several series
     /// the value that is worst for the bound counts.
     pub fn value(
@@ -208,22 +214,23 @@ impl Indicator {
         at_ms: i64,
         bound: Bound,
     ) -> Result<Option<f64>, EvalError> {
-        match eval(&self.expr, storage, at_ms)? {
-            Value::Scalar(v) => Ok(Some(v)),
-            Value::Vector(elements) => {
-                let worse = |a: f64, b: f64| match bound.op.wants_more() {
-                    _ if a.is_nan() || b.is_nan() => f64::NAN,
-                    true => a.min(b),
-                    false => a.max(b),
-                };
-                Ok(elements.into_iter().map(|element| element.v).reduce(worse))
-            }
-            other @ (Value::Text(_) | Value::Matrix(_)) => Err(EvalError::Operand(other.kind())),
-        }
+        worst(eval(&self.expr, storage, at_ms)?, bound)
     }
 
     /// Reads the indicator at `at_ms`, counting events since `prev_ms`.
     pub fn read(&self, storage: &dyn Storage, prev_ms: i64, at_ms: i64, bound: Bound) -> Reading {
+        let evaluated = eval(&self.expr, storage, at_ms);
+        self.read_evaluated(evaluated, storage, (prev_ms, at_ms), bound)
+    }
+
+    /// As [`Indicator::read`], where the query was evaluated at `at_ms` already.
+    pub fn read_evaluated(
+        &self,
+        evaluated: Result<Value, EvalError>,
+        storage: &dyn Storage,
+        (prev_ms, at_ms): (i64, i64),
+        bound: Bound,
+    ) -> Reading {
         let health = health(storage, &self.selectors, prev_ms, at_ms);
         let from_ms = prev_ms.saturating_sub(LOOKBACK_MS);
         let between = Between {
@@ -239,7 +246,7 @@ impl Indicator {
             }
             Shape::Quantile(_) | Shape::Value => None,
         };
-        let value = self.value(storage, at_ms, bound);
+        let value = evaluated.and_then(|value| worst(value, bound));
         let of_value = match &value {
             Err(_) => Some(Gap::Failed),
             Ok(None) => Some(Gap::EmptyVector),
@@ -260,6 +267,22 @@ impl Indicator {
             estimate: counted.and_then(|counted| counted.estimate),
             gap: of_data.or(of_counts).or(of_value),
         }
+    }
+}
+
+/// Of several series the value that is worst for the bound; none of an empty result.
+fn worst(value: Value, bound: Bound) -> Result<Option<f64>, EvalError> {
+    match value {
+        Value::Scalar(v) => Ok(Some(v)),
+        Value::Vector(elements) => {
+            let worse = |a: f64, b: f64| match bound.op.wants_more() {
+                _ if a.is_nan() || b.is_nan() => f64::NAN,
+                true => a.min(b),
+                false => a.max(b),
+            };
+            Ok(elements.into_iter().map(|element| element.v).reduce(worse))
+        }
+        other @ (Value::Text(_) | Value::Matrix(_)) => Err(EvalError::Operand(other.kind())),
     }
 }
 
