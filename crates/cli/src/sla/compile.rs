@@ -5,7 +5,7 @@ use crate::context::Context;
 use crate::diagnostics;
 use crate::exit::Exit;
 use squall_spec::diagnostic::has_error;
-use squall_spec::sla::{Facts, promql, rules};
+use squall_spec::sla::{Facts, lost_in_promql, promql, rules};
 use std::path::PathBuf;
 
 #[derive(clap::Args)]
@@ -35,6 +35,9 @@ pub(crate) fn run(context: &Context, options: &Options) -> Exit {
         return context.end_document(Exit::Bad("bad input"));
     };
     let all = &checked.agreements;
+    if !matches!(options.to, Backend::Openslo) {
+        diagnostics::draw(context, &text.name, &text.text, &lost_in_promql(all));
+    }
     let out = match options.to {
         Backend::Promql => promql::page(all),
         Backend::Rules => rules(all),

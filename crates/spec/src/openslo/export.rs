@@ -1,10 +1,11 @@
 //! Owns rules to OpenSLO v1 documents.
 
-use super::{INEXPRESSIBLE, LEFT_OUT};
+use super::{INEXPRESSIBLE, LEFT_OUT, RENAMED};
 use crate::diagnostic::Diagnostic;
 use crate::sla::promql;
 use crate::sla::{Agreement, Limit, Measure, length};
 use crate::units::{Duration, Op};
+use std::collections::HashSet;
 use std::fmt::Write as _;
 
 /// The period of a rule that promises nothing for a longer time.
@@ -14,6 +15,7 @@ const PERIOD_MS: u64 = 30 * 86_400_000;
 /// lose its meaning is not written.
 pub fn export(agreements: &[Agreement]) -> (String, Vec<Diagnostic>) {
     let (mut out, mut said) = (String::new(), Vec::new());
+    let mut names = HashSet::new();
     for (at, agreement) in agreements.iter().enumerate() {
         left_out(agreement, &mut said);
         let body = match (&agreement.measure, agreement.bound) {
@@ -33,7 +35,15 @@ pub fn export(agreements: &[Agreement]) -> (String, Vec<Diagnostic>) {
         };
         let gap = if out.is_empty() { "" } else { "---\n" };
         out.push_str(gap);
-        document(agreement, at, &body, &mut out);
+        let wanted = slug(&agreement.name, at);
+        let name = free(&names, &wanted);
+        if name != wanted {
+            let message = format!("{} is named {name} in OpenSLO", agreement.name);
+            let help = format!("another rule is {wanted} there already; its displayName is whole");
+            said.push(Diagnostic::new(RENAMED, agreement.span, message).help(help));
+        }
+        document(agreement, &name, &body, &mut out);
+        names.insert(name);
     }
     (out, said)
 }
@@ -105,8 +115,7 @@ fn rounded(value: f64) -> f64 {
     (value * 1e9).round() / 1e9
 }
 
-fn document(agreement: &Agreement, at: usize, body: &Body, out: &mut String) {
-    let name = slug(&agreement.name, at);
+fn document(agreement: &Agreement, name: &str, body: &Body, out: &mut String) {
     let period = agreement.budget.map_or(PERIOD_MS, |b| b.over_ms);
     let period = length(Duration::from_millis(period));
     let shown = promql::quoted(&agreement.name);
@@ -119,6 +128,13 @@ fn document(agreement: &Agreement, at: usize, body: &Body, out: &mut String) {
          budgetingMethod: Occurrences\n  objectives:\n{}",
         body.indicator, body.objective
     );
+}
+
+/// A name that no other document has: the one that is wanted, or that with a number.
+fn free(taken: &HashSet<String>, wanted: &str) -> String {
+    let numbered = (2..).map(|n| format!("{wanted}-{n}"));
+    let mut names = std::iter::once(wanted.to_owned()).chain(numbered);
+    names.find(|name| !taken.contains(name)).expect("invariant: numbers do not end")
 }
 
 /// A name as Kubernetes wants it; names without any Latin letter get a number.

@@ -1,21 +1,22 @@
 //! Owns OpenSLO documents to rules.
 
 use super::clauses::{Source, aggregate, ratio_clauses, rest_of, when_where};
+use super::document::{documents, get, list, path, text_at};
 use super::query::{self, Query, Series};
-use super::{INCOMPLETE, INEXPRESSIBLE, LEFT_OUT, NOT_OPENSLO};
-use crate::diagnostic::{Code, Diagnostic, Span, has_error};
+use super::{INCOMPLETE, INEXPRESSIBLE, LEFT_OUT, NOT_OPENSLO, RENAMED};
+use crate::diagnostic::{Code, Diagnostic, Level, Span, has_error};
 use crate::sla::ast::{Bound, Clause, Function, Rule};
-use crate::sla::print;
+use crate::sla::{Facts, check, print};
 use crate::spanned::Spanned;
 use crate::units::{Duration, Op, Quantity, Share};
-use crate::yaml::{self, Kind, Node};
-use std::collections::HashMap;
+use crate::yaml::{self, Node};
+use std::collections::{HashMap, HashSet};
 
 const API: &str = "openslo/v1";
 
 /// Turns OpenSLO v1 documents into rules, printed; documents with an error give none.
 pub fn import(text: &str) -> (String, Vec<Diagnostic>) {
-    let mut reader = Reader { offset: 0, found: Vec::new() };
+    let mut reader = Reader { offset: 0, found: Vec::new(), names: HashSet::new() };
     let mut slos = Vec::new();
     let mut indicators = HashMap::new();
     for (offset, part) in documents(text) {
@@ -46,8 +47,8 @@ pub fn import(text: &str) -> (String, Vec<Diagnostic>) {
         let before = reader.found.len();
         reader.offset = *offset;
         let rules = reader.slo(slo, &indicators);
+        let printed: Vec<String> = rules.into_iter().map(|r| reader.printed(r, slo)).collect();
         if !has_error(&reader.found[before..]) {
-            let printed = rules.iter().map(print);
             for rule in printed {
                 let gap = if out.is_empty() { "" } else { "\n" };
                 out.push_str(gap);
@@ -58,51 +59,11 @@ pub fn import(text: &str) -> (String, Vec<Diagnostic>) {
     (out, crate::diagnostic::in_file_order(reader.found))
 }
 
-/// Splits a stream into its documents, each with its place.
-fn documents(text: &str) -> Vec<(usize, &str)> {
-    let mut parts = Vec::new();
-    let (mut start, mut at) = (0, 0);
-    for line in text.split_inclusive('\n') {
-        if line.trim_end() == "---" {
-            parts.push((start, &text[start..at]));
-            start = at + line.len();
-        }
-        at += line.len();
-    }
-    parts.push((start, &text[start..]));
-    let says = |line: &str| !line.trim().is_empty() && !line.trim_start().starts_with('#');
-    parts.retain(|(_, part)| part.lines().any(says));
-    parts
-}
-
-fn get<'n>(node: &'n Node, key: &str) -> Option<&'n Node> {
-    match &node.kind {
-        Kind::Map(pairs) => pairs.iter().find(|p| p.key == key).map(|p| &p.value),
-        _ => None,
-    }
-}
-
-fn path<'n>(node: &'n Node, keys: &[&str]) -> Option<&'n Node> {
-    keys.iter().try_fold(node, |node, key| get(node, key))
-}
-
-fn text_at<'n>(node: &'n Node, keys: &[&str]) -> Option<&'n str> {
-    match &path(node, keys)?.kind {
-        Kind::Scalar { text, .. } if !text.is_empty() => Some(text),
-        _ => None,
-    }
-}
-
-fn list<'n>(node: &'n Node, key: &str) -> &'n [Node] {
-    match get(node, key).map(|n| &n.kind) {
-        Some(Kind::List(items)) => items,
-        _ => &[],
-    }
-}
-
 struct Reader {
     offset: usize,
     found: Vec<Diagnostic>,
+    /// Names of rules so far.
+    names: HashSet<String>,
 }
 
 impl Reader {
@@ -170,6 +131,29 @@ impl Reader {
             }
         }
         rules
+    }
+
+    /// Prints a rule under a name of its own. What the language refuses, a window of no time for
+    /// example, is said here, where the document is at hand.
+    fn printed(&mut self, mut rule: Rule, slo: &Node) -> String {
+        let at = path(slo, &["metadata", "name"]).map_or(slo.span, |node| node.span);
+        let wanted = rule.name.value.clone();
+        let mut number = 2;
+        while !self.names.insert(rule.name.value.clone()) {
+            rule.name.value = format!("{wanted} ({number})");
+            number += 1;
+        }
+        if rule.name.value != wanted {
+            let message = format!("the rule is named {}", rule.name.value);
+            self.say(RENAMED, at, message, "another SLO has that name already; give each its own");
+        }
+        let text = print(&rule);
+        let found = check(&text, &Facts::default()).diagnostics;
+        for error in found.into_iter().filter(|d| d.level == Level::Error) {
+            let message = format!("{} would be no sound rule: {}", rule.name.value, error.message);
+            self.say(INEXPRESSIBLE, at, message, error.help.as_deref().unwrap_or("see its query"));
+        }
+        text
     }
 
     fn left_out(&mut self, spec: &Node) {

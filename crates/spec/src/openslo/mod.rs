@@ -2,6 +2,7 @@
 //! said. A wrong translation would be worse than none.
 
 mod clauses;
+mod document;
 mod export;
 mod import;
 mod query;
@@ -14,4 +15,5 @@ use crate::diagnostic::Code;
 pub(crate) const NOT_OPENSLO: Code = Code::error("S540");
 pub(crate) const INCOMPLETE: Code = Code::error("S541");
 pub(crate) const INEXPRESSIBLE: Code = Code::error("S542");
+pub(crate) const RENAMED: Code = Code::warning("S544");
 pub(crate) const LEFT_OUT: Code = Code::warning("S543");

@@ -154,8 +154,15 @@ fn rules(info: &str, block: &str) -> Vec<(&'static str, String)> {
     let checked = squall_spec::sla::check(block, &facts);
     let mut all = vec![("diagnostics", shown(block, checked.diagnostics, 0, 0))];
     match value("to=") {
-        Some("promql") => all.push(("promql", squall_spec::sla::promql::page(&checked.agreements))),
-        Some("rules") => all.push(("prometheus", squall_spec::sla::rules(&checked.agreements))),
+        Some(to @ ("promql" | "rules")) => {
+            let lost = squall_spec::sla::lost_in_promql(&checked.agreements);
+            all[0].1.push_str(&shown(block, lost, 0, 0));
+            let all_rules = &checked.agreements;
+            all.push(match to {
+                "promql" => ("promql", squall_spec::sla::promql::page(all_rules)),
+                _ => ("prometheus", squall_spec::sla::rules(all_rules)),
+            });
+        }
         Some("openslo") => {
             let (out, found) = squall_spec::openslo::export(&checked.agreements);
             all[0].1.push_str(&shown(block, found, 0, 0));
