@@ -8,6 +8,7 @@ mod bench;
 mod command;
 mod demo;
 mod dist;
+mod fuzz;
 mod gen_lists;
 mod setup;
 mod sim;
@@ -30,6 +31,8 @@ usage: cargo xtask VERB
                  the crash campaign of docs/safety.md, going on where it was
   audit          licenses, bans, sources and known holes of what is linked in
   sim [WORDS]    both cores in a simulated world; `sim --help` lists the words
+  fuzz [TARGET]  looks for inputs that break a reader of outside bytes; --seconds N for each target
+                 (60), --keep takes what was found into the corpus
   dist           the release binary, with its size";
 
 fn main() -> ExitCode {
@@ -48,6 +51,7 @@ fn main() -> ExitCode {
         ["bench", words @ ..] => bench::run(words),
         ["audit"] => audit::run(),
         ["sim", words @ ..] => sim::run(words),
+        ["fuzz", words @ ..] => fuzz::run(words),
         ["dist"] => dist::run(),
         [] | ["help" | "--help" | "-h"] => {
             println!("{USAGE}");

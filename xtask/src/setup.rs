@@ -186,6 +186,13 @@ const IPTABLES: Need = Need {
     from: From::Debian("iptables"),
     why: "writes packet rules of others in the older form",
 };
+const GXX: Need = Need {
+    name: "c++",
+    version: &["--version"],
+    least: (0, 0),
+    from: From::Debian("g++"),
+    why: "compiles libFuzzer, which is C++",
+};
 
 /// What building Squall needs.
 pub(crate) const BUILD: [&Need; 2] = [&GCC, &LIBC];
@@ -194,6 +201,8 @@ pub(crate) const DEMO: [&Need; 5] = [&GCC, &LIBC, &IP, &NSENTER, &GO];
 /// What benchmarks need.
 pub(crate) const BENCH: [&Need; 8] =
     [&GCC, &LIBC, &IP, &NSENTER, &GO, &PYTHON, &STRESS_NG, &HAPROXY];
+/// What the fuzzer needs.
+pub(crate) const FUZZ: [&Need; 3] = [&GCC, &LIBC, &GXX];
 /// What every layer of the tests together needs.
 pub(crate) const TEST: [&Need; 19] = [
     &GIT,

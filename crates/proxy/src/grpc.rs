@@ -1,6 +1,8 @@
 //! What gRPC puts into HTTP/2 (its PROTOCOL-HTTP2 document): statuses, deadlines, and messages in
 //! a body. Pure.
 
+pub(crate) mod fuzz;
+
 use std::{fmt::Write, time::Duration};
 
 use crate::rules::GrpcStatus;

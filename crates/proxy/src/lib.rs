@@ -29,6 +29,8 @@ mod bytes_through;
 mod counters;
 mod delay;
 pub mod dns;
+#[doc(hidden)]
+pub mod fuzz;
 mod grpc;
 mod http1;
 mod http2;

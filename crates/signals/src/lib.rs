@@ -4,6 +4,8 @@
 mod endings;
 pub mod exposition;
 mod fetch;
+#[doc(hidden)]
+pub mod fuzz;
 mod shell;
 mod source;
 pub mod sources;

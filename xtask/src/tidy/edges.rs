@@ -19,6 +19,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("engine", &["spec", "plan", "judge", "query", "wire", "signals"]),
     ("report", &["wire"]),
     ("sim", &["wire", "agent", "engine", "judge", "plan", "spec", "faults", "query"]),
+    ("fuzz", &["faults", "proxy", "query", "report", "signals", "spec", "wire"]),
     ("cli", &["*"]),
     ("real", &["*", "sim"]),
     // The simulation's figures need a release build of it, and nothing else does.

@@ -12,6 +12,7 @@
 mod counters;
 mod datagram;
 mod framing;
+pub(crate) mod fuzz;
 mod message;
 mod rules;
 mod serve;

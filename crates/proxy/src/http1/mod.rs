@@ -5,6 +5,7 @@ mod body;
 mod edit;
 mod effects;
 mod exchange;
+pub(crate) mod fuzz;
 mod head;
 mod judge;
 mod relay;

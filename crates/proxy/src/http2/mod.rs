@@ -20,6 +20,7 @@ mod core;
 mod effects;
 mod flow;
 mod frame;
+pub(crate) mod fuzz;
 mod hpack;
 mod intake;
 mod lane;

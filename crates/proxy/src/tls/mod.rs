@@ -6,6 +6,7 @@
 //! it says is never read, and never passed on.
 
 mod counters;
+pub(crate) mod fuzz;
 mod hello;
 mod impostor;
 mod relay;
