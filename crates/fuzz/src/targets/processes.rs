@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use squall_faults::{catalog, values};
 use squall_report::Model;
+use squall_wire::chain::Chain;
 use squall_wire::journal;
 use squall_wire::protocol::{Ask, Call, FromAgent};
 use squall_wire::receipt::Entry;
@@ -85,8 +86,12 @@ fn journal(bytes: &[u8]) {
     let first = journal::replay(bytes);
     assert!(first.sound_bytes <= bytes.len());
     // What is still to be undone survives a journal that is written anew.
-    let anew: String =
-        first.open.iter().cloned().map(Entry::Open).map(|e| journal::encode(&e)).collect();
+    let (mut anew, mut chain) = (String::new(), Chain::default());
+    for receipt in &first.open {
+        let line = journal::encode(&Entry::Open(receipt.clone()), &chain);
+        chain.advance(line.trim_end().as_bytes());
+        anew.push_str(&line);
+    }
     let second = journal::replay(anew.as_bytes());
     assert_eq!(second.open, first.open);
     assert!(second.damaged.is_empty());
