@@ -10,6 +10,7 @@ use squall_agent::client::Client;
 use squall_real::until::until;
 use squall_wire::injection::Injection;
 use squall_wire::protocol::{Answer, Armed, Ask};
+use squall_wire::target::Target;
 use std::net::{TcpListener, UdpSocket};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -22,7 +23,7 @@ const LATE: u64 = 5_000;
 const CONNECTIONS: usize = 2_000;
 const TARGETS: usize = 100;
 const PER_RUN: usize = 25;
-const ROUNDS: usize = 5;
+const ROUNDS: usize = 4;
 const LIMIT: Duration = Duration::from_secs(10);
 
 pub(crate) fn run(table: &mut Table) {
@@ -64,7 +65,7 @@ fn shares(table: &mut Table, agent: &mut Client) {
                 // Another seed each time: the same one would hurt the same packets.
                 let one = Injection { seed: round, ..injection(&host.target(), &id, fault, &with) };
                 arm(agent, one);
-                host.ask(&format!("send 127.0.0.1:18031 {PACKETS} 50"));
+                host.ask(&format!("send 127.0.0.1:18031 {PACKETS} 30"));
                 let heard = ear.heard();
                 got.push(hits(&heard) as f64 * 100.0 / PACKETS as f64);
                 said.push(bite(agent, &id).delivered.unwrap_or(f64::NAN));
@@ -223,14 +224,16 @@ fn resets(table: &mut Table, agent: &mut Client) {
 /// A fault on each of 100 targets, over four connections: a run may have 32 targets.
 fn many(table: &mut Table, rig: &Rig) {
     let hosts: Vec<Host> = (0..TARGETS).map(|at| Host::start(&format!("many{at}"))).collect();
+    // Looking for one reads every process of the host.
+    let targets: Vec<Target> = hosts.iter().map(Host::target).collect();
     for fault in ["net.refuse", "net.partition"] {
         let mut times = Vec::new();
         for round in 0..ROUNDS {
-            let of = |(at, host): (usize, &Host)| Injection {
+            let of = |(at, target): (usize, &Target)| Injection {
                 run: format!("many{}", at / PER_RUN),
-                ..injection(&host.target(), &format!("{fault}{round}-{at}"), fault, &[])
+                ..injection(target, &format!("{fault}{round}-{at}"), fault, &[])
             };
-            let all: Vec<Injection> = hosts.iter().enumerate().map(of).collect();
+            let all: Vec<Injection> = targets.iter().enumerate().map(of).collect();
             let mut agents: Vec<Client> = all.chunks(PER_RUN).map(|_| rig.agent()).collect();
             let start = Instant::now();
             std::thread::scope(|scope| {
