@@ -3,8 +3,8 @@
 //!
 //! `SQUALL_KILLS` sets how many kills there are, spread over all faults; `SQUALL_SEED` their
 //! order; `SQUALL_RESIDUE` names a file to which each result is added, and from which a further
-//! run goes on; `SQUALL_MINUTES` ends the run; `SQUALL_FAULT` chooses one fault; `SQUALL_WRITE`
-//! names the folder in which the tables are rewritten. `cargo xtask bench residue` sets them.
+//! run goes on; `SQUALL_MINUTES` ends the run; `SQUALL_FAULT` chooses one fault and
+//! `SQUALL_WHO` who dies; `SQUALL_WRITE` names the folder in which the tables are rewritten. `cargo xtask bench residue` sets them.
 
 mod cuts;
 mod orders;
@@ -50,9 +50,12 @@ fn whoever_is_killed_at_whichever_point_nothing_stays() {
         .filter(|case| catalog::find(case.fault).is_some())
         .filter(|case| wanted.as_ref().is_none_or(|wanted| case.fault == wanted))
         .collect();
-    for (case, orders) in
-        orders::spread(&cases, kills, seed, |fault, order| ledger.has(fault, order))
-    {
+    let who = std::env::var("SQUALL_WHO").ok();
+    let left_out = |fault: &str, order: &Order| {
+        ledger.has(fault, order) || who.as_ref().is_some_and(|who| order.who.name() != who)
+    };
+    let spread = orders::spread(&cases, kills, seed, left_out);
+    for (case, orders) in spread {
         if ends.is_some_and(|ends| start.elapsed() > ends) {
             println!("residue: the time is up after {} kills; run again to go on", ledger.played());
             break;

@@ -84,9 +84,12 @@ fn come_to(
     count: u64,
 ) -> Option<std::os::unix::net::UnixStream> {
     let armed = |scene: &Scene| {
-        until(&format!("{} shows", case.fault), SOON, || {
-            case.shows(&scene.victim, count).then_some(())
-        });
+        let start = Instant::now();
+        while !case.shows(&scene.victim, count) {
+            let said = std::fs::read_to_string(scene.victim.lab.scratch().join("run.log"));
+            let said = said.unwrap_or_default();
+            assert!(start.elapsed() < SOON, "{} does not show: {said}", case.fault);
+        }
     };
     let when = match order.who {
         // They are held only after the death of the agent, which comes when all is in place.
@@ -102,6 +105,10 @@ fn come_to(
         match when {
             When::At(_) if before_told => {}
             When::At(_) | When::Armed | When::Arming(_) | When::Disarming(_) => {
+                // A look from within the target's group while the fault is put in place would be
+                // a neighbor there, and the fault would be about the target's pid alone.
+                scene.trap.set("agent", Point::Applied);
+                drop(scene.trap.caught(SOON));
                 armed(scene);
             }
         }
