@@ -88,7 +88,10 @@ fn place(issue: &Path) -> Result<Option<usize>, String> {
     let table = csv::read(&issue.join("metrics.csv"))?;
     let calm = near("noissue/metrics.csv").map(|path| csv::read(&path)).transpose()?;
     let calm = calm.unwrap_or_default();
-    let shift_s = match (table.get(HEADS).and_then(time_s), calm.last().and_then(time_s)) {
+    let shift_s = match (
+        table.get(HEADS).and_then(|row| time_s(row)),
+        calm.last().and_then(|row| time_s(row)),
+    ) {
         (Some(first), Some(last)) => first - last - APART_S,
         _ => 0.0,
     };
@@ -103,7 +106,7 @@ fn place(issue: &Path) -> Result<Option<usize>, String> {
     Ok(ranked.iter().position(|r| r.service == root))
 }
 
-fn time_s(row: &Vec<String>) -> Option<f64> {
+fn time_s(row: &[String]) -> Option<f64> {
     csv::number(row.first()?)
 }
 
