@@ -63,9 +63,7 @@ pub(super) fn run(table: &mut Table) -> Took {
         arrivals.push(with_rules.saturating_sub(unwatched));
         took.steady.push(evaluated + with_rules.saturating_sub(unwatched));
     }
-    let start = Instant::now();
-    let parsed = texts.iter().filter(|text| parse(text).is_ok()).count();
-    table.times(&format!("parse {parsed} rules"), "Squall", "–", &[start.elapsed()]);
+    parsing(table, &texts);
     let what = |what: &str| format!("{what}, {RULES} ratio rules over {} series", counters.len());
     table.times(&what("first round: parse and evaluate"), "Squall", "–", &took.cold);
     table.times(&what("first round: parse, watch and evaluate"), "Squall", "–", &[watched]);
@@ -77,6 +75,18 @@ pub(super) fn run(table: &mut Table) -> Took {
     table.numbers("intake on one core, text to store", "Squall", asked, "M/s", &rates);
     table.numbers("intake on one core, store alone", "Squall", asked, "M/s", &store_alone());
     took
+}
+
+/// Rules of one kind, which differ in what they compare labels with, and rules of as many kinds.
+fn parsing(table: &mut Table, texts: &[String]) {
+    let kinds = (0..RULES).map(|n| rule(n).replace("http_requests_total", &format!("m{n}_total")));
+    let kinds: Vec<String> = kinds.collect();
+    for (what, texts) in [("one kind", texts), ("as many kinds", &kinds)] {
+        let start = Instant::now();
+        let parsed = texts.iter().filter(|text| parse(text).is_ok()).count();
+        let what = format!("parse {parsed} rules of {what}");
+        table.times(&what, "Squall", "–", &[start.elapsed()]);
+    }
 }
 
 fn timed(intake: &mut Intake, page: &str, at_ms: i64, store: &mut Store) -> Duration {

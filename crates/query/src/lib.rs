@@ -38,6 +38,7 @@ mod parse;
 mod selector;
 mod series;
 mod statistics;
+mod template;
 mod value;
 
 pub use eval::{EvalError, SUBQUERY_STEP_MS, eval, eval_range};

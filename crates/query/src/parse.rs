@@ -13,6 +13,7 @@ use crate::ast::{
 use crate::functions;
 use crate::labels::METRIC_NAME;
 use crate::selector::{MatchOp, Matcher, PatternError, Selector};
+use crate::template;
 
 /// The longest query taken; a page of text is more than any indicator needs.
 pub const QUERY_BYTES_MAX: usize = 16 * 1024;
@@ -39,7 +40,7 @@ pub enum QueryError {
     Unsupported(String),
 }
 
-/// Parses and checks a query.
+/// Parses and checks a query. One of a kind that was parsed before costs next to nothing.
 pub fn parse(query: &str) -> Result<Expr, QueryError> {
     if query.len() > QUERY_BYTES_MAX {
         return Err(QueryError::TooLong(query.len()));
@@ -52,6 +53,11 @@ pub fn parse(query: &str) -> Result<Expr, QueryError> {
             "an escaped byte beyond ASCII (write the character itself)".into(),
         ));
     }
+    template::parsed(query, parse_anew)
+}
+
+/// Parses a query within the limits.
+pub(crate) fn parse_anew(query: &str) -> Result<Expr, QueryError> {
     let tree = theirs::parse(query).map_err(QueryError::Syntax)?;
     expr(&tree, 0)
 }

@@ -44,7 +44,8 @@ pub struct Matcher {
     pub op: MatchOp,
     /// The text or the pattern.
     pub value: String,
-    regex: Option<Regex>,
+    /// Shared: a copy would bring a machine of its own.
+    regex: Option<Arc<Regex>>,
 }
 
 /// A pattern that is no regular expression.
@@ -64,7 +65,7 @@ impl Matcher {
     pub fn new(name: &str, op: MatchOp, value: &str) -> Result<Self, PatternError> {
         let regex = match op {
             MatchOp::Equal | MatchOp::NotEqual => None,
-            MatchOp::Regex | MatchOp::NotRegex => Some(anchored(name, value)?),
+            MatchOp::Regex | MatchOp::NotRegex => Some(Arc::new(anchored(name, value)?)),
         };
         Ok(Matcher { name: name.into(), op, value: value.into(), regex })
     }

@@ -9,7 +9,7 @@ use crate::diagnostics;
 use crate::exit::Exit;
 use crate::shell;
 use squall_judge::attribution::ServiceMap;
-use squall_judge::matrix::{Input, matrix};
+use squall_judge::matrix::{GROUPS_MAX, Input, matrix};
 use squall_report::matrix as formats;
 use squall_spec::diagnostic::has_error;
 use squall_spec::sla::{Facts, check};
@@ -102,16 +102,25 @@ fn evaluate(context: &Context, options: &Options) -> Result<(Matrix, bool), Exit
         map,
     };
     let judged = matrix(&input);
+    let crowded = judged.crowded.iter().map(|crowded| {
+        let (name, groups) = (&checked.agreements[crowded.agreement].name, crowded.groups);
+        format!(
+            "{name}: GROUP BY makes {groups} groups, the first {GROUPS_MAX} are judged and nothing \
+             is said of the others; narrow WHERE, or drop a label that has a value for each request"
+        )
+    });
+    let crowded: Vec<String> = crowded.collect();
+    let incomplete = faults.incomplete || !crowded.is_empty();
     let mut sources = faults.sources;
     sources.push(format!("prometheus {}", options.prometheus));
     let around = Around {
         rules: text.name,
         sources,
-        notes: faults.notes.into_iter().chain(notes).collect(),
+        notes: faults.notes.into_iter().chain(notes).chain(crowded).collect(),
         every_ms,
         made_unix_ms: now_ms,
     };
-    Ok((document(&judged, &faults.injections, around), faults.incomplete))
+    Ok((document(&judged, &faults.injections, around), incomplete))
 }
 
 fn offset(context: &Context, seconds: f64) -> Result<i64, Exit> {

@@ -8,7 +8,7 @@
 //! matrix         the cells that these give, one a line
 //! ```
 
-use super::{Injection, Input, Matrix, Word, matrix, series};
+use super::{GROUPS_MAX, Injection, Input, Matrix, Word, matrix, series};
 use crate::verdict::Bitten;
 use squall_query::Series;
 use squall_spec::Duration;
@@ -157,7 +157,12 @@ impl Stage {
             now_ms: newest.unwrap_or(0),
             map: None,
         };
-        print(&matrix(&input))
+        let matrix = matrix(&input);
+        let crowded = matrix.crowded.iter().map(|crowded| {
+            let name = &checked.agreements[crowded.agreement].name;
+            format!("{name}: only {GROUPS_MAX} of {} groups are judged\n", crowded.groups)
+        });
+        print(&matrix) + &crowded.collect::<String>()
     }
 }
 

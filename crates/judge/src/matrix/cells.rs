@@ -26,7 +26,7 @@ pub fn selectors(agreements: &[Agreement]) -> Vec<Selector> {
 pub fn matrix(input: &Input<'_>) -> Matrix {
     let first_ms = input.injections.iter().map(|i| i.from_ms).min().unwrap_or(input.now_ms);
     let range = (first_ms.saturating_sub(REACH_MS), input.now_ms);
-    let rows = rows::rows(input.agreements, input.storage, range);
+    let (rows, crowded) = rows::rows(input.agreements, input.storage, range);
     let columns = columns(input.injections);
     let mut e_values = Vec::new();
     let mut cells: Vec<Vec<Cell>> = Vec::with_capacity(rows.len());
@@ -46,7 +46,7 @@ pub fn matrix(input: &Input<'_>) -> Matrix {
         cells.push(line);
     }
     stand_together(&mut cells, &e_values);
-    Matrix { rows: rows.into_iter().map(|r| r.row).collect(), columns, cells }
+    Matrix { rows: rows.into_iter().map(|r| r.row).collect(), columns, cells, crowded }
 }
 
 fn columns(injections: &[Injection]) -> Vec<Column> {

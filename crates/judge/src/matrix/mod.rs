@@ -21,6 +21,7 @@ pub use blame::Blame;
 pub use breaker::Opened;
 pub use cells::{matrix, selectors};
 pub use evidence::{Evidence, Point};
+pub use rows::GROUPS_MAX;
 
 use crate::attribution::ServiceMap;
 use crate::verdict::Bitten;
@@ -79,6 +80,17 @@ pub struct Matrix {
     pub columns: Vec<Column>,
     /// Cells, row by row, as many as columns.
     pub cells: Vec<Vec<Cell>>,
+    /// Rules of whose groups only the first [`GROUPS_MAX`] have a row: nothing is said of the rest.
+    pub crowded: Vec<Crowded>,
+}
+
+/// A rule with more groups than are judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Crowded {
+    /// Its place among the agreements.
+    pub agreement: usize,
+    /// How many groups there are.
+    pub groups: usize,
 }
 
 /// A rule, for one of its groups.

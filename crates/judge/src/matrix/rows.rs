@@ -1,6 +1,6 @@
 //! Owns the rows: an agreement for each of its groups, as an indicator that can be read.
 
-use super::{Row, Unit};
+use super::{Crowded, Row, Unit};
 use crate::reading::Indicator as Judged;
 use squall_query::indicator::{Bound, Indicator, Op};
 use squall_query::{Labels, MatchOp, Matcher, Selector, Storage};
@@ -8,8 +8,8 @@ use squall_spec::sla::{self, Agreement, Limit, Measure, ast, promql};
 use squall_spec::{Op as Written, Quantity};
 use std::collections::BTreeSet;
 
-/// Groups of one rule; more is a label that has no place in a GROUP BY.
-const GROUPS_MAX: usize = 200;
+/// Groups of one rule that are judged; more is a label that has no place in a GROUP BY.
+pub const GROUPS_MAX: usize = 200;
 /// Labels whose value is a service.
 const SERVICE_LABELS: [&str; 7] =
     ["service", "service.name", "service_name", "target_service", "app", "application", "job"];
@@ -49,17 +49,19 @@ fn selector(of: &sla::Selector) -> Option<Selector> {
     Some(selector)
 }
 
-/// All rows, by service.
+/// All rows, by service, and what has more groups than are judged.
 pub(super) fn rows<'a>(
     agreements: &'a [Agreement],
     storage: &dyn Storage,
     (from_ms, to_ms): (i64, i64),
-) -> Vec<Readable<'a>> {
-    let mut all = Vec::new();
+) -> (Vec<Readable<'a>>, Vec<Crowded>) {
+    let (mut all, mut crowded) = (Vec::new(), Vec::new());
     for (at, agreement) in agreements.iter().enumerate() {
-        for group in groups(agreement, storage, from_ms, to_ms) {
-            all.push(readable(agreement, at, group));
+        let groups = groups(agreement, storage, from_ms, to_ms);
+        if groups.len() > GROUPS_MAX {
+            crowded.push(Crowded { agreement: at, groups: groups.len() });
         }
+        all.extend(groups.into_iter().take(GROUPS_MAX).map(|g| readable(agreement, at, g)));
     }
     all.sort_by(|a, b| {
         // Rules that name no service come last.
@@ -67,7 +69,7 @@ pub(super) fn rows<'a>(
             |r: &Readable<'_>| (r.row.service.is_empty(), r.row.service.clone(), r.row.agreement);
         key(a).cmp(&key(b))
     });
-    all
+    (all, crowded)
 }
 
 type Group = Vec<(String, String)>;
@@ -87,7 +89,7 @@ fn groups(agreement: &Agreement, storage: &dyn Storage, from_ms: i64, to_ms: i64
     if groups.is_empty() {
         return vec![Vec::new()];
     }
-    groups.into_iter().take(GROUPS_MAX).collect()
+    groups.into_iter().collect()
 }
 
 fn readable(agreement: &Agreement, at: usize, group: Group) -> Readable<'_> {

@@ -27,6 +27,19 @@ fn every_diagnostic_of_the_language_page_is_found_by_the_cases_too() {
     assert!(cases.len() > 2 && cases.iter().all(super::cases::Case::holds), "{cases:#?}");
 }
 
+#[test]
+fn groups_beyond_the_limit_are_said() {
+    let rules = "SLA(\"per user\") WHEN metric=\"m_total\" GOOD \"{r='ok'}\" AGGREGATE ratio(1m) \
+                 THRESHOLD >= 99% GROUP BY user;";
+    let mut page = format!("```sla\n{rules}\n```\n```series 10s\nup 1x30\n");
+    for user in 0..=super::GROUPS_MAX {
+        page.push_str(&format!("m_total{{user=\"u{user}\",r=\"ok\"}} 0+10x30\n"));
+    }
+    page.push_str("```\n```faults\nx.y t 100s..200s bit\n```\n```matrix\n```\n");
+    let found = run(&page).remove(0).found;
+    assert!(found.ends_with("per user: only 200 of 201 groups are judged\n"), "{found}");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(40))]
     /// Whatever is cut out of the samples of a healthy service, its cell is never ❌, and without

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::ast::{At, Expr, Shift, Subquery, VectorSelector};
 use crate::eval::error::EvalError;
+use crate::eval::once::Shared;
 use crate::eval::{aggregate, binary};
 use crate::histogram::{Hint, Histogram, HistogramSample, HistogramSeries};
 use crate::incremental::Live;
@@ -46,6 +47,9 @@ fn at_once(
 ) -> Result<Value, EvalError> {
     let spent = &Cell::new(0);
     let (start_ms, end_ms) = (at_ms, at_ms);
+    // What an incremental evaluation has at hand is read once anyway.
+    let shared = if live.is_none() { Shared::new(expr, storage) } else { None };
+    let storage = shared.as_ref().map_or(storage, |shared| shared as &dyn Storage);
     let context = Context { storage, live, at_ms, start_ms, end_ms, step_ms: 0, spent };
     finished(match (expr, context.range(expr)?) {
         (_, Some(range)) => Value::Matrix(range.tracks),

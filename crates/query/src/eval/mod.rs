@@ -4,6 +4,7 @@ mod aggregate;
 mod binary;
 mod context;
 mod error;
+mod once;
 mod set;
 
 pub(crate) use aggregate::{go_float, reduce};
