@@ -37,10 +37,7 @@ pub(super) fn play(scene: &mut Scene, case: &Case, order: &Order) -> Played {
         Who::Agent => scene.agent().kill(),
         Who::Watchdog => kill(watchdog, Signal::KILL),
         Who::Target => kill(scene.victim.pid(), Signal::KILL),
-        Who::Both => {
-            kill(watchdog, Signal::KILL);
-            scene.agent().kill();
-        }
+        Who::Both => kill_both(scene, watchdog),
         // These come to their point only after others died.
         Who::WatchdogRestoring | Who::Undo => {}
     }
@@ -201,8 +198,7 @@ fn afterwards(
         }
         Who::Undo => {
             let When::At(point) = order.when else { return None };
-            kill(watchdog, Signal::KILL);
-            scene.agent().kill();
+            kill_both(scene, watchdog);
             scene.agent = None;
             scene.trap.set("undo", point);
             let mut undo = scene.undo();
@@ -218,6 +214,13 @@ fn afterwards(
         }
         Who::Cli | Who::Engine | Who::Target => None,
     }
+}
+
+/// Stopped first, the agent cannot start another watchdog in the moment between the two.
+fn kill_both(scene: &mut Scene, watchdog: u32) {
+    kill(scene.agent().child.id(), Signal::STOP);
+    kill(watchdog, Signal::KILL);
+    scene.agent().kill();
 }
 
 fn injection(scene: &Scene, case: &Case) -> Injection {
