@@ -90,13 +90,19 @@ impl World {
             Trouble::BadNetwork(long) => self.network.bad_until_ns = until(long),
             Trouble::SlowNetwork(long) => self.network.slow_until_ns = until(long),
             Trouble::HangAgent(long) => {
-                self.agent.iter_mut().for_each(|side| side.hung_until_ns = until(long));
+                self.agent
+                    .iter_mut()
+                    .for_each(|side| side.hung_until_ns = side.hung_until_ns.max(until(long)));
             }
             Trouble::HangEngine(long) => {
-                self.engine.iter_mut().for_each(|side| side.hung_until_ns = until(long));
+                self.engine
+                    .iter_mut()
+                    .for_each(|side| side.hung_until_ns = side.hung_until_ns.max(until(long)));
             }
             Trouble::HangWatchdog(long) => {
-                self.watchdogs.values_mut().for_each(|w| w.hung_until_ns = until(long));
+                self.watchdogs
+                    .values_mut()
+                    .for_each(|w| w.hung_until_ns = w.hung_until_ns.max(until(long)));
             }
             Trouble::Signal => self.engine_event(Event::Stop { by: "SIGTERM".into() }),
             Trouble::Undo => self.undo(),

@@ -6,7 +6,7 @@ use crate::host::Host;
 use crate::script::{RADIUS, RUN};
 use crate::trouble::{MS, SECOND};
 use crate::world::World;
-use squall_agent::core::STEP_NS_MAX;
+use squall_agent::core::{REVERT_TRIES_MAX, STEP_NS_MAX};
 use squall_agent::watchdog::guard::GRACE_NS;
 use squall_wire::chain::Chain;
 use squall_wire::injection::Bite;
@@ -20,6 +20,8 @@ use std::collections::{BTreeMap, BTreeSet};
 /// How long after its lease a fault may still be there: the agent's own tries to undo take
 /// 700 ms, the watchdog's patience with a hung agent 400 ms, the host's own steps some more.
 const BOUND_NS: u64 = 3 * SECOND / 2;
+/// How much longer where each step may take as long as a step may.
+const SLOW_NS: u64 = STEP_NS_MAX * REVERT_TRIES_MAX as u64 + GRACE_NS;
 /// How long an agent may be without a watchdog: one that dies young again and again is started
 /// again after 200 ms.
 const UNGUARDED_NS_MAX: u64 = SECOND;
@@ -51,6 +53,10 @@ pub(crate) struct Truth {
     pub(crate) rogue: Option<u64>,
     /// Silent samples while faults were on.
     pub(crate) silent_holds: u32,
+    /// Until when the agent hung, the last time it did.
+    pub(crate) hung_ns: u64,
+    /// True while nobody can undo anything.
+    pub(crate) nobody: bool,
     /// Until when nobody could undo anything, the last time that was so.
     pub(crate) nobody_until_ns: u64,
     /// When something was bad, the last time.
@@ -84,6 +90,8 @@ impl Truth {
             aborted_ns: None,
             rogue: None,
             silent_holds: 0,
+            hung_ns: 0,
+            nobody: false,
             nobody_until_ns: 0,
             rough_ns: 0,
             open: Vec::new(),
@@ -257,9 +265,8 @@ pub(crate) fn check(world: &mut World) -> Result<(), Broken> {
         return Ok(());
     }
     let boottime_ns = world.boottime_ns();
-    let slow_ns = if world.is_slow() { STEP_NS_MAX + GRACE_NS } else { 0 };
+    let slow_ns = if world.is_slow() { SLOW_NS } else { 0 };
     let may_last_ns = |since_ns: u64| since_ns.max(world.bad_until_ns()) + BOUND_NS + slow_ns;
-    let hung_ns = world.agent.as_ref().map_or(0, |side| side.hung_until_ns);
     let mut targets: BTreeMap<&str, BTreeSet<_>> = BTreeMap::new();
     for (id, effect) in world.host.acting(boottime_ns) {
         targets.entry(&effect.run).or_default().insert(effect.process);
@@ -274,11 +281,14 @@ pub(crate) fn check(world: &mut World) -> Result<(), Broken> {
         }
         let late_ns = world.clocks.queue_ns(boottime_ns.saturating_sub(lease.deadline_ns()));
         let since_ns = world.now_ns.saturating_sub(late_ns);
-        if lease.ended(boottime_ns) && world.now_ns > may_last_ns(since_ns) {
+        // An agent that hangs in the middle of an undo has the time of a step for it.
+        let begun = world.truth.tried.contains_key(id);
+        let undo_ns = if begun { STEP_NS_MAX + GRACE_NS } else { 0 };
+        if lease.ended(boottime_ns) && world.now_ns > may_last_ns(since_ns) + undo_ns {
             return broken("no fault outlives its lease", id.clone());
         }
         if let Some(left_ns) = world.truth.left.get(client)
-            && world.now_ns > may_last_ns(*left_ns).max(hung_ns + BOUND_NS)
+            && world.now_ns > may_last_ns((*left_ns).max(world.truth.hung_ns))
         {
             return broken("no fault outlives its client", id.clone());
         }

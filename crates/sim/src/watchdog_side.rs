@@ -43,6 +43,10 @@ impl World {
         if side.life != life {
             return;
         }
+        if side.hung_until_ns > self.now_ns {
+            // Nobody else starts one.
+            return self.queue.at(side.hung_until_ns, Happening::WatchdogStarts { life });
+        }
         if self.now_ns < self.until.no_watchdog_ns {
             let slow_ns = squall_agent::watchdog::replacement::SLOW_NS;
             self.queue.at(self.now_ns + slow_ns, Happening::WatchdogStarts { life });

@@ -243,10 +243,16 @@ impl World {
         }
         self.now_ns = self.now_ns.max(at_ns);
         let was_over = self.truth.exit.is_some();
-        self.happen(happening);
-        if self.nobody() {
+        if self.agent.as_ref().is_some_and(|side| side.hung_until_ns > 0) {
+            let until_ns = self.agent.as_ref().map_or(0, |side| side.hung_until_ns);
+            self.truth.hung_ns = self.now_ns.min(until_ns);
+        }
+        if self.truth.nobody {
+            // Until now there was nobody.
             self.truth.nobody_until_ns = self.now_ns;
         }
+        self.happen(happening);
+        self.truth.nobody = self.nobody();
         if let Some(broken) = self.truth.broken.take() {
             return Some(broken);
         }
