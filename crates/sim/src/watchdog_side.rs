@@ -37,6 +37,13 @@ pub(crate) struct Restorer {
     since_ns: u64,
 }
 
+impl Restorer {
+    /// False while it waits for the journal.
+    pub(crate) fn acts(&self) -> bool {
+        self.replay.is_some()
+    }
+}
+
 impl World {
     pub(crate) fn watchdog_starts(&mut self, life: u64) {
         let Some(side) = &mut self.agent else { return };

@@ -295,6 +295,6 @@ impl World {
     fn nobody(&self) -> bool {
         let agent = self.agent.as_ref().is_some_and(|side| side.hung_until_ns <= self.now_ns);
         let watchdog = self.watchdogs.values().any(|w| w.hung_until_ns <= self.now_ns);
-        !agent && !watchdog && self.restorers.is_empty()
+        !agent && !watchdog && !self.restorers.values().any(Restorer::acts)
     }
 }
