@@ -241,6 +241,9 @@ impl World {
             | Command::Revert { slot, .. }
             | Command::Bite { slot, .. } => Thread::Worker(*slot),
         };
+        if let Command::Revert { receipt, .. } = &command {
+            self.truth.ordered.insert(receipt.id.clone());
+        }
         if self.mutate_command(life, &command) {
             return;
         }

@@ -67,6 +67,9 @@ pub(crate) struct Truth {
     pub(crate) bitten: BTreeSet<String>,
     /// How often each receipt was undone by an agent.
     pub(crate) tried: BTreeMap<String, u32>,
+    /// The receipts that an agent has ordered to be undone: from then on its watchdog gives it the
+    /// time of a step.
+    pub(crate) ordered: BTreeSet<String>,
     pub(crate) broken: Option<Broken>,
     /// Until when each injection may act, by receipt, on the boot-time axis; and who armed it.
     leases: BTreeMap<String, (Lease, u64)>,
@@ -97,6 +100,7 @@ impl Truth {
             open: Vec::new(),
             bitten: BTreeSet::new(),
             tried: BTreeMap::new(),
+            ordered: BTreeSet::new(),
             broken: None,
             leases: BTreeMap::new(),
             left: BTreeMap::new(),
@@ -281,9 +285,9 @@ pub(crate) fn check(world: &mut World) -> Result<(), Broken> {
         }
         let late_ns = world.clocks.queue_ns(boottime_ns.saturating_sub(lease.deadline_ns()));
         let since_ns = world.now_ns.saturating_sub(late_ns);
-        // An agent that hangs in the middle of an undo has the time of a step for it.
-        let begun = world.truth.tried.contains_key(id);
-        let undo_ns = if begun { STEP_NS_MAX + GRACE_NS } else { 0 };
+        // An agent that hangs after it has ordered an undo has the time of a step for it.
+        let ordered = world.truth.ordered.contains(id);
+        let undo_ns = if ordered { STEP_NS_MAX + GRACE_NS } else { 0 };
         if lease.ended(boottime_ns) && world.now_ns > may_last_ns(since_ns) + undo_ns {
             return broken("no fault outlives its lease", id.clone());
         }
