@@ -46,7 +46,7 @@ pub(super) fn beside(netns: &Netns, pid: u32, course: &Course) -> Result<Vec<Str
         },
     };
     let read = netns.inside(|| Ok((xtables::tables()?, nft::tables()?, free_ports())))?;
-    let (mut tables, nft, free) = read.map_err(system("read the packet rules of the target"))?;
+    let (mut tables, nft, free) = read.map_err(refused("the packet rules of the target"))?;
     tables.extend(nft);
     if tables.is_empty() {
         return Ok(beside);
@@ -65,7 +65,7 @@ pub(super) fn beside(netns: &Netns, pid: u32, course: &Course) -> Result<Vec<Str
 
 fn lookups(netns: &Netns) -> Result<Vec<String>, EffectError> {
     let found = programs::lookups(netns.file());
-    let found = found.map_err(system("look for socket lookup programs of others"))?;
+    let found = found.map_err(refused("the list of socket lookup programs"))?;
     let Some(first) = found.first() else { return Ok(Vec::new()) };
     Err(in_the_way(format!(
         "the program {} of somebody else chooses the sockets in the target's network namespace, \
@@ -82,7 +82,7 @@ fn connects(target: &Path, protocols: Protocols) -> Result<Vec<String>, EffectEr
     let mut beside = Vec::new();
     for folder in target.ancestors().take_while(|folder| folder.starts_with(&mount)) {
         let found = programs::connects(folder, protocols == Protocols::Both);
-        let found = found.map_err(system("look for cgroup programs of others"))?;
+        let found = found.map_err(refused("the list of cgroup programs"))?;
         let (same, shared) = (folder == target, own.starts_with(folder));
         for Foreign { name, overridable } in found {
             let where_ = folder.display();
@@ -197,6 +197,16 @@ fn kept(tables: &[Table], near: &Flow) -> Option<String> {
         let out = table.follow(Hook::Output, near);
         out.redirected.or(out.taken).or_else(|| table.follow(Hook::Prerouting, near).taken)
     })
+}
+
+/// What cannot be looked at for want of a privilege is a mechanism this host does not offer.
+fn refused(what: &'static str) -> impl FnOnce(io::Error) -> EffectError {
+    move |error| match error.kind() {
+        io::ErrorKind::PermissionDenied => {
+            EffectError::Unavailable { what, why: error.to_string() }
+        }
+        _ => system(what)(error),
+    }
 }
 
 fn in_the_way(what: String) -> EffectError {
