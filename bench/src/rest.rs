@@ -10,7 +10,7 @@ const SETTLE: Duration = Duration::from_secs(2);
 /// A fault of every mechanism that leaves something loaded or running behind it in the agent.
 const USED: &[(&str, &[(&str, &str)])] = &[
     ("process.pause", &[]),
-    ("cpu.load", &[("percent", "20")]),
+    ("cpu.load", &[("percent", "20%")]),
     ("net.refuse", &[]),
     ("net.partition", &[]),
     ("net.reset", &[]),

@@ -2,7 +2,9 @@
 //! under them; and where the given processes live.
 
 use super::Facts;
+use crate::sys::netns::Netns;
 use crate::sys::process;
+use crate::sys::sock_diag::{self, TcpSocket};
 use crate::sys::worker::WORK_ARGUMENT;
 use squall_wire::fingerprint::OF_TARGET;
 use std::collections::BTreeSet;
@@ -41,22 +43,47 @@ pub(super) fn processes() -> Vec<u32> {
 pub(super) fn sockets(pids: &[u32], own: &[u32]) -> Facts {
     let ours = process::sockets(own);
     let mut facts = BTreeSet::new();
+    let mut seen = BTreeSet::new();
     for pid in pids {
-        let Ok(space) = fs::read_link(format!("/proc/{pid}/ns/net")) else { continue };
-        for table in ["tcp", "tcp6"] {
-            match fs::read_to_string(format!("/proc/{pid}/net/{table}")) {
-                Ok(text) => {
-                    let found = text.lines().skip(1).filter_map(|line| served(line, &ours));
-                    facts.extend(found.map(|at| format!("{} {table} {at}", space.display())));
-                }
-                // Without IPv6, or with the process gone, there is no such table.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {}
-                Err(error) => return Err(error),
-            }
+        let Ok(netns) = Netns::seen(*pid) else { continue };
+        if !seen.insert(netns.inode()) {
+            continue;
         }
+        // The tables in /proc list every socket and take milliseconds; they are for kernels
+        // without a socket monitor.
+        let found = match netns.inside(sock_diag::listening) {
+            Ok(Ok(listening)) => served_among(&listening, &ours),
+            _ => served_in_tables(*pid, &ours)?,
+        };
+        facts.extend(found.into_iter().map(|port| format!("net:[{}] {port}", netns.inode())));
     }
     Ok(facts.into_iter().collect())
+}
+
+fn served_among(listening: &[TcpSocket], ours: &BTreeSet<u64>) -> Vec<String> {
+    let own = listening.iter().filter(|socket| ours.contains(&u64::from(socket.inode)));
+    own.map(|TcpSocket { local, .. }| {
+        let table = if local.is_ipv6() { "tcp6" } else { "tcp" };
+        format!("{table} {local}")
+    })
+    .collect()
+}
+
+fn served_in_tables(pid: u32, ours: &BTreeSet<u64>) -> Facts {
+    let mut facts = Vec::new();
+    for table in ["tcp", "tcp6"] {
+        match fs::read_to_string(format!("/proc/{pid}/net/{table}")) {
+            Ok(text) => {
+                let found = text.lines().skip(1).filter_map(|line| served(line, ours));
+                facts.extend(found.map(|at| format!("{table} {at}")));
+            }
+            // Without IPv6, or with the process gone, there is no such table.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(facts)
 }
 
 /// A line of `/proc/net/tcp`: number, local, remote, state, …, inode.
