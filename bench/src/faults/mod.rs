@@ -50,6 +50,7 @@ pub(crate) fn run(wanted: Option<&str>, write: bool) -> Result<(), String> {
         println!("\n## {}\n\n{text}", family.name);
         if write {
             let path = format!("bench/faults/{}.md", family.name);
+            std::fs::create_dir_all("bench/faults").map_err(|why| format!("{path}: {why}"))?;
             let head = format!(
                 "# Figures of the faults: {}\n\nMade by `cargo xtask bench faults {} --write`.\n\n",
                 family.name, family.name
