@@ -1,16 +1,18 @@
 //! The laws of the design, checked after every event, and what the world knows by itself to
 //! check them: when leases really end, what was really seen.
 
-use crate::disk::Handle;
+mod end;
+
+pub(crate) use end::check_end;
+
 use crate::host::Host;
 use crate::script::{RADIUS, RUN};
 use crate::trouble::{MS, SECOND};
 use crate::world::World;
 use squall_agent::core::{REVERT_TRIES_MAX, STEP_NS_MAX};
 use squall_agent::watchdog::guard::GRACE_NS;
-use squall_wire::chain::Chain;
 use squall_wire::injection::Bite;
-use squall_wire::journal::{Damage, replay};
+use squall_wire::journal::replay;
 use squall_wire::lease::Lease;
 use squall_wire::protocol::{Answer, Ask, Call, Undone};
 use squall_wire::receipt::{Entry, Receipt};
@@ -363,41 +365,6 @@ pub(crate) fn check_verdict(world: &World) -> Result<(), Broken> {
             let seen = format!("exit {exit} instead of {expected}: {}", verdict.sentence);
             return broken("without trouble the verdict is the truth", seen);
         }
-    }
-    Ok(())
-}
-
-/// Checks what must hold once everybody had time, and an agent was started again where none was.
-pub(crate) fn check_end(world: &World) -> Result<(), Broken> {
-    if !world.host.effects.is_empty() {
-        return broken("everything ends", format!("{:?}", world.host.effects));
-    }
-    let found = replay(&world.disk.0.borrow().bytes);
-    if !found.open.is_empty() {
-        return broken("every receipt is closed", format!("{:?}", found.open));
-    }
-    let unsound = found.damaged.iter().find(|(_, damage)| !matches!(damage, Damage::Torn(_)));
-    if let Some(damage) = unsound {
-        return broken("the journal is whole", format!("{damage:?}"));
-    }
-    if world.engine.is_some() {
-        return broken("every run ends", format!("{:?}", world.now_ns));
-    }
-    world.record.as_ref().map_or(Ok(()), check_record)
-}
-
-/// Checks that each line of the record follows from the one before it.
-fn check_record(record: &Handle) -> Result<(), Broken> {
-    let record = record.0.borrow();
-    let mut chain = Chain::default();
-    for (number, line) in record.bytes.split_inclusive(|byte| *byte == b'\n').enumerate() {
-        let Some((b'\n', line)) = line.split_last() else { break };
-        let link = format!("\"link\":\"{}\"", chain.last());
-        let head = String::from_utf8_lossy(&line[..line.len().min(160)]);
-        if !head.contains(&link) {
-            return broken("the record is whole", format!("line {}: {head}", number + 1));
-        }
-        chain.advance(line);
     }
     Ok(())
 }
