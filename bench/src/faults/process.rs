@@ -3,6 +3,7 @@
 use crate::figure::Table;
 use crate::rig::{Rig, arm, disarm, injection};
 use squall_agent::client::Client;
+use squall_wire::injection::Injection;
 use squall_wire::target::Target;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, ExitCode, Stdio};
@@ -13,6 +14,8 @@ const PORT: u16 = 18_021;
 const LENGTHS_MS: [u64; 3] = [10, 30, 100];
 const PULSES: usize = 40;
 const PERIOD: &str = "150ms";
+/// Longer than all pulses of one length.
+const LEASE_MS: u64 = 60_000;
 /// A shorter gap is another process's turn.
 const GAP: Duration = Duration::from_millis(6);
 const KILLS: usize = 20;
@@ -25,7 +28,9 @@ pub(crate) fn run(table: &mut Table) {
         let with = [("length", format!("{length}ms")), ("period", PERIOD.to_owned())];
         let with: Vec<(&str, &str)> = with.iter().map(|(k, v)| (*k, v.as_str())).collect();
         let id = format!("f{length}");
-        arm(&mut agent, injection(&gaps.target(&rig), &id, "process.freeze", &with));
+        let freeze = injection(&gaps.target(&rig), &id, "process.freeze", &with);
+        // Nobody renews it, and without pulses the inner program has nothing more to tell.
+        arm(&mut agent, Injection { lease_ms: LEASE_MS, ..freeze });
         let seen = gaps.next(PULSES);
         disarm(&mut agent);
         let what = format!("process.freeze: {length} ms asked, seen from inside");

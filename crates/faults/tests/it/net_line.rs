@@ -88,10 +88,9 @@ fn a_share_of_what_leaves_is_overtaken() {
     let heard = pair.paced(to, PACKETS, 100);
     let bite = holder.bite().unwrap();
     assert_eq!(heard.distinct, PACKETS);
-    assert!((20..100).contains(&bite.hits), "{}", bite.detail);
-    // The last ones have nobody behind them, nor do those after which a busy machine held the
-    // sender up.
-    assert!((5..=bite.hits).contains(&heard.overtaken), "{} {}", heard.overtaken, bite.detail);
+    assert!((20..100).contains(&heard.overtaken), "{} {}", heard.overtaken, bite.detail);
+    // The last ones have nobody behind them.
+    assert!(bite.hits >= heard.overtaken && bite.hits < 100, "{}", bite.detail);
     over(&used, holder);
     assert_eq!(pair.out(to, 100).overtaken, 0);
 }

@@ -14,7 +14,7 @@ use squall_proxy::{
 };
 
 /// Nothing here takes longer unless it hangs.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Leads to the scripted service, and remembers which ports were exempt.
 #[derive(Debug)]

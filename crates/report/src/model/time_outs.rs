@@ -54,7 +54,7 @@ fn sentence(ending: &Ending, all: u64) -> String {
 
 /// Whose time-out it is, as far as an answer tells.
 fn whose(ending: &Ending) -> String {
-    let said = ending.said.as_deref().map(|said| format!("; it said {said:?}")).unwrap_or_default();
+    let said = ending.said.as_deref().map(|said| format!("; it said: {said}")).unwrap_or_default();
     let is_handler = ending.said.as_deref().is_some_and(|said| said.contains("<title>Timeout<"));
     match (ending.outcome.as_str(), ending.code) {
         ("timeout", _) => "the client's own time-out".to_owned(),
@@ -109,7 +109,7 @@ mod tests {
         assert_eq!(
             sentence(&one, 60),
             "40 of 60 requests ended after 500 ms: the connection was closed without an answer, as \
-             by a server's ReadTimeout or WriteTimeout; it said \"EOF\""
+             by a server's ReadTimeout or WriteTimeout; it said: EOF"
         );
     }
 }
