@@ -75,8 +75,9 @@ impl Core {
     }
 
     fn check_reserved(&self, injection: &Injection) -> Result<(), Refusal> {
-        // One that is being closed counts too: its closing entry must not close a later receipt.
-        let twin = |held: &&Held| held.run == injection.run && held.injection == injection.id;
+        let twin = |held: &&Held| {
+            held.run == injection.run && held.injection == injection.id && !held.is_closing()
+        };
         if let Some(held) = self.held.values().find(twin) {
             let text = format!("injection {} of run {} is here already", held.injection, held.run);
             return Err(refusal("duplicate", &text, "give each injection an id of its own"));
@@ -153,16 +154,26 @@ impl Core {
         held.receipt = Some(receipt);
         held.stage = Stage::Writing;
         held.step_until_ns = now_ns.saturating_add(STEP_NS_MAX);
-        if self.guarded {
-            self.write_receipt(slot);
-        } else {
-            self.held_back.push(slot);
-        }
+        self.held_back.push(slot);
+        self.write_receipts();
     }
 
-    pub(super) fn write_receipt(&mut self, slot: Slot) {
-        if let Some(receipt) = self.held.get(&slot).and_then(|held| held.receipt.clone()) {
-            self.out.push(Command::WriteReceipt { slot, receipt });
+    /// Writes the receipts that nothing holds back: a watchdog keeps guard, and no closing entry
+    /// is on its way that would close this receipt with an earlier one of the same name.
+    pub(super) fn write_receipts(&mut self) {
+        if !self.guarded {
+            return;
+        }
+        for slot in std::mem::take(&mut self.held_back) {
+            let Some(receipt) = self.held.get(&slot).and_then(|held| held.receipt.clone()) else {
+                continue;
+            };
+            let same = |held: &&Held| held.receipt.as_ref().is_some_and(|r| r.id == receipt.id);
+            if self.held.values().filter(same).any(Held::is_closing) {
+                self.held_back.push(slot);
+            } else {
+                self.out.push(Command::WriteReceipt { slot, receipt });
+            }
         }
     }
 

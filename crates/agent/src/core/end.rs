@@ -150,7 +150,7 @@ impl Core {
     pub(super) fn close(&mut self, slot: Slot) {
         let Some(held) = self.held.get_mut(&slot) else { return };
         let Some(receipt) = held.receipt.as_ref().map(|receipt| receipt.id.clone()) else { return };
-        if !matches!(held.stage, Stage::Closing | Stage::ClosingLater(_)) {
+        if !held.is_closing() {
             held.tries = 0;
             held.watch_ns = None;
             self.out.push(Command::Unwatch { receipt: receipt.clone() });
@@ -179,6 +179,7 @@ impl Core {
         self.tell_refused(slot);
         self.held.remove(&slot);
         self.out.push(Command::Release { slot });
+        self.write_receipts();
         for index in 0..self.waiters.len() {
             self.waiters[index].slots.remove(&slot);
         }

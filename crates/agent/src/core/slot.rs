@@ -81,7 +81,12 @@ impl Held {
 
     /// True before the end was decided.
     pub(super) fn is_live(&self) -> bool {
-        self.ending.is_none() && !matches!(self.stage, Stage::Closing | Stage::ClosingLater(_))
+        self.ending.is_none() && !self.is_closing()
+    }
+
+    /// True once it is restored and only its closing entry is missing.
+    pub(super) fn is_closing(&self) -> bool {
+        matches!(self.stage, Stage::Closing | Stage::ClosingLater(_))
     }
 
     /// When something must happen to it although nobody says anything.

@@ -50,7 +50,8 @@ pub struct Core {
     pub(super) watchdog: u32,
     /// True while a watchdog keeps guard.
     pub(super) guarded: bool,
-    /// Receipts that wait for a watchdog: without one nothing may be armed.
+    /// Receipts that may not be written yet: without a watchdog nothing is armed, and an earlier
+    /// one of the same name has to be closed first.
     pub(super) held_back: Vec<Slot>,
     pub(super) clients: BTreeMap<Client, Joined>,
     pub(super) held: BTreeMap<Slot, Held>,
@@ -168,9 +169,7 @@ impl Core {
             return;
         }
         self.guarded = true;
-        for slot in std::mem::take(&mut self.held_back) {
-            self.write_receipt(slot);
-        }
+        self.write_receipts();
     }
 
     fn watchdog_is(&mut self, pid: u32) {

@@ -309,3 +309,29 @@ fn one_that_is_ended_while_it_waits_for_a_watchdog_is_forgotten() {
     assert!(ended.iter().any(|command| matches!(command, Command::Release { .. })));
     assert_eq!(core.step(Event::WatchdogReady { pid: 4_000_001 }, 2_000 * MS), []);
 }
+
+#[test]
+fn one_of_the_same_name_waits_until_the_earlier_one_is_closed() {
+    let mut core = guarded(config());
+    greeted(&mut core, 1);
+    let first = armed(&mut core, 1, injection("aaa", "i1", 4));
+    let second = arm(&mut core, 1, injection("aaa", "i1", 4), 9);
+    assert_eq!(refusal(&second).code, "duplicate", "the first is in place");
+    ask(&mut core, 1, Ask::Disarm { run: "aaa".into(), injection: None }, 0);
+    let how = Box::new(Reverted::default());
+    let commands = core.step(Event::Reverted { slot: first, how }, 0);
+    assert!(commands.iter().any(|it| matches!(it, Command::CloseReceipt { .. })), "{commands:?}");
+    // The caller has heard that it is undone and may arm anew; the disk has yet to answer.
+    let commands = arm(&mut core, 1, injection("aaa", "i1", 4), 9);
+    let Some(Command::Prepare { slot, .. }) = commands.first() else { panic!("{commands:?}") };
+    let slot = *slot;
+    let commands = core.step(Event::Prepared { slot, result: Ok(serde_json::json!({})) }, 0);
+    let writes = |commands: &[Command]| {
+        commands
+            .iter()
+            .any(|it| matches!(it, Command::WriteReceipt { slot: it, .. } if *it == slot))
+    };
+    assert!(!writes(&commands), "its receipt would be closed by the other's entry: {commands:?}");
+    let commands = core.step(Event::Closed { slot: first, result: Ok(()) }, 0);
+    assert!(writes(&commands), "{commands:?}");
+}
