@@ -1,65 +1,64 @@
 //! Owns the extrapolation that `rate`, `increase` and `delta` share, exactly as Prometheus does it.
 
 use crate::function::Window;
-use crate::histogram::{self, Hint, Histogram, HistogramSample};
-use crate::series::Sample;
+use crate::histogram::{self, Hint, Histogram};
 use crate::value::Datum;
 
 /// A gap beyond this many mean intervals at a window's edge is taken as a series' start or end.
 const EDGE_INTERVALS: f64 = 1.1;
 
-/// What of a window's samples its change depends on.
+/// How far a change between two samples reaches beyond them.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Ends {
-    pub(crate) first: Sample,
-    pub(crate) last: Sample,
-    pub(crate) count: usize,
+pub(crate) struct Stretch {
+    sampled: f64,
+    before: f64,
+    after: f64,
+    whole: f64,
+}
+
+impl Stretch {
+    /// Works out how far the samples from `first_ms` to `last_ms`, two or more, speak for the window
+    /// `from_ms..to_ms`.
+    pub(crate) fn of(
+        (first_ms, last_ms, count): (i64, i64, usize),
+        (from_ms, to_ms): (i64, i64),
+    ) -> Stretch {
+        let seconds = |from_ms: i64, to_ms: i64| (to_ms - from_ms) as f64 / 1000.0;
+        let sampled = seconds(first_ms, last_ms);
+        let interval = sampled / (count - 1) as f64;
+        let edge = |gap: f64| if gap >= interval * EDGE_INTERVALS { interval / 2.0 } else { gap };
+        let (before, after) = (edge(seconds(from_ms, first_ms)), edge(seconds(last_ms, to_ms)));
+        Stretch { sampled, before, after, whole: (sampled + before + after) / sampled }
+    }
+
+    /// Returns a change stretched to the window's edges; `first` is the value it began from.
+    pub(crate) fn stretched(&self, first: f64, change: f64, counter: bool) -> f64 {
+        change * self.factor(first, change, counter)
+    }
+
+    fn factor(&self, first: f64, change: f64, counter: bool) -> f64 {
+        if counter && change > 0.0 && first >= 0.0 {
+            // A counter does not start below zero, so it is not stretched beyond its zero.
+            let since_zero = self.sampled * (first / change);
+            if since_zero < self.before {
+                return (self.sampled + since_zero + self.after) / self.sampled;
+            }
+        }
+        self.whole
+    }
 }
 
 /// Returns the change over the window, stretched to its edges; `None` with fewer than two samples.
 pub(crate) fn change(window: &Window<'_>, counter: bool) -> Option<f64> {
-    let (first, last) = (*window.samples.first()?, *window.samples.last()?);
-    let ends = Ends { first, last, count: window.samples.len() };
-    let resets = window.samples.windows(2).filter(|pair| pair[1].v < pair[0].v).map(|p| p[0].v);
-    stretched(ends, resets, counter, (window.from_ms, window.to_ms))
-}
-
-/// Returns the change between two samples, stretched to the edges of `from_ms..to_ms`. `resets`
-/// are the values before each reset between them, oldest first; a gauge has none.
-pub(crate) fn stretched(
-    Ends { first, last, count }: Ends,
-    resets: impl Iterator<Item = f64>,
-    counter: bool,
-    (from_ms, to_ms): (i64, i64),
-) -> Option<f64> {
-    if count < 2 {
-        return None;
-    }
+    let [first, .., last] = window.samples else { return None };
     let mut change = last.v - first.v;
     if counter {
-        resets.for_each(|before| change += before);
+        let resets = window.samples.windows(2).filter(|pair| pair[1].v < pair[0].v);
+        resets.for_each(|pair| change += pair[0].v);
     }
-    Some(change * stretch(Ends { first, last, count }, change, counter, (from_ms, to_ms)))
-}
-
-/// Returns the factor by which a change between two samples grows to the window's edges.
-pub(crate) fn stretch(
-    Ends { first, last, count }: Ends,
-    change: f64,
-    counter: bool,
-    (from_ms, to_ms): (i64, i64),
-) -> f64 {
-    let seconds = |from_ms: i64, to_ms: i64| (to_ms - from_ms) as f64 / 1000.0;
-    let sampled = seconds(first.t_ms, last.t_ms);
-    let interval = sampled / (count - 1) as f64;
-    let edge = |gap: f64| if gap >= interval * EDGE_INTERVALS { interval / 2.0 } else { gap };
-    let mut before = edge(seconds(from_ms, first.t_ms));
-    if counter && change > 0.0 && first.v >= 0.0 {
-        // A counter does not start below zero, so it is not stretched beyond its zero.
-        before = before.min(sampled * (first.v / change));
-    }
-    let after = edge(seconds(last.t_ms, to_ms));
-    (sampled + before + after) / sampled
+    let ends = (first.t_ms, last.t_ms, window.samples.len());
+    let stretch = Stretch::of(ends, (window.from_ms, window.to_ms));
+    Some(stretch.stretched(first.v, change, counter))
 }
 
 /// Returns the change over the window divided by a length, for numbers and native histograms;
@@ -71,9 +70,9 @@ pub(crate) fn change_of(window: &Window<'_>, counter: bool, divisor: f64) -> Opt
         _ => return None,
     };
     let change = histogram::change(window.histograms, counter)?;
-    let end = |s: &HistogramSample| Sample { t_ms: s.t_ms, v: s.histogram.count };
-    let ends = Ends { first: end(first), last: end(last), count: window.histograms.len() };
-    let factor = stretch(ends, change.count, counter, (window.from_ms, window.to_ms));
+    let ends = (first.t_ms, last.t_ms, window.histograms.len());
+    let stretch = Stretch::of(ends, (window.from_ms, window.to_ms));
+    let factor = stretch.factor(first.histogram.count, change.count, counter);
     Some(change.times(factor / divisor).into())
 }
 

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use crate::ast::Expr;
-use crate::eval::{Context, EvalError};
+use crate::ast::{Expr, VectorSelector};
+use crate::eval::{Context, EvalError, each_window};
 use crate::functions::ALL;
 use crate::histogram::{Histogram, HistogramSample};
 use crate::incremental::Over;
@@ -123,6 +123,19 @@ impl Function {
     }
 }
 
+impl Over<'_> {
+    /// Applies the function to each series' window; `None` where there may be native histograms.
+    fn each(&self, range: (&VectorSelector, i64), context: &Context<'_>) -> Option<Vec<Element>> {
+        let mut out = Vec::new();
+        let all = each_window(context, range, &mut |labels, window| {
+            if let Some(datum) = (self.f)(window) {
+                out.push(Element::of(labels.clone(), datum, !self.keep_name));
+            }
+        });
+        all.then_some(out)
+    }
+}
+
 impl Call<'_> {
     /// Evaluates an argument.
     pub(crate) fn value(&self, arg: usize) -> Result<Value, EvalError> {
@@ -200,10 +213,11 @@ impl Call<'_> {
         f: impl Fn(&Window<'_>) -> Option<Datum>,
     ) -> Result<Value, EvalError> {
         let expr = self.args.get(arg).ok_or_else(|| self.wrong(arg, "nothing"))?;
-        if let (Some(live), Expr::Range(vector, range_ms)) = (self.context.live, expr) {
+        if let Expr::Range(vector, range_ms) = expr {
             let over = Over { name: self.name, keep_name, f: Box::new(&f) };
-            let found = live.over((vector, *range_ms), &over, self.context.at_ms);
-            if let Some(elements) = found {
+            let live = self.context.live;
+            let found = live.and_then(|l| l.over((vector, *range_ms), &over, self.context.at_ms));
+            if let Some(elements) = found.or_else(|| over.each((vector, *range_ms), self.context)) {
                 return Ok(Value::Vector(elements));
             }
         }

@@ -47,5 +47,7 @@ pub use labels::{
 };
 pub use parse::{QUERY_BYTES_MAX, QUERY_DEPTH_MAX, QueryError, parse};
 pub use selector::{Asker, MatchOp, Matcher, PatternError, Selector};
-pub use series::{LOOKBACK_MS, Sample, Series, Storage, between, is_stale_marker, stale_marker};
+pub use series::{
+    LOOKBACK_MS, Sample, Series, Storage, Visitor, between, is_stale_marker, stale_marker,
+};
 pub use value::{Element, Track, Value};

@@ -48,11 +48,24 @@ pub struct Series {
     pub created_ms: Option<i64>,
 }
 
+/// What looks at one series after the other: labels and samples, never none.
+pub type Visitor<'v> = dyn FnMut(&Labels, &[Sample]) + 'v;
+
 /// What a query reads from.
 pub trait Storage {
     /// Returns every series that matches, each with its samples of `start_ms..=end_ms`; a series
     /// without a sample there may be left out.
     fn select(&self, selector: &Selector, start_ms: i64, end_ms: i64) -> Vec<Series>;
+
+    /// Shows what [`Storage::select`] returns, in the same order; a storage that need not copy
+    /// samples for it does not.
+    fn visit(&self, selector: &Selector, start_ms: i64, end_ms: i64, see: &mut Visitor<'_>) {
+        for series in self.select(selector, start_ms, end_ms) {
+            if !series.samples.is_empty() {
+                see(&series.labels, &series.samples);
+            }
+        }
+    }
 
     /// Tells whether the storage has native histograms at all.
     fn holds_histograms(&self) -> bool {
@@ -82,6 +95,15 @@ impl Storage for Vec<Series> {
             })
             .filter(|series| !series.samples.is_empty())
             .collect()
+    }
+
+    fn visit(&self, selector: &Selector, start_ms: i64, end_ms: i64, see: &mut Visitor<'_>) {
+        for series in self.iter().filter(|series| selector.matches(&series.labels)) {
+            let samples = between(&series.samples, start_ms, end_ms);
+            if !samples.is_empty() {
+                see(&series.labels, samples);
+            }
+        }
     }
 }
 

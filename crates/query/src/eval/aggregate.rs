@@ -6,13 +6,15 @@ use crate::ast::{Aggregate, AggregateOp, Expr, Grouping};
 use crate::eval::binary::signature;
 use crate::eval::context::Context;
 use crate::eval::error::EvalError;
+use crate::eval::windows;
 use crate::histogram::{self, Histogram};
 use crate::labels::{Labels, METRIC_NAME};
 use crate::statistics;
 use crate::value::{Datum, Element, Value};
 
 pub(crate) fn eval(aggregate: &Aggregate, context: &Context<'_>) -> Result<Value, EvalError> {
-    if let Some(elements) = live(aggregate, context) {
+    let at_hand = live(aggregate, context).or_else(|| windows::aggregated(aggregate, context));
+    if let Some(elements) = at_hand {
         return Ok(Value::Vector(elements));
     }
     let elements = match context.eval(&aggregate.expr)? {

@@ -12,7 +12,7 @@ use crate::histogram::{Hint, Histogram, HistogramSample, HistogramSeries};
 use crate::incremental::Live;
 use crate::labels::Labels;
 use crate::selector::Selector;
-use crate::series::{LOOKBACK_MS, Sample, Series, Storage, between};
+use crate::series::{LOOKBACK_MS, Sample, Series, Storage, Visitor, between};
 use crate::value::{Datum, Element, Track, Value};
 
 /// The step of a subquery that names none; Prometheus' default evaluation interval.
@@ -241,7 +241,7 @@ impl Context<'_> {
         Ok(Range { tracks, from_ms, to_ms })
     }
 
-    fn shifted(&self, shift: &Shift) -> i64 {
+    pub(crate) fn shifted(&self, shift: &Shift) -> i64 {
         let base_ms = match shift.at {
             None => self.at_ms,
             Some(At::Time(at_ms)) => at_ms,
@@ -374,6 +374,16 @@ impl Storage for Cached {
             created_ms: series.created_ms,
         };
         series.iter().map(cut).filter(|series| !series.samples.is_empty()).collect()
+    }
+
+    fn visit(&self, selector: &Selector, start_ms: i64, end_ms: i64, see: &mut Visitor<'_>) {
+        let known = self.found.iter().find(|(known, ..)| known == selector);
+        for series in known.into_iter().flat_map(|(_, series, _)| series) {
+            let samples = between(&series.samples, start_ms, end_ms);
+            if !samples.is_empty() {
+                see(&series.labels, samples);
+            }
+        }
     }
 }
 

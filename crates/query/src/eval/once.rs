@@ -5,8 +5,9 @@ use std::cell::RefCell;
 
 use crate::ast::{Expr, Shift};
 use crate::histogram::HistogramSeries;
+use crate::labels::Labels;
 use crate::selector::{Asker, Matcher, Selector};
-use crate::series::{Series, Storage};
+use crate::series::{Sample, Series, Storage, Visitor};
 
 /// Answers kept; a query that asks for more times reads the storage.
 const KEPT_MAX: usize = 4;
@@ -23,7 +24,21 @@ struct Kept {
     wide: usize,
     from_ms: i64,
     to_ms: i64,
-    series: Vec<Series>,
+    /// Each series with where its samples end.
+    series: Vec<(Labels, usize)>,
+    samples: Vec<Sample>,
+}
+
+impl Kept {
+    fn visit(&self, selector: &Selector, see: &mut Visitor<'_>) {
+        let (mut asker, mut from) = (Asker::new(selector), 0);
+        for (labels, to) in &self.series {
+            if asker.matches(labels) {
+                see(labels, &self.samples[from..*to]);
+            }
+            from = *to;
+        }
+    }
 }
 
 impl<'s> Shared<'s> {
@@ -71,27 +86,40 @@ fn beyond(wide: &Selector, narrow: &Selector) -> Option<Vec<Matcher>> {
 
 impl Storage for Shared<'_> {
     fn select(&self, selector: &Selector, from_ms: i64, to_ms: i64) -> Vec<Series> {
+        // When a series was made is no query's question.
+        let mut found = Vec::new();
+        self.visit(selector, from_ms, to_ms, &mut |labels, samples| {
+            let (labels, samples) = (labels.clone(), samples.to_vec());
+            found.push(Series { labels, samples, created_ms: None });
+        });
+        found
+    }
+
+    fn visit(&self, selector: &Selector, from_ms: i64, to_ms: i64, see: &mut Visitor<'_>) {
         let found = self.wide.iter().enumerate();
         let found = found.filter_map(|(at, wide)| Some((at, beyond(wide, selector)?)));
         let Some((wide, more)) = found.max_by_key(|(_, more)| more.len()) else {
-            return self.storage.select(selector, from_ms, to_ms);
+            return self.storage.visit(selector, from_ms, to_ms, see);
         };
         let mut kept = self.kept.borrow_mut();
         let same = |k: &Kept| (k.wide, k.from_ms, k.to_ms) == (wide, from_ms, to_ms);
         let at = match kept.iter().position(same) {
             Some(at) => at,
             None if kept.len() >= KEPT_MAX => {
-                return self.storage.select(selector, from_ms, to_ms);
+                return self.storage.visit(selector, from_ms, to_ms, see);
             }
             None => {
-                let series = self.storage.select(&self.wide[wide], from_ms, to_ms);
-                kept.push(Kept { wide, from_ms, to_ms, series });
+                let (series, samples) = (Vec::new(), Vec::new());
+                let mut new = Kept { wide, from_ms, to_ms, series, samples };
+                self.storage.visit(&self.wide[wide], from_ms, to_ms, &mut |labels, samples| {
+                    new.samples.extend_from_slice(samples);
+                    new.series.push((labels.clone(), new.samples.len()));
+                });
+                kept.push(new);
                 kept.len() - 1
             }
         };
-        let more = Selector::new(more);
-        let mut asker = Asker::new(&more);
-        kept[at].series.iter().filter(|series| asker.matches(&series.labels)).cloned().collect()
+        kept[at].visit(&Selector::new(more), see);
     }
 
     fn holds_histograms(&self) -> bool {
@@ -109,9 +137,7 @@ mod tests {
 
     use super::*;
     use crate::eval::eval;
-    use crate::labels::Labels;
     use crate::parse::parse;
-    use crate::series::Sample;
     use std::cell::Cell;
 
     /// Counts what is read of it.

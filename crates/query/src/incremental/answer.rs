@@ -1,19 +1,20 @@
-//! Owns what the tails answer in place of the storage during one evaluation.
+//! Owns what the sheets answer in place of the storage during one evaluation.
 
 use std::cell::RefCell;
 
 use crate::ast::{AggregateOp, Grouping, Shift, VectorSelector};
 use crate::eval::reduce;
-use crate::extrapolation::{Ends, stretched};
+use crate::extrapolation::Stretch;
 use crate::function::Window;
-use crate::incremental::leaf::{Behind, Leaf, Member};
+use crate::incremental::leaf::{Grouped, Leaf};
 use crate::incremental::rules::Rules;
-use crate::incremental::tail::{Part, Tail};
-use crate::labels::{Labels, METRIC_NAME};
+use crate::incremental::sheet::Part;
+use crate::incremental::sheets::Sheets;
+use crate::labels::METRIC_NAME;
 use crate::series::{LOOKBACK_MS, Sample};
 use crate::value::{Datum, Element};
 
-/// The tails during one evaluation. Every question may be left unanswered: the storage knows too.
+/// The sheets during one evaluation. Every question may be left unanswered: the storage knows too.
 #[derive(Debug)]
 pub(crate) struct Live {
     rules: RefCell<Rules>,
@@ -29,7 +30,7 @@ pub(crate) struct Over<'f> {
     pub(crate) f: Box<OfSeries<'f>>,
 }
 
-/// How a function's value follows from a window's ends alone.
+/// How a function's value follows from the ends of a window without gap and reset.
 #[derive(Clone, Copy)]
 enum Quick {
     Rate,
@@ -54,17 +55,38 @@ impl Quick {
             _ => return None,
         })
     }
+}
 
-    fn value(self, tail: &Tail, part: Part, window: (i64, i64)) -> Option<f64> {
-        let Ends { first, last, count } = part.ends;
-        let change = |counter: bool| stretched(part.ends, tail.resets(part), counter, window);
-        match self {
-            Quick::Rate => Some(change(true)? / ((window.1 - window.0) as f64 / 1000.0)),
+/// The window of an evaluation in one sheet, and what of a change all its series share.
+struct Shared {
+    quick: Quick,
+    /// None where the window has one row: a change needs two.
+    stretch: Option<Stretch>,
+    length_s: f64,
+    count: f64,
+}
+
+impl Shared {
+    fn of(quick: Quick, part: &Part<'_>, window: (i64, i64)) -> Shared {
+        let (first_ms, last_ms, count) = part.ends();
+        Shared {
+            quick,
+            stretch: (count > 1).then(|| Stretch::of((first_ms, last_ms, count), window)),
+            length_s: (window.1 - window.0) as f64 / 1000.0,
+            count: count as f64,
+        }
+    }
+
+    fn value(&self, first: f64, last: f64) -> Option<f64> {
+        let change =
+            |counter: bool| Some(self.stretch.as_ref()?.stretched(first, last - first, counter));
+        match self.quick {
+            Quick::Rate => Some(change(true)? / self.length_s),
             Quick::Increase => change(true),
             Quick::Delta => change(false),
-            Quick::Count => Some(count as f64),
-            Quick::First => Some(first.v),
-            Quick::Last => Some(last.v),
+            Quick::Count => Some(self.count),
+            Quick::First => Some(first),
+            Quick::Last => Some(last),
             Quick::Present => Some(1.0),
         }
     }
@@ -82,19 +104,23 @@ impl Live {
     /// Returns the newest sample of each series that a selector matches.
     pub(crate) fn newest(&self, vector: &VectorSelector, at_ms: i64) -> Option<Vec<Element>> {
         let mut rules = self.rules.borrow_mut();
-        let (leaf, tails) = read(&mut rules, vector, LOOKBACK_MS)?;
+        let (leaf, sheets) = read(&mut rules, vector, LOOKBACK_MS)?;
         let from_ms = at_ms.saturating_sub(LOOKBACK_MS).saturating_add(1);
-        let mut out = Vec::with_capacity(leaf.members.len());
-        for member in &leaf.members {
-            let tail = tails.get(member.key as usize)?.as_ref()?;
-            if from_ms <= tail.gone_ms() {
+        let layout = leaf.layout();
+        let mut out = Vec::with_capacity(layout.columns.len());
+        let mut columns = layout.columns.iter();
+        for (sheet, len) in &layout.runs {
+            let sheet = sheets.sheet(*sheet)?;
+            if from_ms <= sheet.gone_ms().max(layout.gone_ms) {
                 return None;
             }
-            if let Some(sample) = tail.newest(from_ms, at_ms) {
-                out.push(Element::new(member.labels.clone(), sample.v));
+            for (at, column) in columns.by_ref().take(*len) {
+                if let Some(v) = sheet.newest(*column as usize, from_ms, at_ms) {
+                    out.push(Element::new(leaf.members[*at as usize].labels.clone(), v));
+                }
             }
         }
-        Some(out)
+        (from_ms > layout.gone_ms).then_some(out)
     }
 
     /// Applies a function to each series of a range.
@@ -105,14 +131,13 @@ impl Live {
         at_ms: i64,
     ) -> Option<Vec<Element>> {
         let mut rules = self.rules.borrow_mut();
-        let (leaf, tails) = read(&mut rules, vector, range_ms)?;
+        let (leaf, sheets) = read(&mut rules, vector, range_ms)?;
         let mut out = Vec::with_capacity(leaf.members.len());
         let window = (at_ms.saturating_sub(range_ms), at_ms);
-        slide(&mut leaf.members, tails, over, window, |_, labels, v| {
-            let drop_name = !over.keep_name;
-            out.push(Element { drop_name, ..Element::new(labels.clone(), v) });
-        })
-        .ok()?;
+        each(leaf, sheets, over, window, |at, v| {
+            let labels = leaf.members[at].labels.clone();
+            out.push(Element { drop_name: !over.keep_name, ..Element::new(labels, v) });
+        })?;
         Some(out)
     }
 
@@ -125,26 +150,45 @@ impl Live {
         at_ms: i64,
     ) -> Option<Vec<Element>> {
         let mut rules = self.rules.borrow_mut();
-        let (leaf, tails) = read(&mut rules, vector, range_ms)?;
-        let grouping = leaf.group(by);
-        let (members, grouped) = leaf.grouped(grouping);
-        let mut order: Vec<usize> = Vec::new();
-        let mut values: Vec<Vec<f64>> = vec![Vec::new(); grouped.labels.len()];
+        let grouping = read(&mut rules, vector, range_ms)?.0.group(by);
+        let (leaf, sheets) = read(&mut rules, vector, range_ms)?;
+        let grouped = leaf.grouped(grouping);
         let window = (at_ms.saturating_sub(range_ms), at_ms);
-        slide(members, tails, over, window, |at, _, v| {
-            let group = grouped.of_member[at] as usize;
-            if values[group].is_empty() {
-                order.push(group);
-            }
-            values[group].push(v);
-        })
-        .ok()?;
-        let one = |group: usize| {
+        let one = |group: usize, values: &mut [f64]| {
             let labels = grouped.labels[group].clone();
             let drop_name = !over.keep_name && labels.has(METRIC_NAME);
-            Element { drop_name, ..Element::new(labels, reduce(op, &mut values[group])) }
+            Element { drop_name, ..Element::new(labels, reduce(op, values)) }
         };
-        Some(order.into_iter().map(one).collect())
+        if let [_] = grouped.labels.as_slice() {
+            let mut values = Vec::with_capacity(leaf.members.len());
+            each(leaf, sheets, over, window, |_, v| values.push(v))?;
+            return Some(if values.is_empty() { Vec::new() } else { vec![one(0, &mut values)] });
+        }
+        let mut split = Split::new(grouped);
+        each(leaf, sheets, over, window, |at, v| split.add(at, v))?;
+        let Split { order, mut values, .. } = split;
+        Some(order.into_iter().map(|group| one(group, &mut values[group])).collect())
+    }
+}
+
+/// Values by groups, in the order in which groups got their first.
+struct Split<'g> {
+    grouped: &'g Grouped,
+    order: Vec<usize>,
+    values: Vec<Vec<f64>>,
+}
+
+impl Split<'_> {
+    fn new(grouped: &Grouped) -> Split<'_> {
+        Split { grouped, order: Vec::new(), values: vec![Vec::new(); grouped.labels.len()] }
+    }
+
+    fn add(&mut self, member: usize, v: f64) {
+        let group = self.grouped.of_member[member] as usize;
+        if self.values[group].is_empty() {
+            self.order.push(group);
+        }
+        self.values[group].push(v);
     }
 }
 
@@ -152,46 +196,62 @@ fn read<'r>(
     rules: &'r mut Rules,
     vector: &VectorSelector,
     range_ms: i64,
-) -> Option<(&'r mut Leaf, &'r [Option<Tail>])> {
+) -> Option<(&'r mut Leaf, &'r Sheets)> {
     let unmoved = vector.shift == Shift::default();
     let at = rules.leaf(&vector.selector, range_ms).filter(|_| unmoved)?;
-    Some((&mut rules.leaves[at], &rules.tails))
+    let leaf = &mut rules.leaves[at];
+    leaf.lay_out(&rules.sheets);
+    Some((leaf, &rules.sheets))
 }
 
-fn slide(
-    members: &mut [Member],
-    tails: &[Option<Tail>],
+/// Works out a function's value for each series; `None` where the sheets no longer have what a
+/// window needs.
+fn each(
+    leaf: &Leaf,
+    sheets: &Sheets,
     over: &Over<'_>,
     (from_ms, to_ms): (i64, i64),
-    mut found: impl FnMut(usize, &Labels, f64),
-) -> Result<(), Behind> {
-    let quick = Quick::of(over.name);
+    mut found: impl FnMut(usize, f64),
+) -> Option<()> {
+    let (quick, layout) = (Quick::of(over.name), leaf.layout());
     let mut samples: Vec<Sample> = Vec::new();
-    // First all windows slide, and only then is anything worked out: the first loop waits for
-    // memory, and the shorter it is the more of these waits go on at once.
-    let mut parts = Vec::with_capacity(members.len());
-    for member in members.iter_mut() {
-        let tail = tails.get(member.key as usize).and_then(Option::as_ref).ok_or(Behind)?;
-        parts.push((tail, member.slide(tail, from_ms, to_ms)?));
+    let mut in_full = |part: &Part<'_>, column: usize| {
+        samples.clear();
+        part.copy(column, &mut samples);
+        let (samples, histograms) = (samples.as_slice(), &[][..]);
+        if samples.is_empty() {
+            return None;
+        }
+        // Series of native histograms have no columns.
+        match (over.f)(&Window { samples, histograms, from_ms, to_ms, at_ms: to_ms })? {
+            Datum::Float(v) => Some(v),
+            Datum::Histogram(_) => None,
+        }
+    };
+    let mut rest = layout.columns.as_slice();
+    if from_ms < layout.gone_ms {
+        return None;
     }
-    for (at, (member, (tail, part))) in members.iter().zip(parts).enumerate() {
-        let Some(part) = part else { continue };
-        let v = match quick {
-            Some(quick) => quick.value(tail, part, (from_ms, to_ms)),
-            None => {
-                samples.clear();
-                tail.copy(part, &mut samples);
-                let (samples, histograms) = (samples.as_slice(), &[][..]);
-                // Series of native histograms have no tails.
-                match (over.f)(&Window { samples, histograms, from_ms, to_ms, at_ms: to_ms }) {
-                    Some(Datum::Float(v)) => Some(v),
-                    Some(Datum::Histogram(_)) | None => None,
-                }
+    for (sheet, len) in &layout.runs {
+        let (columns, others) = rest.split_at_checked(*len)?;
+        rest = others;
+        let sheet = sheets.sheet(*sheet)?;
+        if from_ms < sheet.gone_ms() {
+            return None;
+        }
+        let Some(part) = sheet.part(from_ms, to_ms) else { continue };
+        let shared = quick.map(|quick| Shared::of(quick, &part, (from_ms, to_ms)));
+        for (at, column) in columns {
+            let column = *column as usize;
+            let plain = shared.as_ref().and_then(|shared| Some((shared, part.plain(column)?)));
+            let v = match plain {
+                Some((shared, (first, last))) => shared.value(first, last),
+                None => in_full(&part, column),
+            };
+            if let Some(v) = v {
+                found(*at as usize, v);
             }
-        };
-        if let Some(v) = v {
-            found(at, &member.labels, v);
         }
     }
-    Ok(())
+    Some(())
 }

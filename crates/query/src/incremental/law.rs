@@ -62,12 +62,46 @@ impl Storage for World {
 enum Event {
     /// A sample of a series arrives, so many milliseconds before or after the clock.
     Sample { series: usize, v: f64, off_ms: i64 },
+    /// A target is scraped: each of its series shows something or is missing.
+    Page { target: Target, cells: Vec<Cell> },
     /// The clock goes on.
     Pass { ms: i64 },
     /// The storage forgets a series.
     Forget { series: usize },
     /// A rule is added.
     Rule { query: usize },
+}
+
+/// Which pods answer together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Target {
+    X,
+    Y,
+    Both,
+}
+
+/// What a series shows at a scrape.
+#[derive(Debug, Clone, Copy)]
+enum Cell {
+    Grown(u32),
+    Reset(u32),
+    Missing,
+    Stale,
+    NotANumber,
+}
+
+impl Cell {
+    fn value(self, before: Option<&Sample>) -> Option<f64> {
+        let before = before.map_or(0.0, |sample| sample.v);
+        Some(match self {
+            Cell::Grown(by) if before.is_nan() => f64::from(by),
+            Cell::Grown(by) => before + f64::from(by),
+            Cell::Reset(to) => f64::from(to),
+            Cell::Missing => return None,
+            Cell::Stale => stale_marker(),
+            Cell::NotANumber => f64::NAN,
+        })
+    }
 }
 
 fn labels(series: usize) -> Labels {
@@ -98,6 +132,29 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
         2 => (0..QUERIES.len()).prop_map(|query| Event::Rule { query }),
     ];
     proptest::collection::vec(event, 20..160)
+}
+
+/// Scrapes, with little else between them.
+fn scrapes() -> impl Strategy<Value = Vec<Event>> {
+    let cell = prop_oneof![
+        24 => (0..9_u32).prop_map(Cell::Grown),
+        1 => (0..9_u32).prop_map(Cell::Reset),
+        1 => Just(Cell::Missing),
+        1 => Just(Cell::Stale),
+        1 => Just(Cell::NotANumber),
+    ];
+    let target = prop_oneof![6 => Just(Target::Both), 1 => Just(Target::X), 1 => Just(Target::Y)];
+    let page = (target, proptest::collection::vec(cell, 11))
+        .prop_map(|(target, cells)| Event::Page { target, cells });
+    let sample = (0..11_usize, 0..40_u32, -30_000..3_000_i64)
+        .prop_map(|(series, v, off_ms)| Event::Sample { series, v: f64::from(v), off_ms });
+    let event = prop_oneof![
+        30 => (page, 1..9_000_i64).prop_map(|(page, ms)| vec![page, Event::Pass { ms }]),
+        1 => sample.prop_map(|sample| vec![sample]),
+        1 => (0..11_usize).prop_map(|series| vec![Event::Forget { series }]),
+        4 => (0..QUERIES.len()).prop_map(|query| vec![Event::Rule { query }]),
+    ];
+    proptest::collection::vec(event, 20..60).prop_map(|events| events.concat())
 }
 
 fn bits(value: &Value) -> String {
@@ -131,20 +188,60 @@ fn step(event: &Event, world: &mut World, rules: &mut Rules, ids: &mut Vec<RuleI
         }
         Event::Sample { series, v, off_ms } => {
             let sample = Sample { t_ms: (*now + off_ms).max(0), v: *v };
-            if world.series[*series].is_none() {
-                let labels = labels(*series);
-                rules.born(*series as u32, &labels);
-                world.series[*series] =
-                    Some(Series { labels, samples: Vec::new(), created_ms: None });
-            }
-            let Some(known) = world.series[*series].as_mut() else { return };
-            let at = known.samples.partition_point(|s| s.t_ms < sample.t_ms);
-            if known.samples.get(at).is_none_or(|s| s.t_ms != sample.t_ms) {
-                known.samples.insert(at, sample);
-                rules.arrived(*series as u32, sample);
+            arrive(*series, sample, world, rules);
+        }
+        Event::Page { target, cells } => {
+            for (series, cell) in cells.iter().enumerate() {
+                let shown = match target {
+                    Target::X => series % 2 == 0,
+                    Target::Y => series % 2 == 1,
+                    Target::Both => true,
+                };
+                let known = world.series[series].as_ref();
+                let v = cell.value(known.and_then(|series| series.samples.last()));
+                if let Some(v) = v.filter(|_| shown) {
+                    arrive(series, Sample { t_ms: *now, v }, world, rules);
+                }
             }
         }
     }
+}
+
+fn arrive(series: usize, sample: Sample, world: &mut World, rules: &mut Rules) {
+    if world.series[series].is_none() {
+        let labels = labels(series);
+        rules.born(series as u32, &labels);
+        world.series[series] = Some(Series { labels, samples: Vec::new(), created_ms: None });
+    }
+    let Some(known) = world.series[series].as_mut() else { return };
+    let at = known.samples.partition_point(|s| s.t_ms < sample.t_ms);
+    if known.samples.get(at).is_none_or(|s| s.t_ms != sample.t_ms) {
+        known.samples.insert(at, sample);
+        rules.arrived(series as u32, sample);
+    }
+}
+
+/// Plays events and compares every answer with the full evaluation's.
+fn play(events: &[Event], lag_ms: i64) -> Result<(), TestCaseError> {
+    let mut world = World { series: vec![None; 11] };
+    let (mut rules, mut ids, mut now) = (Rules::default(), Vec::new(), 60_000);
+    for event in events {
+        step(event, &mut world, &mut rules, &mut ids, &mut now);
+        if !matches!(event, Event::Pass { .. }) {
+            continue;
+        }
+        for id in &ids {
+            // Now and then an evaluation looks back, which the sheets need not remember.
+            let at_ms = if now % 7 == 0 { now - lag_ms } else { now };
+            let full = eval(rules.expr(*id), &world, at_ms);
+            let live = rules.eval(*id, &world, at_ms);
+            match (full, live) {
+                (Ok(full), Ok(live)) => prop_assert_eq!(bits(&full), bits(&live)),
+                (full, live) => prop_assert_eq!(full.is_err(), live.is_err()),
+            }
+        }
+    }
+    Ok(())
 }
 
 proptest! {
@@ -152,29 +249,17 @@ proptest! {
 
     #[test]
     fn an_incremental_answer_is_the_full_one(events in events(), lag_ms in 0..20_000_i64) {
-        let mut world = World { series: vec![None; 11] };
-        let (mut rules, mut ids, mut now) = (Rules::default(), Vec::new(), 60_000);
-        for event in &events {
-            step(event, &mut world, &mut rules, &mut ids, &mut now);
-            if !matches!(event, Event::Pass { .. }) {
-                continue;
-            }
-            for id in &ids {
-                // Now and then an evaluation looks back, which the tails need not remember.
-                let at_ms = if now % 7 == 0 { now - lag_ms } else { now };
-                let full = eval(rules.expr(*id), &world, at_ms);
-                let live = rules.eval(*id, &world, at_ms);
-                match (full, live) {
-                    (Ok(full), Ok(live)) => prop_assert_eq!(bits(&full), bits(&live)),
-                    (full, live) => prop_assert_eq!(full.is_err(), live.is_err()),
-                }
-            }
-        }
+        play(&events, lag_ms)?;
+    }
+
+    #[test]
+    fn an_answer_over_scrapes_is_the_full_one(events in scrapes(), lag_ms in 0..20_000_i64) {
+        play(&events, lag_ms)?;
     }
 }
 
 #[test]
-fn a_long_run_reads_its_tails_and_stays_the_full_answer() {
+fn a_long_run_reads_its_sheets_and_stays_the_full_answer() {
     let mut world = World { series: vec![None; 11] };
     let (mut rules, mut ids, mut now) = (Rules::default(), Vec::new(), 0);
     for query in 0..QUERIES.len() {

@@ -1,10 +1,11 @@
-//! Owns a selector with its range and the windows of the series it matches.
+//! Owns a selector with its range, the series it matches, and where they are.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::ast::Grouping;
 use crate::eval::signature;
-use crate::incremental::tail::{Part, Tail};
+use crate::incremental::SeriesKey;
+use crate::incremental::sheets::{Found, Sheets};
 use crate::labels::Labels;
 use crate::selector::Selector;
 
@@ -15,21 +16,29 @@ pub(crate) struct Leaf {
     pub(crate) range_ms: i64,
     pub(crate) members: Vec<Member>,
     groupings: Vec<Grouped>,
+    layout: Layout,
 }
 
-/// One series of a leaf and where its window begins.
+/// One series of a leaf.
 #[derive(Debug)]
 pub(crate) struct Member {
-    pub(crate) key: u32,
+    key: SeriesKey,
     pub(crate) labels: Labels,
-    window: Window,
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Window {
-    from: u64,
-    from_ms: i64,
-    epoch: u32,
+/// Where the members are: the columns of one sheet after those of another.
+#[derive(Debug, Default)]
+pub(super) struct Layout {
+    /// A sheet and how many of the columns are in it.
+    pub(super) runs: Vec<(u32, usize)>,
+    /// For each member that has a column its place among the members, and the column.
+    pub(super) columns: Vec<(u32, u32)>,
+    /// Up to this time samples of members without a column may be missing.
+    pub(super) gone_ms: i64,
+    /// Some members have no column yet.
+    awaits: bool,
+    /// What of the sheets this layout is of; none where it was never made.
+    of: Option<(u64, u64)>,
 }
 
 /// Which group each member is in; worked out once, since labels never change.
@@ -43,14 +52,15 @@ pub(crate) struct Grouped {
 
 impl Leaf {
     pub(crate) fn new(selector: Selector, range_ms: i64) -> Leaf {
-        Leaf { selector, range_ms, members: Vec::new(), groupings: Vec::new() }
+        let (members, groupings, layout) = (Vec::new(), Vec::new(), Layout::default());
+        Leaf { selector, range_ms, members, groupings, layout }
     }
 
     /// Adds a series. Members are in the order of their keys, as a storage returns them: sums of
     /// floats and ties depend on the order.
-    pub(crate) fn join(&mut self, key: u32, labels: &Labels) {
-        let window = Window { from: 0, from_ms: i64::MIN, epoch: 0 };
-        let member = Member { key, labels: labels.clone(), window };
+    pub(crate) fn join(&mut self, key: SeriesKey, labels: &Labels) {
+        let member = Member { key, labels: labels.clone() };
+        self.layout.of = None;
         if self.members.last().is_none_or(|last| last.key < key) {
             self.groupings.iter_mut().for_each(|grouped| grouped.join(labels));
             self.members.push(member);
@@ -61,9 +71,13 @@ impl Leaf {
         }
     }
 
-    pub(crate) fn leave(&mut self, gone: &[u32]) {
+    pub(crate) fn leave(&mut self, gone: &HashSet<SeriesKey>) {
+        let before = self.members.len();
         self.members.retain(|member| !gone.contains(&member.key));
-        self.regroup();
+        if self.members.len() < before {
+            self.layout.of = None;
+            self.regroup();
+        }
     }
 
     fn regroup(&mut self) {
@@ -89,9 +103,44 @@ impl Leaf {
         self.groupings.len() - 1
     }
 
-    /// Splits the leaf so that windows can slide while a grouping is read.
-    pub(crate) fn grouped(&mut self, at: usize) -> (&mut [Member], &Grouped) {
-        (&mut self.members, &self.groupings[at])
+    /// Looks where the members are, unless nothing has moved since the last look.
+    pub(super) fn lay_out(&mut self, sheets: &Sheets) {
+        let now = (sheets.moves, sheets.settled);
+        let same = |of: (u64, u64)| of == now || of.0 == now.0 && !self.layout.awaits;
+        if self.layout.of.is_some_and(same) {
+            return;
+        }
+        let layout = &mut self.layout;
+        (layout.of, layout.gone_ms, layout.awaits) = (Some(now), i64::MIN, false);
+        layout.runs.clear();
+        layout.columns.clear();
+        for (at, member) in self.members.iter().enumerate() {
+            let place = match sheets.find(member.key) {
+                Some(Found::At(place)) => place,
+                Some(Found::Awaited { gone_ms }) => {
+                    (layout.awaits, layout.gone_ms) = (true, layout.gone_ms.max(gone_ms));
+                    continue;
+                }
+                // Nothing is known of it, which no evaluation should take for an answer.
+                None => {
+                    layout.gone_ms = i64::MAX;
+                    continue;
+                }
+            };
+            match layout.runs.last_mut() {
+                Some((sheet, len)) if *sheet == place.sheet => *len += 1,
+                _ => layout.runs.push((place.sheet, 1)),
+            }
+            layout.columns.push((at as u32, place.column));
+        }
+    }
+
+    pub(super) fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    pub(super) fn grouped(&self, at: usize) -> &Grouped {
+        &self.groupings[at]
     }
 }
 
@@ -104,31 +153,5 @@ impl Grouped {
             self.labels.push(key);
         }
         self.of_member.push(group);
-    }
-}
-
-/// The tail no longer has what a window needs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Behind;
-
-impl Member {
-    /// Slides the window to `from_ms < t <= to_ms` and returns what is in it.
-    pub(crate) fn slide(
-        &mut self,
-        tail: &Tail,
-        from_ms: i64,
-        to_ms: i64,
-    ) -> Result<Option<Part>, Behind> {
-        if from_ms < tail.gone_ms() {
-            return Err(Behind);
-        }
-        let window = &mut self.window;
-        window.from = if window.epoch == tail.epoch && window.from_ms <= from_ms {
-            tail.slide(window.from, from_ms)
-        } else {
-            tail.first_after(from_ms)
-        };
-        (window.from_ms, window.epoch) = (from_ms, tail.epoch);
-        Ok(tail.part(window.from, to_ms))
     }
 }

@@ -1,18 +1,18 @@
-//! Owns the rules, the tails they read, and which series belongs to which.
+//! Owns the rules, the sheets they read, and which series belongs to which.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::ast::{Expr, Shift, VectorSelector};
 use crate::eval::{EvalError, eval_live};
 use crate::incremental::answer::Live;
 use crate::incremental::leaf::Leaf;
-use crate::incremental::tail::Tail;
+use crate::incremental::sheets::Sheets;
 use crate::labels::{Labels, METRIC_NAME};
 use crate::selector::{MatchOp, Selector};
 use crate::series::{LOOKBACK_MS, Sample, Series, Storage};
 use crate::value::Value;
 
-/// The number by which a storage knows a series; small, since tails are kept by it.
+/// The number by which a storage knows a series; small, since columns are found by it.
 pub type SeriesKey = u32;
 
 /// What is known of a selector's series already: each with the key under which its samples will
@@ -34,7 +34,7 @@ pub struct Rules {
     by_pair: HashMap<(String, String), Vec<usize>>,
     /// The leaves whose selectors demand no label outright.
     by_nothing: Vec<usize>,
-    pub(crate) tails: Vec<Option<Tail>>,
+    pub(super) sheets: Sheets,
 }
 
 impl Rules {
@@ -74,33 +74,25 @@ impl Rules {
         let asked = labels.iter().flat_map(of_pair).chain(&self.by_nothing);
         let matches = |at: &&usize| self.leaves[**at].selector.matches(labels);
         let found: Vec<usize> = asked.filter(matches).copied().collect();
-        for at in found {
-            let range_ms = self.leaves[at].range_ms;
-            let tail = place(&mut self.tails, key).get_or_insert_with(|| Tail::new(range_ms, None));
-            tail.range_ms = tail.range_ms.max(range_ms);
-            self.leaves[at].join(key, labels);
-        }
+        let Some(range_ms) = found.iter().map(|at| self.leaves[*at].range_ms).max() else { return };
+        self.sheets.await_first(key, range_ms);
+        found.into_iter().for_each(|at| self.leaves[at].join(key, labels));
     }
 
     /// Takes a sample of a series, staleness markers included.
     pub fn arrived(&mut self, key: SeriesKey, sample: Sample) {
-        if let Some(Some(tail)) = self.tails.get_mut(key as usize) {
-            tail.push(sample);
-        }
+        self.sheets.push(key, sample);
     }
 
     /// Notes series that the storage no longer holds; their keys may be given anew.
     pub fn gone(&mut self, keys: &[SeriesKey]) {
-        let mut kept = false;
-        for key in keys {
-            kept |= self.tails.get_mut(*key as usize).and_then(Option::take).is_some();
-        }
-        if kept {
-            self.leaves.iter_mut().for_each(|leaf| leaf.leave(keys));
+        if self.sheets.forget(keys) {
+            let keys: HashSet<SeriesKey> = keys.iter().copied().collect();
+            self.leaves.iter_mut().for_each(|leaf| leaf.leave(&keys));
         }
     }
 
-    /// Evaluates a rule at one time. What the tails cannot answer (an evaluation far behind the
+    /// Evaluates a rule at one time. What the sheets cannot answer (an evaluation far behind the
     /// arrivals, a subquery, `offset`, `@`) is read from the storage.
     pub fn eval(
         &mut self,
@@ -131,13 +123,7 @@ impl Rules {
         let from_ms = since_ms.saturating_sub(range_ms);
         let mut leaf = Leaf::new(selector, range_ms);
         for (key, series) in history(&leaf.selector, from_ms) {
-            let tail = place(&mut self.tails, key);
-            if tail.as_ref().is_none_or(|tail| tail.range_ms < range_ms) {
-                let mut longer = Tail::new(range_ms, Some(from_ms.saturating_sub(1)));
-                longer.epoch = tail.as_ref().map_or(0, |tail| tail.epoch.wrapping_add(1));
-                series.samples.iter().for_each(|sample| longer.push(*sample));
-                *tail = Some(longer);
-            }
+            self.sheets.adopt(key, (range_ms, from_ms.saturating_sub(1)), &series.samples);
             leaf.join(key, &series.labels);
         }
         self.by_selector.entry(leaf.selector.clone()).or_default().push(at);
@@ -163,14 +149,6 @@ impl Rules {
             None => self.by_nothing.push(at),
         }
     }
-}
-
-fn place(tails: &mut Vec<Option<Tail>>, key: SeriesKey) -> &mut Option<Tail> {
-    let at = key as usize;
-    if tails.len() <= at {
-        tails.resize(at + 1, None);
-    }
-    &mut tails[at]
 }
 
 /// Lists what an expression reads at its own time; what is shifted, or inside a subquery, is read

@@ -81,11 +81,17 @@ impl Column {
     pub(super) fn between(&self, start_ms: i64, end_ms: i64) -> Vec<Sample> {
         // Most reads are a window's worth of the newest chunk.
         let mut out = Vec::with_capacity(READ_SAMPLES);
+        self.read(start_ms, end_ms, &mut out);
+        out
+    }
+
+    /// As [`Column::between`], to the end of a list.
+    pub(super) fn read(&self, start_ms: i64, end_ms: i64, out: &mut Vec<Sample>) {
         let begins = |at: usize| self.sealed.get(at).map_or(self.open.first_ms, |c| c.first_ms);
         for (at, chunk) in self.sealed.iter().enumerate() {
             if chunk.first_ms <= end_ms && begins(at + 1) > start_ms {
                 let chunk = Decoded::new(&chunk.bytes, chunk.first_ms, CHUNK_SAMPLES);
-                take(chunk, start_ms, end_ms, &mut out);
+                take(chunk, start_ms, end_ms, out);
             }
         }
         if self.open.first_ms <= end_ms && self.newest.t_ms >= start_ms {
@@ -94,10 +100,9 @@ impl Column {
             } else {
                 let (first_ms, count) = (self.open.first_ms, self.open.count);
                 let open = Decoded::new(self.open.bits.bytes(), first_ms, count);
-                take(open, start_ms, end_ms, &mut out);
+                take(open, start_ms, end_ms, out);
             }
         }
-        out
     }
 
     /// Returns the bytes that the samples take, with all that is kept to read and append them.

@@ -15,7 +15,7 @@ use std::fmt;
 use squall_query::ast::Expr;
 use squall_query::incremental::{RuleId, Rules};
 use squall_query::{
-    Asker, EvalError, Labels, Sample, Selector, Series, Storage, Value, stale_marker,
+    Asker, EvalError, Labels, Sample, Selector, Series, Storage, Value, Visitor, stale_marker,
 };
 
 use column::Column;
@@ -274,6 +274,21 @@ impl Storage for Store {
         let places = self.index.candidates(selector);
         let found = places.filter_map(|slot| self.read(slot, &mut asker, start_ms, end_ms));
         found.filter(|series| !series.samples.is_empty()).collect()
+    }
+
+    fn visit(&self, selector: &Selector, start_ms: i64, end_ms: i64, see: &mut Visitor<'_>) {
+        let (mut asker, mut samples) = (Asker::new(selector), Vec::new());
+        for slot in self.index.candidates(selector) {
+            let column = self.slots.get(slot as usize).and_then(|slot| slot.column.as_ref());
+            let Some(column) = column.filter(|column| asker.matches(&column.labels)) else {
+                continue;
+            };
+            samples.clear();
+            column.read(start_ms, end_ms, &mut samples);
+            if !samples.is_empty() {
+                see(&column.labels, &samples);
+            }
+        }
     }
 }
 
