@@ -60,13 +60,21 @@ impl Labels {
 
     /// Returns the label's value as it is kept, for those who share texts.
     pub fn value(&self, name: &str) -> Option<&Arc<str>> {
-        let at = self.0.binary_search_by(|(n, _)| n.as_ref().cmp(name)).ok()?;
-        Some(&self.0[at].1)
+        Some(&self.0[self.place(name)?].1)
+    }
+
+    /// Returns where a label is among the pairs.
+    pub(crate) fn place(&self, name: &str) -> Option<usize> {
+        self.0.binary_search_by(|(n, _)| n.as_ref().cmp(name)).ok()
+    }
+
+    pub(crate) fn at(&self, place: usize) -> Option<&Label> {
+        self.0.get(place)
     }
 
     /// Tells whether the set has this label.
     pub fn has(&self, name: &str) -> bool {
-        self.0.binary_search_by(|(n, _)| n.as_ref().cmp(name)).is_ok()
+        self.place(name).is_some()
     }
 
     /// Returns the metric's name, or the empty string.

@@ -41,7 +41,7 @@ pub(crate) fn eval(aggregate: &Aggregate, context: &Context<'_>) -> Result<Value
     Ok(Value::Vector(out))
 }
 
-/// Aggregates a function over a range straight from the tails of an incremental evaluation.
+/// Aggregates a function over a range straight from the sheets of an incremental evaluation.
 fn live(aggregate: &Aggregate, context: &Context<'_>) -> Option<Vec<Element>> {
     let (live, Expr::Call(function, args)) = (context.live?, &aggregate.expr) else { return None };
     let (over, [Expr::Range(vector, range_ms)]) = (function.over()?, args.as_slice()) else {

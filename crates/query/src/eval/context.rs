@@ -28,14 +28,14 @@ pub fn eval(expr: &Expr, storage: &dyn Storage, at_ms: i64) -> Result<Value, Eva
     at_once(expr, storage, None, at_ms)
 }
 
-/// Evaluates an expression at one time, with the tails of an incremental evaluation at hand.
+/// Evaluates an expression at one time, with the sheets of an incremental evaluation at hand.
 pub(crate) fn eval_live(
     expr: &Expr,
     storage: &dyn Storage,
     live: &Live,
     at_ms: i64,
 ) -> Result<Value, EvalError> {
-    // Tails hold numbers only.
+    // Sheets hold numbers only.
     at_once(expr, storage, Some(live).filter(|_| !storage.holds_histograms()), at_ms)
 }
 

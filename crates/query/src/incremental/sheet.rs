@@ -165,12 +165,9 @@ impl Sheet {
         let place = self.end() - 1;
         let before = self.rows.len().checked_sub(2);
         let before = before.map_or_else(absent, |at| self.rows[at].cell(column));
-        if self.rows.back_mut().is_some_and(|row| row.fill(column, sample.v)) {
-            if is_stale_marker(sample.v) {
-                self.plain[column] = place + 1;
-            } else if is_hole(before) || sample.v < before {
-                self.plain[column] = self.plain[column].max(place);
-            }
+        let filled = self.rows.back_mut().is_some_and(|row| row.fill(column, sample.v));
+        if filled && (is_hole(before) || sample.v < before) {
+            self.plain[column] = self.plain[column].max(place);
         }
         Put::Done
     }

@@ -64,6 +64,7 @@ impl<'b> Reader<'b> {
     }
 
     /// Returns the next 56 bits or more, the first of them highest; zeros beyond the end.
+    #[inline]
     fn peek(&self) -> u64 {
         let byte = self.at / 8;
         let word = match self.bytes.get(byte..byte + 8).and_then(|b| b.try_into().ok()) {
@@ -80,6 +81,7 @@ impl<'b> Reader<'b> {
     }
 
     /// Takes a number of so many bits.
+    #[inline]
     pub(super) fn get(&mut self, width: u32) -> u64 {
         if width == 0 {
             return 0;
@@ -93,10 +95,18 @@ impl<'b> Reader<'b> {
         value
     }
 
-    /// Takes ones up to a zero, which goes too, or up to `most` ones.
-    pub(super) fn ones(&mut self, most: u32) -> u32 {
-        let ones = self.peek().leading_ones().min(most);
-        self.at += (ones + u32::from(ones < most)) as usize;
-        ones
+    /// Takes ones up to a zero and then a number of so many bits; with `most` ones, that go alone,
+    /// there is no number. A look at the bits reaches as far as both.
+    #[inline]
+    pub(super) fn ones_and(&mut self, most: u32, width: u32) -> (u32, Option<u64>) {
+        let word = self.peek();
+        let ones = word.leading_ones().min(most);
+        if ones == most {
+            self.at += ones as usize;
+            return (ones, None);
+        }
+        self.at += (ones + 1 + width) as usize;
+        let rest = word << (ones + 1);
+        (ones, Some(rest.checked_shr(64 - width).unwrap_or(0)))
     }
 }

@@ -53,13 +53,19 @@ struct Rice {
 }
 
 impl Rice {
+    /// The bits of the mean difference: the least width that makes `count << width` reach `sum`.
+    #[inline]
     fn width(self) -> u32 {
-        match self.sum {
-            sum if sum <= self.count => 0,
-            sum => (32 - ((sum - 1) / self.count).leading_zeros()).min(WIDTH_MAX),
+        if self.sum <= self.count {
+            return 0;
         }
+        let length = |n: u32| u32::BITS - n.leading_zeros();
+        let least = length(self.sum - 1) - length(self.count);
+        let reaches = u64::from(self.sum) <= u64::from(self.count) << least;
+        (least + u32::from(!reaches)).min(WIDTH_MAX)
     }
 
+    #[inline]
     fn note(&mut self, miss: i64) {
         let usual = OUTLIER << self.width();
         self.sum += miss.unsigned_abs().min(usual) as u32;
@@ -84,13 +90,11 @@ impl Rice {
     }
 
     /// Reads a difference, or `None` where an escape follows.
+    #[inline]
     fn get(self, bits: &mut Reader<'_>) -> Option<i64> {
         let width = self.width();
-        let ones = bits.ones(ESCAPE_ONES);
-        if ones == ESCAPE_ONES {
-            return None;
-        }
-        Some(unzigzag(u64::from(ones) << width | bits.get(width)))
+        let (ones, rest) = bits.ones_and(ESCAPE_ONES, width);
+        Some(unzigzag(u64::from(ones) << width | rest?))
     }
 }
 
@@ -131,6 +135,7 @@ impl Coder {
     }
 
     /// Reads the next sample.
+    #[inline]
     pub(super) fn get(&mut self, bits: &mut Reader<'_>) -> Sample {
         match self.time.get(bits) {
             Some(miss) => self.stepped(miss, true),
@@ -320,6 +325,20 @@ mod tests {
     fn same(a: &[Sample], b: &[Sample]) -> bool {
         let one = |(a, b): (&Sample, &Sample)| a.t_ms == b.t_ms && a.v.to_bits() == b.v.to_bits();
         a.len() == b.len() && a.iter().zip(b).all(one)
+    }
+
+    #[test]
+    fn a_code_is_as_wide_as_the_mean_difference() {
+        let exactly = |sum: u32, count: u32| match sum {
+            sum if sum <= count => 0,
+            sum => (32 - ((sum - 1) / count).leading_zeros()).min(WIDTH_MAX),
+        };
+        for count in 0..=HALVED_AFTER {
+            let sums = (0..5000).chain([u32::MAX / 2, u32::MAX - 1, u32::MAX]);
+            for sum in sums.filter(|sum| count > 0 || *sum == 0) {
+                assert_eq!(Rice { sum, count }.width(), exactly(sum, count), "{sum} / {count}");
+            }
+        }
     }
 
     #[test]

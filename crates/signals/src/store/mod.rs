@@ -2,7 +2,7 @@
 //! nothing of where samples come from.
 //!
 //! Samples are kept compressed, one to two bytes each. Rules that are evaluated over and over are
-//! watched: what arrives goes to their tails too, so that an evaluation reads no chunk.
+//! watched: what arrives goes to their sheets too, so that an evaluation reads no chunk.
 
 mod bits;
 mod codec;
