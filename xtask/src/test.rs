@@ -3,6 +3,7 @@
 
 mod browser;
 mod go;
+mod pace;
 mod rust;
 mod tally;
 

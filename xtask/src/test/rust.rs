@@ -1,6 +1,7 @@
 //! The Rust layers: one build of every test program, then each is run by itself, so that no
 //! layer is compiled twice and each has its own deadline.
 
+use super::pace::Pace;
 use super::tally::Tally;
 use crate::{command, demo, setup, tree};
 use serde_json::Value;
@@ -161,15 +162,19 @@ fn collect(child: &mut Child, live: bool) -> Result<(String, String, bool), Stri
             text
         });
         let output = scope.spawn(|| {
-            let mut text = String::new();
+            let (mut text, mut pace) = (String::new(), Pace::default());
             for line in BufReader::new(stdout).lines().map_while(Result::ok) {
                 if live {
                     println!("{line}");
+                    pace.take(&line, begin.elapsed());
                 }
                 text.push_str(&line);
                 text.push('\n');
             }
             ended.store(true, Ordering::Relaxed);
+            if let Some(slowest) = pace.slowest() {
+                println!("  slowest: {slowest}");
+            }
             text
         });
         while !ended.load(Ordering::Relaxed) && begin.elapsed() < PROGRAM_MAX {
