@@ -54,6 +54,22 @@ pub fn by_chance(percent: f64, trials: u64) -> f64 {
     100.0 * (CHANCE_Z * (share * (1.0 - share) / trials).max(0.0).sqrt() + 0.5 / trials)
 }
 
+/// A bite whose dose is the share of what matched, in percent; nothing is said of a share that
+/// leaves nothing to chance, or before the first trial.
+#[cfg(feature = "effects")]
+pub(crate) fn of_share(bite: Bite, share: f64, spared: u64) -> Bite {
+    let (percent, trials) = (share * 100.0, bite.hits + spared);
+    if share >= 1.0 || trials == 0 {
+        return bite;
+    }
+    Bite {
+        asked: Some(percent),
+        delivered: Some(bite.hits as f64 / trials as f64 * 100.0),
+        tolerance: Some(by_chance(percent, trials)),
+        ..bite
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

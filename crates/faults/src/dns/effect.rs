@@ -1,11 +1,10 @@
 //! A resolver of the agent in the way of the target's own, on the redirect that other faults share.
 
 use super::types;
-use crate::dose::by_chance;
-use crate::effect::{Effect, EffectError, Holder, LeaseEnd};
-use crate::sys::redirect::{self, Doors, Origins, Protocols, Redirected, Undo, What};
+use crate::dose::of_share;
+use crate::effect::{EffectError, Holder, LeaseEnd};
+use crate::sys::redirect::{self, Doors, Led, Origins, Protocols, Redirected, Undo, What};
 use crate::values::Checked;
-use serde_json::Value;
 use squall_proxy::dns::{self, Answerer, Door, Rule, Snapshot};
 use squall_proxy::{BootTime, NamePattern, Stop};
 use squall_wire::injection::{Bite, Injection};
@@ -32,17 +31,16 @@ struct Held {
     hurt: &'static str,
 }
 
-impl Effect for Questions {
-    fn prepare(&self, injection: &Injection, values: &Checked) -> Result<Value, EffectError> {
-        let undo = Undo::outbound(
+impl Led for Questions {
+    fn undo(&self, injection: &Injection, values: &Checked) -> Result<Undo, EffectError> {
+        Undo::outbound(
             injection,
             &redirect::remotes(values, "resolver", values.port("port")),
             Protocols::Both,
-        )?;
-        Ok(undo.to_value())
+        )
     }
 
-    fn apply(
+    fn lead(
         &self,
         injection: &Injection,
         values: &Checked,
@@ -68,18 +66,6 @@ impl Effect for Questions {
         let redirected = Undo::of(receipt)?.apply(receipt, lease, what, false)?;
         let (share, hurt) = (values.share("share"), self.hurt);
         Ok(Box::new(Held { answerer, redirected: Some(redirected), share, hurt }))
-    }
-
-    fn revert(&self, receipt: &Receipt) -> Result<(), EffectError> {
-        Undo::of(receipt)?.revert()
-    }
-
-    fn residue(&self, receipt: &Receipt) -> Result<Vec<String>, EffectError> {
-        Undo::of(receipt)?.residue()
-    }
-
-    fn advice(&self, _receipt: &Receipt) -> String {
-        redirect::ADVICE.to_owned()
     }
 }
 
@@ -110,16 +96,7 @@ impl Holder for Held {
             return Ok(Bite { asked, delivered, ..bite });
         }
         // Over TCP a cut answer has had its effect already: those are no trials.
-        let trials = counted.hurt + counted.spared;
-        if self.share >= 1.0 || trials == 0 {
-            return Ok(bite);
-        }
-        Ok(Bite {
-            asked: Some(self.share * 100.0),
-            delivered: Some(counted.hurt as f64 / trials as f64 * 100.0),
-            tolerance: Some(by_chance(self.share * 100.0, trials)),
-            ..bite
-        })
+        Ok(of_share(bite, self.share, counted.spared))
     }
 
     fn extend(&mut self, lease: LeaseEnd) -> Result<(), EffectError> {

@@ -2,13 +2,12 @@
 
 use super::{addresses, is_outbound};
 use crate::dose::by_chance;
-use crate::effect::{Effect, EffectError, Holder, LeaseEnd};
-use crate::sys::redirect::{self, Protocols, Redirected, Undo, What};
+use crate::effect::{EffectError, Holder, LeaseEnd};
+use crate::sys::redirect::{self, Led, Protocols, Redirected, Undo, What};
 use crate::values::Checked;
-use serde_json::Value;
 use squall_proxy::{
-    Effect as Act, HeaderMatch, HostPattern, Matcher, PathPattern, Rule, RuleSet, Share, Side,
-    Snapshot,
+    Delay, Distribution, Effect as Act, HeaderMatch, HostPattern, Matcher, PathPattern, Rule,
+    RuleSet, Share, Side, Snapshot,
 };
 use squall_wire::injection::{Bite, Injection};
 use squall_wire::receipt::Receipt;
@@ -50,22 +49,21 @@ enum Written {
     Share,
 }
 
-impl Effect for Requests {
-    fn prepare(&self, injection: &Injection, values: &Checked) -> Result<Value, EffectError> {
+impl Led for Requests {
+    fn undo(&self, injection: &Injection, values: &Checked) -> Result<Undo, EffectError> {
         self.rules(injection, values)?;
-        let undo = if is_outbound(values) {
+        if is_outbound(values) {
             Undo::outbound(
                 injection,
                 &redirect::remotes(values, "peer", values.port("port")),
                 Protocols::Tcp,
-            )?
+            )
         } else {
-            Undo::inbound(injection, addresses(values, &injection.target))?
-        };
-        Ok(undo.to_value())
+            Undo::inbound(injection, addresses(values, &injection.target))
+        }
     }
 
-    fn apply(
+    fn lead(
         &self,
         injection: &Injection,
         values: &Checked,
@@ -87,18 +85,6 @@ impl Effect for Requests {
         };
         let (share, by_id) = (values.share("share"), values.has("by"));
         Ok(Box::new(Held { redirected, share, by_id, written, hurt: self.hurt }))
-    }
-
-    fn revert(&self, receipt: &Receipt) -> Result<(), EffectError> {
-        Undo::of(receipt)?.revert()
-    }
-
-    fn residue(&self, receipt: &Receipt) -> Result<Vec<String>, EffectError> {
-        Undo::of(receipt)?.residue()
-    }
-
-    fn advice(&self, _receipt: &Receipt) -> String {
-        redirect::ADVICE.to_owned()
     }
 }
 
@@ -162,6 +148,18 @@ impl Holder for Held {
     fn mechanism(&self) -> String {
         self.redirected.mechanism()
     }
+}
+
+/// Holding messages as the values have it: a mean, and how far from it.
+pub(crate) fn delay(values: &Checked) -> Act {
+    let distribution = match values.word("distribution") {
+        "normal" => Distribution::Normal,
+        "exponential" => Distribution::Exponential,
+        "pareto" => Distribution::Pareto,
+        _ => Distribution::Uniform,
+    };
+    let (mean, jitter) = (values.duration("mean"), values.duration("jitter"));
+    Act::Delay(Delay { distribution, mean, jitter })
 }
 
 /// A dose: asked, delivered, and how far they may be apart.

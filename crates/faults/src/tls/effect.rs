@@ -1,12 +1,11 @@
 //! Handshakes in the hands of the proxy, on the redirect that other faults share.
 
 use super::{listening, port_out};
-use crate::dose::by_chance;
-use crate::effect::{Effect, EffectError, Holder, LeaseEnd};
+use crate::dose::of_share;
+use crate::effect::{EffectError, Holder, LeaseEnd};
 use crate::sys::process::system;
-use crate::sys::redirect::{self, Protocols, Redirected, Undo, What};
+use crate::sys::redirect::{self, Led, Protocols, Redirected, Undo, What};
 use crate::values::Checked;
-use serde_json::Value;
 use squall_proxy::tls::{self, Fake, Handshakes, Impostor, Rule, Snapshot};
 use squall_proxy::{BootTime, NamePattern};
 use squall_wire::injection::{Bite, Injection};
@@ -41,22 +40,21 @@ struct Held {
     place: String,
 }
 
-impl Effect for Shaken {
-    fn prepare(&self, injection: &Injection, values: &Checked) -> Result<Value, EffectError> {
+impl Led for Shaken {
+    fn undo(&self, injection: &Injection, values: &Checked) -> Result<Undo, EffectError> {
         // What could not be done is not begun.
         (self.effect)(values)?;
-        let undo = match values.word("direction") {
-            "in" => Undo::inbound(injection, listening(values, &injection.target))?,
+        match values.word("direction") {
+            "in" => Undo::inbound(injection, listening(values, &injection.target)),
             _ => Undo::outbound(
                 injection,
                 &redirect::remotes(values, "to", Some(port_out(values))),
                 Protocols::Tcp,
-            )?,
-        };
-        Ok(undo.to_value())
+            ),
+        }
     }
 
-    fn apply(
+    fn lead(
         &self,
         injection: &Injection,
         values: &Checked,
@@ -80,18 +78,6 @@ impl Effect for Shaken {
         let (share, hurt) = (values.share("share"), self.hurt);
         Ok(Box::new(Held { handshakes, redirected, share, hurt, place }))
     }
-
-    fn revert(&self, receipt: &Receipt) -> Result<(), EffectError> {
-        Undo::of(receipt)?.revert()
-    }
-
-    fn residue(&self, receipt: &Receipt) -> Result<Vec<String>, EffectError> {
-        Undo::of(receipt)?.residue()
-    }
-
-    fn advice(&self, _receipt: &Receipt) -> String {
-        redirect::ADVICE.to_owned()
-    }
 }
 
 impl Drop for Held {
@@ -106,16 +92,7 @@ impl Holder for Held {
         let counted = self.handshakes.counters().snapshot();
         let detail = detail(&counted, self.redirected.redirected(), self.hurt, &self.place);
         let bite = Bite { hits: counted.hurt, seen: counted.hellos, detail, ..Bite::default() };
-        let trials = counted.hurt + counted.spared;
-        if self.share >= 1.0 || trials == 0 {
-            return Ok(bite);
-        }
-        Ok(Bite {
-            asked: Some(self.share * 100.0),
-            delivered: Some(counted.hurt as f64 / trials as f64 * 100.0),
-            tolerance: Some(by_chance(self.share * 100.0, trials)),
-            ..bite
-        })
+        Ok(of_share(bite, self.share, counted.spared))
     }
 
     fn extend(&mut self, lease: LeaseEnd) -> Result<(), EffectError> {

@@ -13,6 +13,7 @@ mod ends;
 mod held;
 mod inbound;
 mod leases;
+mod led;
 mod others;
 mod outbound;
 mod plane;
@@ -21,6 +22,7 @@ mod space;
 pub use doors::{Door, Doors, Origins};
 pub use ends::Protocols;
 pub use held::Redirected;
+pub(crate) use led::Led;
 pub(crate) use space::go_last;
 
 use crate::effect::{EffectError, LeaseEnd};
