@@ -5,6 +5,7 @@
 //! Threads share their memory, so this is a second line: the first is that no parser has a line
 //! of unsafe code.
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::thread::{CapabilitySet, capabilities, set_capabilities};
 use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, TargetArch, apply_filter};
 use std::collections::BTreeMap;
@@ -13,6 +14,11 @@ use std::io;
 /// What a thread that carries connections on keeps: its maps, and transparent sockets.
 const KEPT: CapabilitySet =
     CapabilitySet::BPF.union(CapabilitySet::NET_ADMIN).union(CapabilitySet::PERFMON);
+
+/// How far a confined thread may raise its own priority: to a niceness of -10, as the limit counts
+/// it. A thread that holds messages would let them go late on a busy host without. The privilege
+/// itself would let it change the priority of anybody.
+const NICENESS: u64 = 20 + 10;
 
 /// Calls that no parser makes.
 const REFUSED: &[libc::c_long] = &[
@@ -52,6 +58,7 @@ const REFUSED: &[libc::c_long] = &[
 /// # Errors
 /// The kernel's answer; the thread must not go on then.
 pub(crate) fn confine() -> io::Result<()> {
+    allow_niceness();
     let mut sets = capabilities(None)?;
     sets.effective &= KEPT;
     sets.permitted &= KEPT;
@@ -60,6 +67,17 @@ pub(crate) fn confine() -> io::Result<()> {
     // A filter needs it where nobody is privileged any more.
     rustix::thread::set_no_new_privs(true)?;
     apply_filter(&filter().map_err(io::Error::other)?).map_err(io::Error::other)
+}
+
+/// Lets threads of this process raise their priority without a privilege; they are merely less
+/// exact where that is refused.
+fn allow_niceness() {
+    let limit = getrlimit(Resource::Nice);
+    let lower = |now: Option<u64>| now.is_some_and(|now| now < NICENESS);
+    if lower(limit.current) {
+        let maximum = if lower(limit.maximum) { Some(NICENESS) } else { limit.maximum };
+        let _refused = setrlimit(Resource::Nice, Rlimit { current: Some(NICENESS), maximum });
+    }
 }
 
 fn filter() -> Result<BpfProgram, seccompiler::BackendError> {
@@ -72,6 +90,20 @@ fn filter() -> Result<BpfProgram, seccompiler::BackendError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rustix::process::setpriority_process;
+
+    #[test]
+    fn a_confined_thread_may_hurry_and_no_more() {
+        let confined = || {
+            confine()?;
+            let limit = getrlimit(Resource::Nice).current;
+            let [hurries, more] = [-10, -11].map(|to| setpriority_process(None, to).is_ok());
+            Ok::<_, io::Error>((hurries == limit.is_none_or(|now| now >= NICENESS), more))
+        };
+        let hurried = std::thread::spawn(confined).join().expect("the thread lives");
+        // Whoever may not raise the limit keeps the priority that everybody has.
+        assert_eq!(hurried.expect("it is confined"), (true, false));
+    }
 
     #[test]
     fn a_confined_thread_starts_no_program_and_still_listens() {
