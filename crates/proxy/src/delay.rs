@@ -21,7 +21,12 @@ use rustix::time::{
     ClockId, Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, clock_gettime,
     timerfd_create, timerfd_settime,
 };
-use tokio::io::unix::AsyncFd;
+use tokio::{
+    io::unix::AsyncFd,
+    runtime::{Builder, Runtime},
+};
+
+use crate::notice::Notice;
 
 const NANOS: u64 = 1_000_000_000;
 
@@ -54,6 +59,31 @@ impl BootTime {
     }
 }
 
+/// How many tasks may run before sockets and the timer are looked at again; the usual 61 would
+/// let a busy proxy be late with a held message.
+const EVENT_INTERVAL: u32 = 8;
+
+/// A runtime on one thread, which notes when that sleeps: its timers learn from it.
+pub(crate) struct Watched {
+    pub(crate) runtime: Runtime,
+    pub(crate) notice: Arc<Notice>,
+}
+
+impl Watched {
+    /// Makes a runtime for the calling thread.
+    pub(crate) fn new() -> io::Result<Watched> {
+        let notice = Arc::<Notice>::default();
+        let (falls_asleep, wakes) = (Arc::clone(&notice), Arc::clone(&notice));
+        let runtime = Builder::new_current_thread()
+            .enable_io()
+            .event_interval(EVENT_INTERVAL)
+            .on_thread_park(move || falls_asleep.falls_asleep(BootTime::now().0))
+            .on_thread_unpark(move || wakes.wakes(BootTime::now().0))
+            .build()?;
+        Ok(Watched { runtime, notice })
+    }
+}
+
 /// A source of exact waits; cheap to clone, alive while its driver runs.
 #[derive(Debug, Clone)]
 pub struct Timer {
@@ -63,6 +93,8 @@ pub struct Timer {
 #[derive(Debug)]
 struct Shared {
     descriptor: AsyncFd<OwnedFd>,
+    /// How late this thread is of late, so that timers are set that much earlier.
+    notice: Arc<Notice>,
     waits: Mutex<Waits>,
 }
 
@@ -77,16 +109,10 @@ struct Waits {
     set_ns: Option<u64>,
     /// When it was meant to fire for it.
     aimed_ns: u64,
-    /// How late this machine's timers are of late, so that they are set that much earlier.
-    lead_ns: u64,
 }
 
-/// The most a timer is set early; what a sleeping processor needs to wake is less.
-const LEAD_NS_MAX: u64 = 250_000;
 /// The last stretch before a deadline that is waited out awake: shorter than any sleep is exact.
 const AWAKE_NS_MAX: u64 = 80_000;
-/// Weight of the newest lateness in the running one: one part in so many.
-const LEAD_PARTS: u64 = 8;
 
 impl Timer {
     /// Makes a timer inside a runtime; someone must run [`Timer::drive`].
@@ -94,11 +120,16 @@ impl Timer {
     /// # Errors
     /// When the kernel has no descriptor left.
     pub fn new() -> io::Result<Timer> {
+        Timer::of(Arc::default())
+    }
+
+    /// Makes one that knows how late its thread is.
+    pub(crate) fn of(notice: Arc<Notice>) -> io::Result<Timer> {
         let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
         let descriptor = timerfd_create(TimerfdClockId::Boottime, flags)?;
         #[expect(deprecated, reason = "its successor is unsafe; an OwnedFd keeps its promise")]
         let descriptor = AsyncFd::new(descriptor)?;
-        Ok(Timer { shared: Arc::new(Shared { descriptor, waits: Mutex::default() }) })
+        Ok(Timer { shared: Arc::new(Shared { descriptor, notice, waits: Mutex::default() }) })
     }
 
     /// Wakes the waits whose time has come, for ever.
@@ -119,12 +150,18 @@ impl Timer {
             }
             ready.clear_ready();
             let mut waits = self.waits();
-            waits.fired(BootTime::now().0);
+            self.shared.notice.fired(waits.aimed_ns);
             waits.set_ns = None;
             let now = waits.awake_until_due();
             waits.wake_due(now);
             self.set(&mut waits)?;
         }
+    }
+
+    /// The moment from which the delay of a message counts that is read now: not when this thread
+    /// got to it, but when it came, as far as that is known.
+    pub(crate) fn counts_from(&self) -> BootTime {
+        BootTime(self.shared.notice.counts_from(BootTime::now().0))
     }
 
     /// Returns a wait until a moment.
@@ -145,7 +182,8 @@ impl Timer {
         if waits.set_ns.is_some_and(|set| set <= soonest) {
             return Ok(());
         }
-        waits.aimed_ns = soonest.saturating_sub(waits.lead_ns).max(BootTime::now().0);
+        waits.aimed_ns =
+            soonest.saturating_sub(self.shared.notice.lead_ns()).max(BootTime::now().0);
         // Zero would disarm the timer instead of firing it.
         let value = timespec(waits.aimed_ns.max(1));
         let spec = Itimerspec { it_interval: timespec(0), it_value: value };
@@ -162,12 +200,6 @@ fn timespec(nanos: u64) -> Timespec {
 }
 
 impl Waits {
-    /// Learns from a timer that fired how late timers are here.
-    fn fired(&mut self, now: u64) {
-        let late = now.saturating_sub(self.aimed_ns).min(LEAD_NS_MAX);
-        self.lead_ns = (self.lead_ns * (LEAD_PARTS - 1) + late) / LEAD_PARTS;
-    }
-
     /// Waits for a deadline that is nearly there without sleeping; returns the time.
     fn awake_until_due(&self) -> u64 {
         let soonest = self.due.peek().map_or(0, |Reverse((deadline, _))| *deadline);

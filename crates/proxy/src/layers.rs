@@ -84,6 +84,8 @@ pub struct Connection {
     pub client: TcpStream,
     /// What was read from the client already; it goes on first.
     pub early: BytesMut,
+    /// When the last of those bytes came; before there are any, when the connection did.
+    pub(crate) at: BootTime,
     /// Where it was meant to go.
     pub place: Place,
     /// Exact waits.
@@ -110,7 +112,13 @@ impl Connection {
     pub async fn dial(&mut self) -> io::Result<&mut TcpStream> {
         let dialed = match self.dialed.take() {
             Some(dialed) => dialed,
-            None => upstream::dial(&self.upstream, &self.place).await?,
+            None => {
+                let began = BootTime::now();
+                let dialed = upstream::dial(&self.upstream, &self.place).await?;
+                // The way to the service is not the proxy's: a delay comes on top of it.
+                self.at = self.at.after(BootTime::now().since(began));
+                dialed
+            }
         };
         Ok(&mut self.dialed.insert(dialed).stream)
     }

@@ -37,6 +37,7 @@ mod http2;
 mod lane;
 mod layers;
 mod names;
+mod notice;
 mod place;
 mod plane;
 mod readers;

@@ -22,13 +22,14 @@ use tokio::{
 
 use crate::{
     counters::Open,
-    delay::{BootTime, Timer},
+    delay::{BootTime, Timer, Watched},
     http1, http2,
     lane::{Arrived, Bell, Handed},
     layers::{Connection, Served},
+    notice::Notice,
     place::Place,
     plane::{Plane, Stage},
-    serve::{EVENT_INTERVAL, Ends, Proxy, ServeError, Stop, prepare_thread},
+    serve::{Ends, Proxy, ServeError, Stop, prepare_thread},
     sniff::{self, Spoken},
     upstream::{self, Dialed, Upstream},
 };
@@ -101,14 +102,11 @@ impl Readers {
         let ending = Arc::clone(&done);
         let body = move || {
             prepare_thread();
-            let served = tokio::runtime::Builder::new_current_thread()
-                .enable_io()
-                .event_interval(EVENT_INTERVAL)
-                .build()
-                .map_err(ServeError::Start)
-                .and_then(|runtime| {
-                    runtime.block_on(serve(arriving, upstream, &proxy, bell.clone()))
-                });
+            let served = Watched::new().map_err(ServeError::Start).and_then(
+                |Watched { runtime, notice }| {
+                    runtime.block_on(serve(arriving, upstream, &proxy, bell.clone(), notice))
+                },
+            );
             ending.store(true, SeqCst);
             bell.ring();
             served
@@ -124,8 +122,9 @@ async fn serve(
     upstream: Arc<dyn Upstream>,
     proxy: &Proxy,
     bell: Bell,
+    notice: Arc<Notice>,
 ) -> Result<(), ServeError> {
-    let timer = Timer::new().map_err(ServeError::Start)?;
+    let timer = Timer::of(notice).map_err(ServeError::Start)?;
     let (stage_sender, stage) = watch::channel(Stage::Running);
     let plane = Arc::new(Plane {
         upstream,
@@ -171,13 +170,14 @@ async fn serve(
 }
 
 async fn connection(plane: Arc<Plane>, arrived: Arrived) {
-    let Arrived { client, place, open } = arrived;
+    let Arrived { client, place, open, at } = arrived;
     let Ok(client) = TcpStream::from_std(client) else {
         return plane.counters.failed();
     };
     let connection = Connection {
         client,
         early: BytesMut::new(),
+        at,
         place,
         timer: plane.timer.clone(),
         upstream: Arc::clone(&plane.upstream),
@@ -185,13 +185,13 @@ async fn connection(plane: Arc<Plane>, arrived: Arrived) {
     };
     let Served::On(mut connection) = plane.layers.stream(connection).await else { return };
     let reached = connection.dial().await.is_ok();
-    let Connection { mut client, mut early, place, dialed, .. } = *connection;
+    let Connection { mut client, mut early, mut at, place, dialed, .. } = *connection;
     let Some(mut dialed) = dialed.filter(|_| reached) else {
         plane.counters.failed();
         return upstream::reset_on_close(&client);
     };
     let spoken = if plane.layers.armed(&place, BootTime::now()) {
-        sniff::sniff(&plane, &mut client, &dialed.stream, &mut early).await
+        sniff::sniff(&plane, &mut client, &dialed.stream, (&mut early, &mut at)).await
     } else {
         Ok(Spoken::Unread)
     };
@@ -201,7 +201,9 @@ async fn connection(plane: Arc<Plane>, arrived: Arrived) {
         Ok(_) if !plane.layers.armed(&place, BootTime::now()) => {
             return hand_back(&plane, client, dialed, early, open);
         }
-        Ok(spoken) => speak(&plane, spoken, &mut client, &mut dialed.stream, place, early).await,
+        Ok(spoken) => {
+            speak(&plane, spoken, &mut client, &mut dialed.stream, place, (early, at)).await
+        }
         Err(error) => Err(error),
     };
     if !matches!(ended, Ok(true)) {
@@ -232,7 +234,7 @@ async fn speak(
     client: &mut TcpStream,
     upstream: &mut TcpStream,
     place: Place,
-    early: BytesMut,
+    early: (BytesMut, BootTime),
 ) -> io::Result<bool> {
     match spoken {
         Spoken::Http2 => http2::relay(plane, client, upstream, place, early).await,

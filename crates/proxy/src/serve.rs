@@ -31,9 +31,6 @@ pub const DRAIN_MAX: Duration = Duration::from_secs(10);
 pub const DRAIN_GRACE: Duration = Duration::from_secs(5);
 /// How long listeners outlive [`Stop::Drain`], for handshakes that were under way.
 pub(crate) const DRAIN_LISTEN: Duration = Duration::from_millis(200);
-/// How many tasks may run before sockets and the timer are looked at again; the usual 61 would
-/// let a busy proxy be late with a held message.
-pub(crate) const EVENT_INTERVAL: u32 = 8;
 /// The thread's niceness: ahead of ordinary work, behind what the kernel and operators hold dear.
 const NICE: i32 = -10;
 

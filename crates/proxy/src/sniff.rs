@@ -4,7 +4,7 @@
 use std::{io, time::Duration};
 
 use bytes::BytesMut;
-use tokio::{io::AsyncReadExt, net::TcpStream};
+use tokio::net::TcpStream;
 
 use crate::{
     bytes_through::READ_CHUNK,
@@ -31,12 +31,13 @@ pub(crate) enum Spoken {
     Unread,
 }
 
-/// Reads from the client until its protocol is plain; the bytes read are left in `early`.
+/// Reads from the client until its protocol is plain; the bytes read are left in `early`, with the
+/// moment from which they count. What is there at once came with the connection.
 pub(crate) async fn sniff(
     plane: &Plane,
     client: &mut TcpStream,
     upstream: &TcpStream,
-    early: &mut BytesMut,
+    (early, at): (&mut BytesMut, &mut BootTime),
 ) -> io::Result<Spoken> {
     let mut server_spoke = false;
     let mut patience = BootTime::NEVER;
@@ -55,11 +56,16 @@ pub(crate) async fn sniff(
             patience = BootTime::now().after(HEAD_PATIENCE);
         }
         early.reserve(READ_CHUNK);
+        match client.try_read_buf(early) {
+            Ok(0) => return Ok(Spoken::Other),
+            Ok(_) => continue,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error),
+        }
         tokio::select! {
-            read = client.read_buf(early) => {
-                if read? == 0 {
-                    return Ok(Spoken::Other);
-                }
+            readable = client.readable() => {
+                readable?;
+                *at = plane.timer.counts_from();
             }
             settings = begins_with_settings(upstream), if !server_spoke => {
                 // A gRPC server may send its settings before the client has said a word.

@@ -22,9 +22,10 @@ use super::{
     stream,
 };
 use crate::{
-    delay::{BootTime, Timer},
+    delay::{BootTime, Timer, Watched},
     lane::ACCEPT_PAUSE,
-    serve::{DRAIN_LISTEN, DRAIN_MAX, EVENT_INTERVAL, ServeError, Stop, prepare_thread},
+    notice::Notice,
+    serve::{DRAIN_LISTEN, DRAIN_MAX, ServeError, Stop, prepare_thread},
     switch::{Armed, Switch},
 };
 
@@ -109,20 +110,17 @@ pub fn run(
     answerer: &Answerer,
 ) -> Result<(), ServeError> {
     prepare_thread();
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_io()
-        .event_interval(EVENT_INTERVAL)
-        .build()
-        .map_err(ServeError::Start)?;
-    runtime.block_on(serve(doors, origins, answerer))
+    let Watched { runtime, notice } = Watched::new().map_err(ServeError::Start)?;
+    runtime.block_on(serve(doors, origins, answerer, notice))
 }
 
 async fn serve(
     doors: Vec<Door>,
     origins: Arc<dyn Origins>,
     answerer: &Answerer,
+    notice: Arc<Notice>,
 ) -> Result<(), ServeError> {
-    let timer = Timer::new().map_err(ServeError::Start)?;
+    let timer = Timer::of(notice).map_err(ServeError::Start)?;
     let desk = Arc::new(Desk {
         origins,
         rules: answerer.rules.clone(),
@@ -215,7 +213,7 @@ impl Desk {
 
     /// Holds a message for its time, or until its rule is over.
     pub(super) async fn hold(&self, asked: Duration, armed: &Arc<Armed<Rule>>) {
-        let start = BootTime::now();
+        let start = self.timer.counts_from();
         tokio::select! {
             () = self.timer.until(start.after(asked)) => {
                 self.counters.held(asked, BootTime::now().since(start));

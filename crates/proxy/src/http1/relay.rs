@@ -35,7 +35,7 @@ pub(crate) async fn relay(
     client: &mut TcpStream,
     upstream: &mut TcpStream,
     place: Place,
-    early: BytesMut,
+    (early, at): (BytesMut, BootTime),
 ) -> io::Result<bool> {
     let (client_reads, client_writes) = client.split();
     let (upstream_reads, upstream_writes) = upstream.split();
@@ -48,7 +48,7 @@ pub(crate) async fn relay(
         from: client_reads,
         to: upstream_writes,
         buf: early,
-        arrived: BootTime::now(),
+        arrived: at,
     };
     let responses = Direction {
         plane,
@@ -88,7 +88,7 @@ pub(super) struct Direction<'a> {
     from: ReadHalf<'a>,
     pub(super) to: WriteHalf<'a>,
     pub(super) buf: BytesMut,
-    /// When the last of these bytes came.
+    /// From when the last of these bytes count.
     pub(super) arrived: BootTime,
 }
 
@@ -270,7 +270,7 @@ impl Direction<'_> {
             let timer = self.plane.timer.until(patience);
             tokio::select! {
                 read = bytes_through::read(&mut self.from, &mut self.buf) => {
-                    self.arrived = BootTime::now();
+                    self.arrived = self.plane.timer.counts_from();
                     if read.map_err(Leave::Failed)? == 0 {
                         // An unfinished head and the end behind it go on as they are.
                         self.pass(self.buf.len()).await?;
@@ -312,7 +312,7 @@ impl Direction<'_> {
 
     pub(super) async fn more(&mut self) -> Result<(), Leave> {
         let read = bytes_through::read(&mut self.from, &mut self.buf).await;
-        self.arrived = BootTime::now();
+        self.arrived = self.plane.timer.counts_from();
         match read.map_err(Leave::Failed)? {
             0 => Err(self.finish().await),
             _ => Ok(()),

@@ -44,6 +44,8 @@ struct End<'a> {
     reads: ReadHalf<'a>,
     writes: WriteHalf<'a>,
     input: BytesMut,
+    /// From when the last of those bytes count.
+    came: Option<BootTime>,
     /// Whether it sends no more, and whether it was told that the other one does not.
     ended: bool,
     told: bool,
@@ -81,9 +83,10 @@ pub(crate) async fn relay(
     client: &mut TcpStream,
     upstream: &mut TcpStream,
     place: Place,
-    early: BytesMut,
+    (early, at): (BytesMut, BootTime),
 ) -> io::Result<bool> {
     let mut client = End::new(client.split(), early);
+    client.came = Some(at);
     let mut service = End::new(upstream.split(), BytesMut::new());
     let mut core = Core::new(plane, place);
     let mut kept = Kept::default();
@@ -118,9 +121,11 @@ pub(crate) async fn relay(
                 client.wrote(wrote, to_client, plane);
             }
             read = read(&client.reads, &mut client.input), if take_client => {
+                client.came = Some(plane.timer.counts_from());
                 client.ended = read? == 0;
             }
             read = read(&service.reads, &mut service.input), if take_service => {
+                service.came = Some(plane.timer.counts_from());
                 service.ended = read? == 0;
             }
             () = plane.timer.until(due), if due != BootTime::NEVER => {}
@@ -141,7 +146,8 @@ pub(crate) async fn relay(
 fn taken<'a>(core: &mut Core<'_>, client: &mut End<'a>, service: &mut End<'a>) -> bool {
     let now = BootTime::now();
     for (side, end) in [(Side::Request, client), (Side::Response, service)] {
-        if !core.plain && core.take(side, &mut end.input, now).is_err() {
+        let came = end.came.take().unwrap_or(now);
+        if !core.plain && core.take(side, &mut end.input, came).is_err() {
             core.plane.counters.not_read();
             if core.touched {
                 core.break_off();
@@ -200,7 +206,7 @@ async fn read(from: &ReadHalf<'_>, into: &mut BytesMut) -> io::Result<usize> {
 
 impl<'a> End<'a> {
     fn new((reads, writes): (ReadHalf<'a>, WriteHalf<'a>), input: BytesMut) -> End<'a> {
-        End { reads, writes, input, ended: false, told: false, dead: false }
+        End { reads, writes, input, came: None, ended: false, told: false, dead: false }
     }
 
     /// Notes what was written; a side that is gone takes no more, but may still have sent something.

@@ -78,6 +78,8 @@ pub(crate) struct Arrived {
     pub(crate) client: TcpStream,
     pub(crate) place: Place,
     pub(crate) open: Open,
+    /// When it was taken.
+    pub(crate) at: BootTime,
 }
 
 /// The lane of one proxy.
@@ -301,8 +303,9 @@ impl Lane {
         let client = TcpStream::from(socket);
         let placed = upstream::place(&self.upstream, way, &client, peer);
         let place = placed.inspect_err(|_| upstream::reset_on_close(&client))?;
-        if self.layers.read(&place, BootTime::now()) {
-            readers(Arrived { client, place, open });
+        let at = BootTime::now();
+        if self.layers.read(&place, at) {
+            readers(Arrived { client, place, open, at });
             return Ok(());
         }
         let dialed = upstream::begin(&self.upstream, &place);

@@ -144,7 +144,7 @@ enum Next {
 async fn read_hello(connection: &mut Connection) -> io::Result<Option<Hello>> {
     let patience = BootTime::now().after(HELLO_PATIENCE);
     connection.dial().await?;
-    let Connection { client, early, timer, dialed, .. } = connection;
+    let Connection { client, early, at, timer, dialed, .. } = connection;
     let server = &dialed.as_ref().expect("invariant: it was dialed above").stream;
     loop {
         match hello::read(early) {
@@ -154,7 +154,12 @@ async fn read_hello(connection: &mut Connection) -> io::Result<Option<Hello>> {
         }
         let mut first = [0];
         tokio::select! {
-            read = client.read_buf(early) => if read? == 0 { return Ok(None) },
+            read = client.read_buf(early) => {
+                *at = timer.counts_from();
+                if read? == 0 {
+                    return Ok(None);
+                }
+            }
             _spoken = server.peek(&mut first) => return Ok(None),
             () = timer.until(patience) => return Ok(None),
         }

@@ -7,6 +7,8 @@ use squall_proxy::{BootTime, Delay, Distribution, Effect, Rule, RuleSet, Share, 
 use crate::stand::{Stand, get, mirror, rule};
 
 const LONG: Duration = Duration::from_secs(600);
+/// What the proxy's own way may be taken to cost at most, and sometimes does not.
+const EARLY_MAX: Duration = Duration::from_millis(1);
 
 /// Waits until a request is being held, seen by its count.
 fn while_held(stand: &Stand, act: impl FnOnce()) -> Duration {
@@ -135,7 +137,7 @@ fn a_renewal_reaches_a_message_that_is_held_already() {
     stand.layer.rules().arm(set, BootTime::now().after(asked * 5 / 6));
     let renewed = BootTime::now().after(LONG);
     let took = while_held(&stand, || stand.layer.rules().extend(renewed));
-    assert!(took >= asked, "{took:?}");
+    assert!(took + EARLY_MAX >= asked, "{took:?}");
     assert_eq!(stand.seen().delayed, 1);
 }
 

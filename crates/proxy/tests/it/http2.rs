@@ -201,7 +201,7 @@ fn a_held_stream_keeps_no_other_waiting() {
             });
             let slow = slow.unwrap();
             assert_eq!(slow.body, b"s");
-            assert!(slow.took >= asked, "{:?}", slow.took);
+            assert!(slow.took + Duration::from_millis(1) >= asked, "{:?}", slow.took);
             assert!(fast < asked / 2, "{fast:?}");
         });
     }
