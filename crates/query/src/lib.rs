@@ -48,6 +48,6 @@ pub use labels::{
 pub use parse::{QUERY_BYTES_MAX, QUERY_DEPTH_MAX, QueryError, parse};
 pub use selector::{Asker, MatchOp, Matcher, PatternError, Selector};
 pub use series::{
-    LOOKBACK_MS, Sample, Series, Storage, Visitor, between, is_stale_marker, stale_marker,
+    LOOKBACK_MS, Sample, Seen, Series, Storage, Visitor, between, is_stale_marker, stale_marker,
 };
 pub use value::{Element, Track, Value};

@@ -48,8 +48,28 @@ pub struct Series {
     pub created_ms: Option<i64>,
 }
 
-/// What looks at one series after the other: labels and samples, never none.
-pub type Visitor<'v> = dyn FnMut(&Labels, &[Sample]) + 'v;
+/// One series as a storage shows it; it has a sample or more.
+#[derive(Debug, Clone, Copy)]
+pub struct Seen<'s> {
+    /// What names it.
+    pub labels: &'s Labels,
+    /// Its samples of the times asked for.
+    pub samples: &'s [Sample],
+    /// As in [`Series`].
+    pub created_ms: Option<i64>,
+}
+
+/// What looks at one series after the other.
+pub type Visitor<'v> = dyn FnMut(Seen<'_>) + 'v;
+
+impl Series {
+    /// Shows the samples with `start_ms <= t <= end_ms`, where there is one.
+    pub fn seen(&self, start_ms: i64, end_ms: i64) -> Option<Seen<'_>> {
+        let samples = between(&self.samples, start_ms, end_ms);
+        let (labels, created_ms) = (&self.labels, self.created_ms);
+        (!samples.is_empty()).then_some(Seen { labels, samples, created_ms })
+    }
+}
 
 /// What a query reads from.
 pub trait Storage {
@@ -60,11 +80,8 @@ pub trait Storage {
     /// Shows what [`Storage::select`] returns, in the same order; a storage that need not copy
     /// samples for it does not.
     fn visit(&self, selector: &Selector, start_ms: i64, end_ms: i64, see: &mut Visitor<'_>) {
-        for series in self.select(selector, start_ms, end_ms) {
-            if !series.samples.is_empty() {
-                see(&series.labels, &series.samples);
-            }
-        }
+        let found = self.select(selector, start_ms, end_ms);
+        found.iter().filter_map(|series| series.seen(start_ms, end_ms)).for_each(see);
     }
 
     /// Tells whether the storage has native histograms at all.
@@ -98,12 +115,8 @@ impl Storage for Vec<Series> {
     }
 
     fn visit(&self, selector: &Selector, start_ms: i64, end_ms: i64, see: &mut Visitor<'_>) {
-        for series in self.iter().filter(|series| selector.matches(&series.labels)) {
-            let samples = between(&series.samples, start_ms, end_ms);
-            if !samples.is_empty() {
-                see(&series.labels, samples);
-            }
-        }
+        let found = self.iter().filter(|series| selector.matches(&series.labels));
+        found.filter_map(|series| series.seen(start_ms, end_ms)).for_each(see);
     }
 }
 

@@ -30,12 +30,13 @@ pub(super) fn read(
 ) -> Vec<Sample> {
     let Some((indicator, bound)) = &row.measure else { return Vec::new() };
     let every_ms = every_ms.max(1).max((to_ms - from_ms) / SAMPLES_MAX);
+    let mut walk = indicator.walk(storage, (from_ms, to_ms), *bound);
     let mut samples = Vec::new();
     let mut prev_ms = from_ms;
     let mut at_ms = from_ms;
     while at_ms < to_ms {
         at_ms = (at_ms + every_ms).min(to_ms);
-        let read = indicator.read(storage, prev_ms, at_ms, *bound);
+        let read = walk.read(prev_ms, at_ms);
         let late = matches!(read.gap, Some(Gap::Stale { .. }));
         let patience = at_ms - prev_ms < LATE_INTERVALS * every_ms && at_ms < to_ms;
         if late && patience {

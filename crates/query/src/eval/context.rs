@@ -5,14 +5,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::ast::{At, Expr, Shift, Subquery, VectorSelector};
+use crate::eval::cached::Cached;
 use crate::eval::error::EvalError;
 use crate::eval::once::Shared;
 use crate::eval::{aggregate, binary};
-use crate::histogram::{Hint, Histogram, HistogramSample, HistogramSeries};
+use crate::histogram::{Hint, Histogram, HistogramSample};
 use crate::incremental::Live;
 use crate::labels::Labels;
 use crate::selector::Selector;
-use crate::series::{LOOKBACK_MS, Sample, Series, Storage, Visitor, between};
+use crate::series::{LOOKBACK_MS, Sample, Series, Storage};
 use crate::value::{Datum, Element, Track, Value};
 
 /// The step of a subquery that names none; Prometheus' default evaluation interval.
@@ -320,70 +321,6 @@ pub(crate) fn unique(elements: &[Element]) -> Result<(), EvalError> {
     match labels.windows(2).find(|pair| pair[0] == pair[1]) {
         Some(pair) => Err(EvalError::SameLabels(pair[0].to_string())),
         None => Ok(()),
-    }
-}
-
-/// A storage that reads each of a query's selectors once; a range asks for them at every step.
-struct Cached {
-    found: Vec<(Selector, Vec<Series>, Vec<HistogramSeries>)>,
-    holds_histograms: bool,
-}
-
-impl Cached {
-    fn new(expr: &Expr, storage: &dyn Storage) -> Self {
-        let mut found: Vec<(Selector, Vec<Series>, Vec<HistogramSeries>)> = Vec::new();
-        expr.walk(&mut |expr| {
-            if let Expr::Vector(vector) | Expr::Range(vector, _) = expr
-                && !found.iter().any(|(selector, ..)| *selector == vector.selector)
-            {
-                let series = storage.select(&vector.selector, i64::MIN, i64::MAX);
-                let histograms = storage.histograms(&vector.selector, i64::MIN, i64::MAX);
-                found.push((vector.selector.clone(), series, histograms));
-            }
-        });
-        Cached { found, holds_histograms: storage.holds_histograms() }
-    }
-}
-
-impl Storage for Cached {
-    fn holds_histograms(&self) -> bool {
-        self.holds_histograms
-    }
-
-    fn histograms(&self, selector: &Selector, start_ms: i64, end_ms: i64) -> Vec<HistogramSeries> {
-        let known = self.found.iter().find(|(known, ..)| known == selector);
-        let Some((_, _, series)) = known.filter(|_| self.holds_histograms) else {
-            return Vec::new();
-        };
-        let cut = |series: &HistogramSeries| {
-            let from = series.samples.partition_point(|s| s.t_ms < start_ms);
-            let to = series.samples.partition_point(|s| s.t_ms <= end_ms).max(from);
-            let samples = series.samples[from..to].to_vec();
-            HistogramSeries { labels: series.labels.clone(), samples }
-        };
-        series.iter().map(cut).filter(|series| !series.samples.is_empty()).collect()
-    }
-
-    fn select(&self, selector: &Selector, start_ms: i64, end_ms: i64) -> Vec<Series> {
-        let Some((_, series, _)) = self.found.iter().find(|(known, ..)| known == selector) else {
-            return Vec::new();
-        };
-        let cut = |series: &Series| Series {
-            labels: series.labels.clone(),
-            samples: between(&series.samples, start_ms, end_ms).to_vec(),
-            created_ms: series.created_ms,
-        };
-        series.iter().map(cut).filter(|series| !series.samples.is_empty()).collect()
-    }
-
-    fn visit(&self, selector: &Selector, start_ms: i64, end_ms: i64, see: &mut Visitor<'_>) {
-        let known = self.found.iter().find(|(known, ..)| known == selector);
-        for series in known.into_iter().flat_map(|(_, series, _)| series) {
-            let samples = between(&series.samples, start_ms, end_ms);
-            if !samples.is_empty() {
-                see(&series.labels, samples);
-            }
-        }
     }
 }
 

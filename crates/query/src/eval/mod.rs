@@ -2,6 +2,7 @@
 
 mod aggregate;
 mod binary;
+mod cached;
 mod context;
 mod error;
 mod once;
@@ -10,6 +11,7 @@ mod windows;
 
 pub(crate) use aggregate::{go_float, reduce};
 pub(crate) use binary::signature;
+pub(crate) use cached::Cached;
 pub(crate) use context::{Context, eval_live, unique};
 pub use context::{SUBQUERY_STEP_MS, eval, eval_range};
 pub use error::EvalError;

@@ -7,7 +7,7 @@ use crate::ast::{Expr, Shift};
 use crate::histogram::HistogramSeries;
 use crate::labels::Labels;
 use crate::selector::{Asker, Matcher, Selector};
-use crate::series::{Sample, Series, Storage, Visitor};
+use crate::series::{Sample, Seen, Series, Storage, Visitor};
 
 /// Answers kept; a query that asks for more times reads the storage.
 const KEPT_MAX: usize = 4;
@@ -34,7 +34,8 @@ impl Kept {
         let (mut asker, mut from) = (Asker::new(selector), 0);
         for (labels, to) in &self.series {
             if asker.matches(labels) {
-                see(labels, &self.samples[from..*to]);
+                // When a series was made is no query's question.
+                see(Seen { labels, samples: &self.samples[from..*to], created_ms: None });
             }
             from = *to;
         }
@@ -86,11 +87,10 @@ fn beyond(wide: &Selector, narrow: &Selector) -> Option<Vec<Matcher>> {
 
 impl Storage for Shared<'_> {
     fn select(&self, selector: &Selector, from_ms: i64, to_ms: i64) -> Vec<Series> {
-        // When a series was made is no query's question.
         let mut found = Vec::new();
-        self.visit(selector, from_ms, to_ms, &mut |labels, samples| {
+        self.visit(selector, from_ms, to_ms, &mut |Seen { labels, samples, created_ms }| {
             let (labels, samples) = (labels.clone(), samples.to_vec());
-            found.push(Series { labels, samples, created_ms: None });
+            found.push(Series { labels, samples, created_ms });
         });
         found
     }
@@ -111,9 +111,9 @@ impl Storage for Shared<'_> {
             None => {
                 let (series, samples) = (Vec::new(), Vec::new());
                 let mut new = Kept { wide, from_ms, to_ms, series, samples };
-                self.storage.visit(&self.wide[wide], from_ms, to_ms, &mut |labels, samples| {
-                    new.samples.extend_from_slice(samples);
-                    new.series.push((labels.clone(), new.samples.len()));
+                self.storage.visit(&self.wide[wide], from_ms, to_ms, &mut |seen| {
+                    new.samples.extend_from_slice(seen.samples);
+                    new.series.push((seen.labels.clone(), new.samples.len()));
                 });
                 kept.push(new);
                 kept.len() - 1

@@ -7,7 +7,7 @@ use crate::eval::context::Context;
 use crate::function::Window;
 use crate::incremental::Over;
 use crate::labels::{Labels, METRIC_NAME};
-use crate::series::Sample;
+use crate::series::{Sample, Seen};
 use crate::value::{Datum, Element};
 use std::collections::HashMap;
 
@@ -25,7 +25,8 @@ pub(crate) fn each(
     let from_ms = to_ms.saturating_sub(range_ms);
     let mut alive: Vec<Sample> = Vec::new();
     let first_ms = from_ms.saturating_add(1);
-    context.storage.visit(&vector.selector, first_ms, to_ms, &mut |labels, samples| {
+    context.storage.visit(&vector.selector, first_ms, to_ms, &mut |seen| {
+        let Seen { labels, samples, .. } = seen;
         let samples = if samples.iter().any(Sample::is_stale) {
             alive.clear();
             alive.extend(samples.iter().filter(|sample| !sample.is_stale()));

@@ -30,6 +30,9 @@ const QUERIES: &[&str] = &[
     "absent(a_total{r=\"other\"})",
 ];
 
+/// The time between two samples of one pull.
+const PULL_STEP_MS: i64 = 700;
+
 /// What the law is about: series that any storage may hold, with a key for each.
 #[derive(Debug, Default)]
 struct World {
@@ -64,6 +67,8 @@ enum Event {
     Sample { series: usize, v: f64, off_ms: i64 },
     /// A target is scraped: each of its series shows something or is missing.
     Page { target: Target, cells: Vec<Cell> },
+    /// Some samples of each series come at once, one series after the other.
+    Pull { steps: usize, cells: Vec<Cell> },
     /// The clock goes on.
     Pass { ms: i64 },
     /// The storage forgets a series.
@@ -134,22 +139,28 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
     proptest::collection::vec(event, 20..160)
 }
 
-/// Scrapes, with little else between them.
-fn scrapes() -> impl Strategy<Value = Vec<Event>> {
-    let cell = prop_oneof![
+fn cell_of() -> impl Strategy<Value = Cell> {
+    prop_oneof![
         24 => (0..9_u32).prop_map(Cell::Grown),
         1 => (0..9_u32).prop_map(Cell::Reset),
         1 => Just(Cell::Missing),
         1 => Just(Cell::Stale),
         1 => Just(Cell::NotANumber),
-    ];
+    ]
+}
+
+/// Scrapes, with little else between them.
+fn scrapes() -> impl Strategy<Value = Vec<Event>> {
     let target = prop_oneof![6 => Just(Target::Both), 1 => Just(Target::X), 1 => Just(Target::Y)];
-    let page = (target, proptest::collection::vec(cell, 11))
+    let page = (target, proptest::collection::vec(cell_of(), 11))
         .prop_map(|(target, cells)| Event::Page { target, cells });
+    let pull = (2..4_usize, proptest::collection::vec(cell_of(), 33))
+        .prop_map(|(steps, cells)| Event::Pull { steps, cells });
     let sample = (0..11_usize, 0..40_u32, -30_000..3_000_i64)
         .prop_map(|(series, v, off_ms)| Event::Sample { series, v: f64::from(v), off_ms });
     let event = prop_oneof![
         30 => (page, 1..9_000_i64).prop_map(|(page, ms)| vec![page, Event::Pass { ms }]),
+        4 => (pull, 1..9_000_i64).prop_map(|(pull, ms)| vec![pull, Event::Pass { ms }]),
         1 => sample.prop_map(|sample| vec![sample]),
         1 => (0..11_usize).prop_map(|series| vec![Event::Forget { series }]),
         4 => (0..QUERIES.len()).prop_map(|query| vec![Event::Rule { query }]),
@@ -189,6 +200,19 @@ fn step(event: &Event, world: &mut World, rules: &mut Rules, ids: &mut Vec<RuleI
         Event::Sample { series, v, off_ms } => {
             let sample = Sample { t_ms: (*now + off_ms).max(0), v: *v };
             arrive(*series, sample, world, rules);
+        }
+        Event::Pull { steps, cells } => {
+            for series in 0..11 {
+                for step in 0..*steps {
+                    let known = world.series[series].as_ref();
+                    let before = known.and_then(|series| series.samples.last());
+                    if let Some(v) = cells[series * 3 + step].value(before) {
+                        let t_ms = *now + step as i64 * PULL_STEP_MS;
+                        arrive(series, Sample { t_ms, v }, world, rules);
+                    }
+                }
+            }
+            *now += *steps as i64 * PULL_STEP_MS;
         }
         Event::Page { target, cells } => {
             for (series, cell) in cells.iter().enumerate() {

@@ -8,12 +8,12 @@ use std::ops::Range;
 use crate::incremental::SeriesKey;
 use crate::series::{Sample, is_stale_marker};
 
-/// Columns of one sheet at most; it bounds what splitting one costs.
+/// Columns of one sheet at most; it bounds what giving one up costs.
 pub(super) const COLUMNS_MAX: usize = 4096;
 /// A sheet keeps this many times the longest range that reads it, so that an evaluation that lags
 /// behind the arrivals still finds its samples.
 const KEPT_RANGES: i64 = 2;
-/// A row with less than this share of the series, in quarters, is another target's scrape.
+/// A row with less than this share of the series, in quarters, may be of another rhythm.
 const FULL_QUARTERS: usize = 3;
 /// The bits of a cell without a sample: a NaN that nobody means. One that arrives all the same is
 /// kept as the usual NaN.
@@ -52,10 +52,8 @@ struct Row {
 pub(super) enum Put {
     /// It is in the sheet, or was there before.
     Done,
-    /// Its series has a rhythm of its own, and needs a sheet of its own.
+    /// Its series is not in the sheet's rhythm, and needs another one.
     Misfit,
-    /// The newest row is that of a few series only: they need a sheet of their own first.
-    Split,
 }
 
 /// The rows of a window, never empty.
@@ -84,6 +82,11 @@ fn absent() -> f64 {
 impl Row {
     fn cell(&self, column: usize) -> f64 {
         self.cells.get(column).copied().unwrap_or_else(absent)
+    }
+
+    /// Tells whether the row is that of a few series that a column's is not among.
+    fn is_others(&self, column: usize, live: usize) -> bool {
+        self.filled * 4 < live * FULL_QUARTERS && is_absent(self.cell(column))
     }
 
     /// Fills a cell that is empty; of two samples at one time the first counts.
@@ -117,12 +120,13 @@ impl Sheet {
         self.gone_ms = Some(self.gone_ms().max(gone_ms));
     }
 
-    /// Tells whether samples are in the sheet's rhythm: each is in a row, the newest in the newest.
+    /// Tells whether samples are in the sheet's rhythm: each is in a row, the newest of several in
+    /// the newest.
     pub(super) fn suits(&self, samples: &[Sample]) -> bool {
         let (Some(last), Some(row)) = (samples.last(), self.rows.back()) else { return false };
         let mut rows = self.rows.iter();
         self.keys.len() < COLUMNS_MAX
-            && last.t_ms == row.t_ms
+            && (last.t_ms == row.t_ms || samples.len() == 1)
             && samples.iter().all(|sample| rows.any(|row| row.t_ms == sample.t_ms))
     }
 
@@ -151,23 +155,29 @@ impl Sheet {
         if self.keys[column].take().is_some() {
             self.live -= 1;
             self.clear(column);
+            // A newest row that was its alone is no row of the others'.
+            while self.rows.pop_back_if(|row| row.filled == 0).is_some() {}
         }
     }
 
     /// Takes a sample of a column, usually in the newest row or a newer one.
     pub(super) fn put(&mut self, column: usize, sample: Sample) -> Put {
-        match self.rows.back() {
-            Some(newest) if sample.t_ms == newest.t_ms => {}
-            Some(newest) if sample.t_ms < newest.t_ms => return self.put_late(column, sample),
-            Some(newest) if newest.filled * 4 < self.live * FULL_QUARTERS => return Put::Split,
-            Some(_) | None => self.open(sample.t_ms),
-        }
-        let place = self.end() - 1;
-        let before = self.rows.len().checked_sub(2);
-        let before = before.map_or_else(absent, |at| self.rows[at].cell(column));
-        let filled = self.rows.back_mut().is_some_and(|row| row.fill(column, sample.v));
-        if filled && (is_hole(before) || sample.v < before) {
-            self.plain[column] = self.plain[column].max(place);
+        let at = match self.rows.back() {
+            Some(newest) if sample.t_ms == newest.t_ms => self.rows.len() - 1,
+            Some(newest) if sample.t_ms < newest.t_ms => match self.row_of(sample.t_ms) {
+                Ok(at) => at,
+                Err(put) => return put,
+            },
+            Some(newest) if newest.is_others(column, self.live) => return Put::Misfit,
+            Some(_) | None => {
+                self.open(sample.t_ms);
+                self.rows.len() - 1
+            }
+        };
+        let before = at.checked_sub(1).map_or_else(absent, |before| self.rows[before].cell(column));
+        // A later cell that is filled already took the hole that was here for a gap.
+        if self.rows[at].fill(column, sample.v) && (is_hole(before) || sample.v < before) {
+            self.plain[column] = self.plain[column].max(self.base + at as u64);
         }
         Put::Done
     }
@@ -195,37 +205,10 @@ impl Sheet {
         cells.find(|v| !is_absent(*v)).filter(|v| !is_stale_marker(*v))
     }
 
-    /// Moves the series of the newest row away into a sheet of their own, which is in their rhythm.
-    pub(super) fn split(&mut self) -> Sheet {
-        let row = self.rows.back();
-        let shown = |column: &usize| row.is_some_and(|row| !is_absent(row.cell(*column)));
-        let columns: Vec<usize> = (0..self.keys.len()).filter(shown).collect();
-        self.taken(&columns)
-    }
-
-    /// Moves columns away into a sheet of their own, with the rows in which they have something.
-    pub(super) fn taken(&mut self, columns: &[usize]) -> Sheet {
-        let mut own = Sheet::new(self.range_ms);
-        own.gone_ms = self.gone_ms;
-        for row in &self.rows {
-            let cells: Vec<f64> = columns.iter().map(|column| row.cell(*column)).collect();
-            let filled = cells.iter().filter(|v| !is_absent(**v)).count();
-            if filled > 0 {
-                own.rows.push_back(Row { t_ms: row.t_ms, cells, filled });
-            }
-        }
-        for column in columns {
-            own.keys.push(self.keys[*column].take());
-            self.clear(*column);
-        }
-        own.live = own.keys.iter().flatten().count();
-        self.live -= own.live;
-        own.plain = (0..columns.len()).map(|column| own.plain_from(column)).collect();
-        // Rows that were theirs alone would be holes in all that stay.
-        while self.rows.back().is_some_and(|row| row.filled == 0) {
-            self.rows.pop_back();
-        }
-        own
+    /// Returns what is held of a column, staleness markers included.
+    pub(super) fn samples(&self, column: usize) -> Vec<Sample> {
+        let cells = self.rows.iter().map(|row| Sample { t_ms: row.t_ms, v: row.cell(column) });
+        cells.filter(|sample| !is_absent(sample.v)).collect()
     }
 
     fn end(&self) -> u64 {
@@ -272,23 +255,20 @@ impl Sheet {
         self.rows.push_back(Row { t_ms, cells, filled: 0 });
     }
 
-    fn put_late(&mut self, column: usize, sample: Sample) -> Put {
-        if sample.t_ms <= self.gone_ms() {
-            return Put::Done;
+    /// Returns the row of a late sample; a column that is alone gets one where there is none.
+    fn row_of(&mut self, t_ms: i64) -> Result<usize, Put> {
+        if t_ms <= self.gone_ms() {
+            return Err(Put::Done);
         }
-        match self.rows.binary_search_by_key(&sample.t_ms, |row| row.t_ms) {
-            Ok(at) => {
-                self.rows[at].fill(column, sample.v);
-            }
+        match self.rows.binary_search_by_key(&t_ms, |row| row.t_ms) {
+            Ok(at) => Ok(at),
             Err(at) if self.keys.len() == 1 => {
-                let row = Row { t_ms: sample.t_ms, cells: vec![absent()], filled: 0 };
-                self.rows.insert(at, row);
-                self.rows[at].fill(column, sample.v);
+                self.rows.insert(at, Row { t_ms, cells: vec![absent()], filled: 0 });
+                self.plain[0] = self.end();
+                Ok(at)
             }
-            Err(_) => return Put::Misfit,
+            Err(_) => Err(Put::Misfit),
         }
-        self.plain[column] = self.plain_from(column);
-        Put::Done
     }
 }
 

@@ -16,9 +16,9 @@ pub(super) struct Sheets {
     free: Vec<u32>,
     homes: Vec<Home>,
     offered: Vec<u32>,
-    /// Counts series that moved from one column to another.
+    /// Counts series that left their column.
     pub(super) moves: u64,
-    /// Counts series that got their first column.
+    /// Counts series that got a column.
     pub(super) settled: u64,
 }
 
@@ -87,21 +87,20 @@ impl Sheets {
 
     /// Takes a sample of a series.
     pub(super) fn push(&mut self, key: SeriesKey, sample: Sample) {
-        loop {
-            match self.homes.get(key as usize) {
-                None | Some(Home::Unwatched) => return,
-                Some(&Home::Awaited { range_ms, gone_ms }) => {
-                    return self.settle(key, (range_ms, gone_ms), &[sample]);
-                }
-                Some(&Home::At(Place { sheet, column })) => {
-                    let held = &mut self.all[sheet as usize];
-                    let own = match held.put(column as usize, sample) {
-                        Put::Done => return,
-                        Put::Misfit => held.taken(&[column as usize]),
-                        Put::Split => held.split(),
-                    };
-                    self.moved(own);
-                    self.give_up_unused(sheet);
+        match self.homes.get(key as usize) {
+            None | Some(Home::Unwatched) => {}
+            Some(&Home::Awaited { range_ms, gone_ms }) => {
+                self.settle(key, (range_ms, gone_ms), &[sample]);
+            }
+            Some(&Home::At(Place { sheet, column })) => {
+                let held = &mut self.all[sheet as usize];
+                if held.put(column as usize, sample) == Put::Misfit {
+                    let mut samples = held.samples(column as usize);
+                    let at = samples.partition_point(|s| s.t_ms < sample.t_ms);
+                    samples.insert(at, sample);
+                    let known = (held.range_ms, held.gone_ms());
+                    self.leave(key);
+                    self.settle(key, known, &samples);
                 }
             }
         }
@@ -133,7 +132,7 @@ impl Sheets {
         }
     }
 
-    /// Gives a series its first column, in a sheet of its rhythm.
+    /// Gives a series a column, in a sheet of its rhythm.
     fn settle(&mut self, key: SeriesKey, (range_ms, gone_ms): (i64, i64), samples: &[Sample]) {
         if samples.is_empty() {
             *self.home(key) = Home::Awaited { range_ms, gone_ms };
@@ -167,34 +166,18 @@ impl Sheets {
         }
     }
 
-    /// Keeps a sheet of series that were in another one before.
-    fn moved(&mut self, own: Sheet) {
-        if own.live == 0 {
-            return;
-        }
-        self.moves += 1;
-        let sheet = self.keep(own);
-        for column in 0..self.all[sheet as usize].keys.len() {
-            if let Some(key) = self.all[sheet as usize].keys[column] {
-                *self.home(key) = Home::At(Place { sheet, column: column as u32 });
-            }
-        }
-        if self.all[sheet as usize].live > 1 {
-            self.offer(sheet);
-        }
-    }
-
     fn give_up_unused(&mut self, sheet: u32) {
         let held = &mut self.all[sheet as usize];
         if held.live * USED_PART >= held.keys.len() {
             return;
         }
-        let used: Vec<usize> = (0..held.keys.len()).filter(|at| held.keys[*at].is_some()).collect();
-        let smaller = held.taken(&used);
-        self.all[sheet as usize] = Sheet::default();
+        let held = std::mem::take(held);
         self.offered.retain(|offered| *offered != sheet);
         self.free.push(sheet);
-        self.moved(smaller);
+        for (column, key) in held.keys.iter().enumerate() {
+            let Some(key) = *key else { continue };
+            self.settle(key, (held.range_ms, held.gone_ms()), &held.samples(column));
+        }
     }
 
     fn keep(&mut self, sheet: Sheet) -> u32 {
@@ -215,5 +198,82 @@ impl Sheets {
             self.offered.remove(0);
         }
         self.offered.push(sheet);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RANGE_MS: i64 = 60_000;
+
+    fn sheets(series: u32) -> Sheets {
+        let mut sheets = Sheets::default();
+        (0..series).for_each(|key| sheets.await_first(key, RANGE_MS));
+        sheets
+    }
+
+    fn push(sheets: &mut Sheets, key: u32, t_ms: i64) {
+        sheets.push(key, Sample { t_ms, v: t_ms as f64 });
+    }
+
+    /// Compares the series of each sheet in use with the expected ones.
+    fn check(sheets: &Sheets, expected: &[&[u32]]) {
+        let mut found: Vec<Vec<u32>> = Vec::new();
+        for sheet in sheets.all.iter().filter(|sheet| sheet.live > 0) {
+            found.push(sheet.keys.iter().flatten().copied().collect());
+        }
+        found.iter_mut().for_each(|keys| keys.sort_unstable());
+        found.sort();
+        assert_eq!(found, expected);
+        for (key, home) in sheets.homes.iter().enumerate() {
+            if let Home::At(Place { sheet, column }) = home {
+                let sheet = &sheets.all[*sheet as usize];
+                assert_eq!(sheet.keys[*column as usize], Some(key as u32));
+            }
+        }
+    }
+
+    #[test]
+    fn each_target_has_a_sheet_whatever_the_order_in_which_its_samples_come() {
+        let mut scraped = sheets(8);
+        for n in 0..50 {
+            (0..4).for_each(|key| push(&mut scraped, key, n * 1000));
+            (4..8).for_each(|key| push(&mut scraped, key, n * 1000 + 300));
+        }
+        check(&scraped, &[&[0, 1, 2, 3], &[4, 5, 6, 7]]);
+        let mut pulled = sheets(8);
+        for n in 0..20 {
+            for key in 0..8 {
+                let off_ms = i64::from(key % 2) * 300;
+                (0..3).for_each(|step| push(&mut pulled, key, n * 3000 + step * 1000 + off_ms));
+            }
+        }
+        check(&pulled, &[&[0, 2, 4, 6], &[1, 3, 5, 7]]);
+    }
+
+    #[test]
+    fn a_series_that_leaves_the_rhythm_moves_and_one_that_is_missing_stays() {
+        let mut sheets = sheets(5);
+        for n in 0..40 {
+            for key in (0..5).filter(|key| *key != 1 || n % 7 > 2) {
+                let late_ms = if key == 3 && n >= 5 { 77 } else { 0 };
+                push(&mut sheets, key, n * 1000 + late_ms);
+            }
+        }
+        check(&sheets, &[&[0, 1, 2, 4], &[3]]);
+    }
+
+    #[test]
+    fn what_is_gone_leaves_no_wide_sheet_behind() {
+        let mut sheets = sheets(40);
+        (0..40).for_each(|key| push(&mut sheets, key, 1000));
+        assert!(sheets.forget(&(0..35).collect::<Vec<_>>()));
+        check(&sheets, &[&[35, 36, 37, 38, 39]]);
+        let widest = sheets.all.iter().map(|sheet| sheet.keys.len()).max();
+        assert!(widest.is_some_and(|widest| widest <= 20), "{widest:?}");
+        assert!(!sheets.forget(&[3, 99]), "nobody reads it any more");
+        assert!(sheets.forget(&(35..40).collect::<Vec<_>>()));
+        check(&sheets, &[]);
     }
 }

@@ -9,7 +9,7 @@ use crate::indicator::reading::{Counts, Op};
 use crate::indicator::shape::{Quantile, Ratio};
 use crate::labels::{BUCKET_BOUND, Labels};
 use crate::selector::Selector;
-use crate::series::Series;
+use crate::series::{Sample, Seen, Visitor};
 
 /// What was counted, and whether it may be too little.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -30,9 +30,9 @@ struct Growth {
 /// The series of one selector and the times between which they are counted.
 pub(crate) struct Between<'b> {
     pub(crate) prev_ms: i64,
-    pub(crate) at_ms: i64,
     pub(crate) watched: &'b Watched,
-    pub(crate) series: &'b dyn Fn(&Selector) -> Vec<Series>,
+    /// Shows a selector's series up to `at_ms`.
+    pub(crate) visit: &'b dyn Fn(&Selector, &mut Visitor<'_>),
 }
 
 impl Between<'_> {
@@ -55,12 +55,13 @@ impl Between<'_> {
     /// Counts observations above a limit, by bucket edges.
     pub(crate) fn quantile(&self, quantile: &Quantile, limit: f64) -> Option<Counted> {
         let mut histograms = BTreeMap::<Labels, Vec<(f64, Growth)>>::new();
-        for series in (self.series)(&quantile.buckets) {
-            let Ok(edge) = series.labels.get(BUCKET_BOUND).parse::<f64>() else { continue };
-            let Some(growth) = self.growth(&series) else { continue };
-            let of = series.labels.without(&[BUCKET_BOUND]);
-            histograms.entry(of).or_default().push((edge, growth));
-        }
+        (self.visit)(&quantile.buckets, &mut |seen| {
+            let edge = seen.labels.get(BUCKET_BOUND).parse::<f64>().ok();
+            if let Some((edge, growth)) = edge.zip(self.growth(seen)) {
+                let of = seen.labels.without(&[BUCKET_BOUND]);
+                histograms.entry(of).or_default().push((edge, growth));
+            }
+        });
         let mut counted: Option<Counted> = None;
         let mut merged = BTreeMap::<u64, Bucket>::new();
         for buckets in histograms.values_mut() {
@@ -98,35 +99,39 @@ impl Between<'_> {
     }
 
     fn sum(&self, selectors: &[Selector]) -> Option<Growth> {
-        let grown = selectors
-            .iter()
-            .flat_map(|selector| (self.series)(selector))
-            .filter_map(|series| self.growth(&series));
-        grown.fold(None, |sum: Option<Growth>, growth| {
-            let sum = sum.unwrap_or(Growth { events: 0.0, reset: false });
-            Some(Growth { events: sum.events + growth.events, reset: sum.reset || growth.reset })
-        })
+        let mut sum: Option<Growth> = None;
+        for selector in selectors {
+            (self.visit)(selector, &mut |seen| {
+                if let Some(growth) = self.growth(seen) {
+                    let sum = sum.get_or_insert(Growth { events: 0.0, reset: false });
+                    sum.events += growth.events;
+                    sum.reset |= growth.reset;
+                }
+            });
+        }
+        sum
     }
 
     /// Returns a counter's growth, or `None` where its start is unknown.
-    fn growth(&self, series: &Series) -> Option<Growth> {
-        let seen = |s: &&crate::series::Sample| !s.is_stale() && !s.v.is_nan();
-        let samples: Vec<_> =
-            series.samples.iter().filter(seen).filter(|s| s.t_ms <= self.at_ms).collect();
-        let split = samples.partition_point(|s| s.t_ms <= self.prev_ms);
-        let (before, inside) = samples.split_at(split);
-        let known = !before.is_empty();
+    fn growth(&self, series: Seen<'_>) -> Option<Growth> {
+        let seen = |s: &&Sample| !s.is_stale() && !s.v.is_nan();
+        let split = series.samples.partition_point(|s| s.t_ms <= self.prev_ms);
+        let (before, inside) = series.samples.split_at(split);
+        let base = before.iter().rfind(seen);
+        let mut inside = inside.iter().filter(seen).peekable();
+        let known = base.is_some();
         let known_before = series.created_ms.is_some_and(|ms| ms >= self.prev_ms);
         let mut growth = Growth { events: 0.0, reset: false };
-        let (mut last, mut last_ms) = match (before.last(), inside.first()) {
+        let several = inside.clone().nth(1).is_some();
+        let (mut last, mut last_ms) = match (base, inside.peek()) {
             (Some(base), _) => (base.v, base.t_ms),
             (None, None) => return None,
             // Nothing of it was there at the window's start, although somebody looked: it was born
             // inside, and a counter is born at zero.
-            (None, Some(first)) if known_before || self.watched.has(&series.labels) => {
+            (None, Some(first)) if known_before || self.watched.has(series.labels) => {
                 (0.0, first.t_ms.min(self.prev_ms))
             }
-            (None, Some(first)) if inside.len() > 1 => (first.v, first.t_ms),
+            (None, Some(first)) if several => (first.v, first.t_ms),
             (None, Some(_)) => return None,
         };
         for sample in inside {

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use crate::indicator::reading::Gap;
 use crate::labels::Labels;
 use crate::selector::Selector;
-use crate::series::{LOOKBACK_MS, Series, Storage};
+use crate::series::{LOOKBACK_MS, Sample, Series, Storage};
 
 /// The metric by which a source says whether a target answered.
-const UP: &str = "up";
+pub(crate) const UP: &str = "up";
 /// A source slower than the judge's step is late after this many of its own intervals.
 const LATE_INTERVALS: f64 = 1.5;
 /// The newest samples that tell a source's interval; enough for a median that one gap cannot move.
@@ -54,9 +54,9 @@ pub(crate) fn health(
     let from_ms = prev_ms.saturating_sub(LOOKBACK_MS);
     let mut targets = BTreeMap::<Target, Seen>::new();
     for selector in selectors {
-        for series in storage.select(selector, from_ms, at_ms) {
-            targets.entry(target(&series.labels)).or_default().note(&series, prev_ms);
-        }
+        storage.visit(selector, from_ms, at_ms, &mut |series| {
+            targets.entry(target(series.labels)).or_default().note(series.samples, prev_ms);
+        });
     }
     let ups = storage.select(&Selector::metric(UP), from_ms, at_ms);
     let mut watched: Vec<Target> =
@@ -91,10 +91,10 @@ fn target(labels: &Labels) -> Target {
 }
 
 impl Seen {
-    fn note(&mut self, series: &Series, prev_ms: i64) {
+    fn note(&mut self, samples: &[Sample], prev_ms: i64) {
         self.series += 1;
-        self.ended += usize::from(series.samples.last().is_some_and(|s| s.is_stale()));
-        let alive = || series.samples.iter().filter(|s| !s.is_stale());
+        self.ended += usize::from(samples.last().is_some_and(|s| s.is_stale()));
+        let alive = || samples.iter().filter(|s| !s.is_stale());
         self.newest_ms = self.newest_ms.max(alive().next_back().map(|s| s.t_ms));
         self.before |= alive().next().is_some_and(|s| s.t_ms <= prev_ms);
         let times: Vec<i64> = alive().rev().take(SPACING_SAMPLES).map(|s| s.t_ms).collect();

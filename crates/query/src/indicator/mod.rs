@@ -4,6 +4,8 @@ mod counts;
 mod health;
 mod reading;
 mod shape;
+mod walk;
 
 pub use reading::{Bound, Counts, Gap, Indicator, Op, Reading};
 pub use shape::{Quantile, Ratio, Shape};
+pub use walk::Walk;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::ast::Expr;
+use crate::ast::{Expr, Shift};
 use crate::eval::{EvalError, eval};
 use crate::indicator::counts::Between;
 use crate::indicator::health::health;
@@ -21,6 +21,7 @@ pub struct Indicator {
     shape: Shape,
     selectors: Vec<Selector>,
     window_ms: i64,
+    plain: bool,
 }
 
 /// How a value is compared with its bound.
@@ -130,24 +131,26 @@ impl Indicator {
     pub fn compile(query: &str) -> Result<Indicator, QueryError> {
         let expr = parse(query)?;
         let mut selectors: Vec<Selector> = Vec::new();
-        let mut window_ms = 0;
+        let (mut window_ms, mut plain) = (0, true);
         expr.walk(&mut |expr| {
             let (vector, range_ms) = match expr {
                 Expr::Vector(vector) => (vector, 0),
                 Expr::Range(vector, range_ms) => (vector, *range_ms),
                 Expr::Subquery(sub) => {
+                    plain = false;
                     window_ms = window_ms.max(sub.range_ms);
                     return;
                 }
                 _ => return,
             };
+            plain &= vector.shift == Shift::default();
             window_ms = window_ms.max(range_ms.saturating_add(vector.shift.offset_ms));
             if !selectors.contains(&vector.selector) {
                 selectors.push(vector.selector.clone());
             }
         });
         let shape = Shape::of(&expr);
-        Ok(Indicator { query: query.to_owned(), expr, shape, selectors, window_ms })
+        Ok(Indicator { query: query.to_owned(), expr, shape, selectors, window_ms, plain })
     }
 
     /// Returns the query as written.
@@ -168,6 +171,11 @@ impl Indicator {
     /// Returns how far back the query looks, in milliseconds; zero for plain selectors.
     pub fn window_ms(&self) -> i64 {
         self.window_ms
+    }
+
+    /// Tells whether the query reads nothing but its own window: no `offset`, `@` and subquery.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.plain
     }
 
     /// Returns the share of events that may be bad, or `None` where events cannot be counted.
@@ -235,9 +243,8 @@ impl Indicator {
         let from_ms = prev_ms.saturating_sub(LOOKBACK_MS);
         let between = Between {
             prev_ms,
-            at_ms,
             watched: &health.watched,
-            series: &|selector| storage.select(selector, from_ms, at_ms),
+            visit: &|selector, see| storage.visit(selector, from_ms, at_ms, see),
         };
         let counted = match &self.shape {
             Shape::Ratio(ratio) => between.ratio(ratio, bound.op),

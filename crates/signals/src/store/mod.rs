@@ -15,7 +15,7 @@ use std::fmt;
 use squall_query::ast::Expr;
 use squall_query::incremental::{RuleId, Rules};
 use squall_query::{
-    Asker, EvalError, Labels, Sample, Selector, Series, Storage, Value, Visitor, stale_marker,
+    Asker, EvalError, Labels, Sample, Seen, Selector, Series, Storage, Value, Visitor, stale_marker,
 };
 
 use column::Column;
@@ -286,7 +286,8 @@ impl Storage for Store {
             samples.clear();
             column.read(start_ms, end_ms, &mut samples);
             if !samples.is_empty() {
-                see(&column.labels, &samples);
+                let (labels, created_ms) = (&column.labels, column.created_ms);
+                see(Seen { labels, samples: &samples, created_ms });
             }
         }
     }
