@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 /// Rounds of a page and an evaluation after the first.
 const ROUNDS: usize = 20;
-const COLD_ROUNDS: usize = 3;
+const COLD_ROUNDS: usize = 8;
 
 pub(super) fn run(table: &mut Table) -> Took {
     let mut counters = Counters::new(RULES);

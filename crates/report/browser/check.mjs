@@ -24,15 +24,28 @@ if (!existsSync(executablePath)) {
   process.exit(0);
 }
 
-// Renders the sample runs with the two examples of this crate.
-function samples(folder) {
-  const crate = fileURLToPath(new URL("..", import.meta.url));
-  const example = (name, ...args) =>
-    execFileSync("cargo", ["run", "-q", "-p", "squall-report", "--example", name, "--", ...args], {
-      cwd: crate,
+// Runs an example of this crate and returns what it prints.
+function example(name, ...args) {
+  return execFileSync(
+    "cargo",
+    ["run", "-q", "-p", "squall-report", "--example", name, "--", ...args],
+    {
+      cwd: fileURLToPath(new URL("..", import.meta.url)),
       maxBuffer: OUTPUT_MAX,
       stdio: ["ignore", "pipe", "inherit"],
-    });
+    },
+  );
+}
+
+// Renders the SLA matrix of the examples.
+function matrixSample(folder) {
+  const page = join(folder, "matrix.html");
+  writeFileSync(page, example("matrix"));
+  return page;
+}
+
+// Renders the sample runs with two examples of this crate.
+function samples(folder) {
   return SAMPLES.map((name) => {
     const [record, page] = [join(folder, `${name}.jsonl`), join(folder, `${name}.html`)];
     writeFileSync(record, example("sample", name));
@@ -52,7 +65,8 @@ function expect(what, holds, detail = "") {
   }
 }
 
-async function look(browser, url, width, colorScheme) {
+// Opens a page that has to be silent and whole.
+async function open(browser, url, width, colorScheme) {
   const at = `${url} at ${width} px, ${colorScheme}`;
   const context = await browser.newContext({ viewport: { width, height: 900 }, colorScheme });
   const page = await context.newPage();
@@ -72,7 +86,43 @@ async function look(browser, url, width, colorScheme) {
   expect(`${at}: the console is silent`, said.length === 0, said.join(" | "));
   const others = asked.filter((one) => one !== url);
   expect(`${at}: nothing else is requested`, others.length === 0, others.join(" "));
+  const wide = await page.evaluate(overflowing);
+  expect(`${at}: nothing scrolls sideways`, wide.length === 0, wide.join(" "));
+  const ground = await page.evaluate(luminance);
+  const fits = colorScheme === "dark" ? ground < MIDDLE : ground > MIDDLE;
+  expect(`${at}: the color scheme is followed`, fits, `luminance ${ground}`);
+  return { at, context, page };
+}
 
+// The SLA matrix: rules and their cells are on one screen, and each cell opens its evidence.
+async function lookAtMatrix(browser, url, width, colorScheme) {
+  const { at, context, page } = await open(browser, url, width, colorScheme);
+  const names = page.locator("tbody th[scope=row]");
+  const cells = page.locator("td label");
+  const [name, cell] = [await names.last().boundingBox(), await cells.last().boundingBox()];
+  const room = name !== null && cell !== null && cell.x + cell.width <= width;
+  expect(`${at}: a long rule leaves room for its cells`, room, JSON.stringify([name, cell]));
+  if (width > 640) {
+    await page.locator("td input").last().focus();
+    await page.keyboard.press("Space");
+    const open = page.locator(".detail:visible");
+    const said = await open.innerText();
+    expect(`${at}: one evidence is open`, (await open.count()) === 1);
+    expect(`${at}: it is of the cell that was chosen`, said.includes("even where a customer"), said);
+  } else {
+    const first = await page.locator(".detail.look").first().isVisible();
+    expect(`${at}: what needs a look is open`, first);
+  }
+  await themes(page, at);
+  await page.locator("#l-en").focus();
+  await page.keyboard.press("ArrowRight");
+  const wide = await page.evaluate(overflowing);
+  expect(`${at}: nothing scrolls sideways in Chinese`, wide.length === 0, wide.join(" "));
+  await context.close();
+}
+
+async function look(browser, url, width, colorScheme) {
+  const { at, context, page } = await open(browser, url, width, colorScheme);
   const heading = page.locator("h1");
   const text = (await heading.innerText()).trim();
   const words = /^(held|refuted|aborted|inconclusive|invalid|not restored|interrupted): ./i;
@@ -80,12 +130,6 @@ async function look(browser, url, width, colorScheme) {
   const box = await heading.boundingBox();
   const seen = box !== null && box.y >= 0 && box.y + box.height <= 900 && box.x + box.width <= width;
   expect(`${at}: the verdict is on the first screen`, seen, JSON.stringify(box));
-
-  const wide = await page.evaluate(overflowing);
-  expect(`${at}: nothing scrolls sideways`, wide.length === 0, wide.join(" "));
-  const ground = await page.evaluate(luminance);
-  const fits = colorScheme === "dark" ? ground < MIDDLE : ground > MIDDLE;
-  expect(`${at}: the color scheme is followed`, fits, `luminance ${ground}`);
 
   const charts = page.locator("figure.chart svg.plot");
   for (let i = 0; i < (await charts.count()); i += 1) {
@@ -154,6 +198,12 @@ try {
     const url = pathToFileURL(resolve(report)).href;
     for (const width of WIDTHS) {
       for (const scheme of SCHEMES) await look(browser, url, width, scheme);
+    }
+  }
+  if (named.length === 0) {
+    const url = pathToFileURL(matrixSample(folder)).href;
+    for (const width of WIDTHS) {
+      for (const scheme of SCHEMES) await lookAtMatrix(browser, url, width, scheme);
     }
   }
 } finally {

@@ -1,7 +1,7 @@
 //! Owns the readings of an indicator at one time after the other: each costs what arrived since the
 //! last one, and is the same as a reading by itself.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
 use crate::eval::Cached;
 use crate::incremental::{RuleId, Rules, SeriesKey};
@@ -28,7 +28,7 @@ struct Held {
     rules: Rules,
     rule: RuleId,
     /// Each series by its key: the samples that have not arrived yet.
-    ahead: Vec<std::vec::IntoIter<Sample>>,
+    ahead: Vec<VecDeque<Sample>>,
     at_ms: i64,
 }
 
@@ -86,7 +86,7 @@ impl Held {
                 let next = keys.len() as SeriesKey;
                 let key = *keys.entry(series.labels.clone()).or_insert_with(|| {
                     let split = series.samples.partition_point(|s| s.t_ms <= from_ms);
-                    ahead.push(series.samples[split..].to_vec().into_iter());
+                    ahead.push(series.samples[split..].iter().copied().collect());
                     next
                 });
                 // Sums of floats depend on the order, which must be the storage's.
@@ -108,9 +108,8 @@ impl Held {
 
     fn advance(&mut self, at_ms: i64) {
         for (key, ahead) in self.ahead.iter_mut().enumerate() {
-            while let Some(sample) = ahead.as_slice().first().filter(|s| s.t_ms <= at_ms) {
-                self.rules.arrived(key as SeriesKey, *sample);
-                ahead.next();
+            while let Some(sample) = ahead.pop_front_if(|sample| sample.t_ms <= at_ms) {
+                self.rules.arrived(key as SeriesKey, sample);
             }
         }
     }

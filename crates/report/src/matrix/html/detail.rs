@@ -70,10 +70,12 @@ fn numbers(matrix: &Matrix, row: &Row, cell: &Cell, run: &Run) -> String {
     };
     let mut rows: Vec<(&str, String)> = facts(matrix, row, run);
     rows.extend(standing(matrix, cell).map(|text| ("weight", text)));
-    let lines: String = rows
-        .iter()
-        .map(|(name, said)| format!("<dt>{}</dt><dd>{}</dd>", t(name, zh(name)), prose(said)))
-        .collect();
+    // A number stays on one line with what it is the number of.
+    let whole = |said: &str| said.replace(" = ", "\u{a0}=\u{a0}");
+    let line = |(name, said): &(&str, String)| {
+        format!("<dt>{}</dt><dd>{}</dd>", t(name, zh(name)), prose(&whole(said)))
+    };
+    let lines: String = rows.iter().map(line).collect();
     format!("<div><dl class=\"kv\">{lines}</dl></div>\n")
 }
 

@@ -9,6 +9,8 @@ use std::fmt::Write as _;
 const HEIGHT: f64 = 110.0;
 const TOP: f64 = 16.0;
 const BOTTOM: f64 = 92.0;
+/// The room that a number beside a ring takes.
+const LABEL_PERCENT: f64 = 18.0;
 
 struct Scale {
     t_min: f64,
@@ -119,8 +121,17 @@ fn marks(row: &Row, run: &Run, scale: &Scale) -> String {
     let worst = outside.iter().max_by(|a, b| far(a.1).total_cmp(&far(b.1)));
     if let Some((point, worst)) = worst {
         let (x, y) = (scale.x(point.t_ms), scale.y(*worst));
-        let (anchor, dx) = if x > 50.0 { ("end", -9) } else { ("start", 9) };
-        let y = (y + 4.0).clamp(TOP, BOTTOM);
+        let (anchor, side) = if x > 50.0 { ("end", -1.0) } else { ("start", 1.0) };
+        let beside = |(other, _): &(&Point, f64)| {
+            let away = (scale.x(other.t_ms) - x) * side;
+            away > 0.0 && away < LABEL_PERCENT
+        };
+        // Where rings follow each other the number stands inside the curve's bend.
+        let (dx, y) = match (outside.iter().any(beside), y > (TOP + BOTTOM) / 2.0) {
+            (false, _) => (9.0 * side, (y + 4.0).clamp(TOP, BOTTOM)),
+            (true, true) => (0.0, y - 9.0),
+            (true, false) => (0.0, y + 18.0),
+        };
         let _ = write!(
             out,
             "<text x=\"{x:.2}%\" dx=\"{dx}\" y=\"{y:.1}\" text-anchor=\"{anchor}\" class=\"badn halo\">{}</text>",
