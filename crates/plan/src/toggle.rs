@@ -36,5 +36,19 @@ mod tests {
         assert!(drawn.iter().flatten().all(half));
         assert_eq!(drawn[3], draw(&spec, 3).unwrap().on);
         assert!(drawn.iter().any(|on| on != &drawn[0]), "another seed draws another order");
+        assert_eq!(drawn[0][0].len() as u64, spec.method_ms() / spec.slot_ms());
+    }
+
+    #[test]
+    fn several_faults_take_the_time_that_the_file_is_said_to_take() {
+        let text = include_str!("../../../examples/payment-toggled.yaml");
+        let (experiment, _) = squall_spec::parse_experiment(text);
+        let mut spec = experiment.unwrap().spec;
+        spec.method.push(spec.method[0].clone());
+        spec.method.push(spec.method[0].clone());
+        let drawn = draw(&spec, 7).unwrap();
+        assert_eq!(drawn.slots.len() as u64, spec.method_ms() / spec.slot_ms());
+        let on = drawn.on[0].iter().filter(|on| **on).count();
+        assert_eq!(on as u64, spec.on_ms() / spec.slot_ms());
     }
 }

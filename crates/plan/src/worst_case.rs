@@ -23,8 +23,12 @@ pub(crate) fn worst_case(
     let spec = &inputs.experiment.spec;
     let lease_ms = spec.method.iter().map(|step| step.lease.as_millis()).max().unwrap_or(0);
     let hold_ms = spec.method_ms();
-    // Faults that are toggled together may between them be on in every slot.
-    let on_ms = if spec.method.len() > 1 { hold_ms } else { spec.on_ms() };
+    // Faults that are toggled together may between them be on in every slot that is no rest.
+    let on_ms = match spec.toggle {
+        Some(_) if spec.method.len() > 1 => hold_ms / 2,
+        _ if spec.method.len() > 1 => hold_ms,
+        _ => spec.on_ms(),
+    };
     let fault_ms = on_ms + lease_ms;
     let time_ms = spec.baseline.as_millis() + hold_ms + lease_ms + spec.recovery.within.as_millis();
     let budget = at_risk(inputs, bounds, decide);
@@ -79,7 +83,7 @@ fn allowed_share(sli: &SliSpec) -> Option<f64> {
 }
 
 /// A toggled run goes on while a fault hurts: the worst is all of each fault's slots, and a lease.
-fn toggled_cost(spec: &Spec, bounds: &[Bound], repeats: u32) -> (u64, String) {
+fn toggled_cost(spec: &Spec, bounds: &[Bound], slots: u64) -> (u64, String) {
     let steps = spec.method.iter().zip(bounds);
     let cost = |(step, bound): (&squall_spec::Step, &Bound)| {
         let on_ms = spec.on_ms() + step.lease.as_millis();
@@ -87,7 +91,7 @@ fn toggled_cost(spec: &Spec, bounds: &[Bound], repeats: u32) -> (u64, String) {
     };
     let cost_ms = steps.map(cost).sum();
     let because = format!(
-        "{repeats} slots of {} and a lease with each fault's worst, since the run goes on while it \
+        "{slots} slots of {} and a lease with each fault's worst, since the run goes on while it \
          hurts",
         length(spec.slot_ms()),
     );
@@ -98,7 +102,7 @@ fn toggled_cost(spec: &Spec, bounds: &[Bound], repeats: u32) -> (u64, String) {
 /// lease more, and whatever stays just below a strike may last for the whole hold.
 fn cost(spec: &Spec, bounds: &[Bound], decision: Option<&Decision>) -> (u64, String) {
     if let Some(toggle) = spec.toggle {
-        return toggled_cost(spec, bounds, *toggle.repeats);
+        return toggled_cost(spec, bounds, toggle.slots_on(spec.method.len()));
     }
     let rule_ms = u64::from(spec.consecutive()) * spec.abort.every.as_millis();
     let steps = spec.method.iter().zip(bounds);

@@ -63,13 +63,16 @@ impl Spec {
     pub fn on_ms(&self) -> u64 {
         match self.toggle {
             None => self.method.iter().map(|step| step.hold.as_millis()).sum(),
-            Some(toggle) => self.slot_ms() * u64::from(*toggle.repeats),
+            Some(toggle) => self.slot_ms() * toggle.slots_on(self.method.len()),
         }
     }
 
     /// Returns how long the method takes, in milliseconds, with the slots without any fault.
     pub fn method_ms(&self) -> u64 {
-        if self.toggle.is_some() { 2 * self.on_ms() } else { self.on_ms() }
+        match self.toggle {
+            None => self.on_ms(),
+            Some(toggle) => self.slot_ms() * toggle.slots(self.method.len()),
+        }
     }
 
     /// Returns the length of a slot of a toggled method, in milliseconds.
@@ -199,11 +202,25 @@ impl Abort {
     };
 }
 
-/// A randomised schedule of equal slots: each fault is on in half of them.
+/// A randomised schedule of equal slots: each fault is on in half of them. Several faults are on
+/// alone once before that, and rest after every slot.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Toggle {
-    /// Slots in which each fault is on; as many are without it.
+    /// Slots of the drawn part in which each fault is on; as many are without it.
     pub repeats: Spanned<u32>,
+}
+
+impl Toggle {
+    /// Returns the slots in which each of so many faults is on.
+    pub fn slots_on(self, faults: usize) -> u64 {
+        u64::from(*self.repeats) + u64::from(faults > 1)
+    }
+
+    /// Returns all slots of a schedule of so many faults, rests included.
+    pub fn slots(self, faults: usize) -> u64 {
+        let drawn = 2 * u64::from(*self.repeats);
+        if faults > 1 { 2 * (faults as u64 + drawn) } else { drawn }
+    }
 }
 
 /// One fault on one target for a while.

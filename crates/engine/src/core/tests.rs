@@ -422,6 +422,41 @@ fn a_service_that_stays_broken_ends_a_toggled_run() {
     assert!(world.armed.is_empty());
 }
 
+/// Two faults by turns: alone first, then together or not, with a rest after every slot.
+fn toggled_together() -> World {
+    let mut script = script();
+    (script.consecutive, script.strikes_end) = (10, false);
+    let rows = ["#...#.#.....#...", "..#.#...#...#..."].map(|row| row.chars().map(|c| c == '#'));
+    let rows = rows.map(Iterator::collect::<Vec<bool>>);
+    let step = |slot: usize| {
+        let on = (0..2).filter(|row| rows[*row][slot]);
+        let injections = on.map(|row| injection(&format!("f{row}s{slot}"), 1 + row as u32));
+        ScriptStep { injections: injections.collect(), hold_us: 10 * SECOND_US }
+    };
+    script.steps = (0..16).map(step).collect();
+    let fault = |(name, on): (&str, &Vec<bool>)| Toggled {
+        fault: name.into(),
+        injections: Vec::new(),
+        on: on.clone(),
+    };
+    script.toggled = ["http.delay", "http.abort"].into_iter().zip(&rows).map(fault).collect();
+    World::new(script)
+}
+
+#[test]
+fn the_fault_after_which_a_service_stays_broken_is_attributed_without_a_test() {
+    let mut world = toggled_together();
+    // The first fault alone does nothing; with the second one on alone it breaks for good.
+    world.while_armed = Some(|_, pull| counted(500, if pull > 31 { 100 } else { 0 }));
+    world.run();
+    let verdict = world.verdict.unwrap();
+    assert_eq!(verdict.aborted, Some(AbortCause::Rule), "{}", verdict.sentence);
+    let [effect] = verdict.effects.as_slice() else { panic!("{:?}", verdict.effects) };
+    assert!(effect.fault == "http.abort" && !effect.caused, "{effect:?}");
+    assert!(effect.text.contains("did not recover"), "{}", effect.text);
+    assert!(world.armed.is_empty());
+}
+
 #[test]
 fn disturbed_instances_are_compared_with_untouched_ones() {
     use squall_wire::record::{Arm, Arms};

@@ -4,14 +4,17 @@
 use super::script::Script;
 use super::state::Core;
 use super::words;
+use squall_judge::attribution::toggle::Tested;
 use squall_judge::attribution::{Episode, Measure, Point, Toggling, toggle};
 use squall_judge::bursts::Bursts;
 use squall_judge::monitor::{End, Seen, Watch};
 use squall_judge::reading::{Indicator, Reading};
-use squall_wire::record::ToggledEffect;
+use squall_wire::record::{self, AbortCause, ToggledEffect};
 
-/// An effect that chance makes at most this often is said to be caused.
+/// An effect that chance makes at most this often, for any of the faults, is said to be caused.
 const CAUSED_P: f64 = 0.05;
+/// The share of the excess from which a run that ended early attributes it to a fault.
+const FOLLOWED_MIN: f64 = 0.25;
 /// Samples after a switch that may still show what was before it.
 const WASHOUT_SAMPLES: i64 = 1;
 
@@ -72,30 +75,58 @@ impl Core {
         Seen { end: on.end.filter(ends), ..on }
     }
 
-    /// What the switching shows of each fault and indicator, once the schedule is complete.
+    /// What the switching shows of each fault and indicator, once the schedule is complete. Where
+    /// the run ended early, because a rest after a slot did not bring the service back, what
+    /// followed a switch is told without a test.
     pub(super) fn effects(&self) -> Vec<ToggledEffect> {
         let Some(toggled) = &self.toggled else { return Vec::new() };
-        let slots = self.script.steps.len();
-        if toggled.slots.len() < slots || self.stop.is_some() {
+        let is_complete = self.stop.is_none() && toggled.slots.len() == self.script.steps.len();
+        let did_not_recover = self.stop.as_ref().is_some_and(|s| s.cause == AbortCause::Rule);
+        if !is_complete && !did_not_recover {
             return Vec::new();
         }
         let on = self.script.toggled.iter().enumerate();
         let toggling = Toggling {
             slots: toggled.slots.clone(),
             on: on.map(|(at, fault)| (at.to_string(), fault.on.clone())).collect(),
-            block: slots,
+            block: self.script.steps.len(),
         };
         let every_ms = i64::try_from(self.script.every_us / 1_000).unwrap_or(i64::MAX);
+        let washout_ms = every_ms.saturating_mul(WASHOUT_SAMPLES);
+        let all = vec![true; toggling.on.len()];
         let mut out = Vec::new();
-        for (at, fault) in self.script.toggled.iter().enumerate() {
-            for (index, points) in toggled.points.iter().enumerate() {
-                let episode = self.episode(index, points, &toggling);
-                let washout_ms = every_ms.saturating_mul(WASHOUT_SAMPLES);
-                let tested = toggle::test(&episode, &toggling, &at.to_string(), washout_ms);
-                out.extend(tested.map(|tested| self.effect(&fault.fault, index, &tested)));
+        for (index, points) in toggled.points.iter().enumerate() {
+            let episode = self.episode(index, points, &toggling);
+            if is_complete {
+                let tested = toggle::test(&episode, &toggling, &all, washout_ms);
+                let effect = |(fault, tested): (&record::Toggled, Option<Tested>)| {
+                    Some(self.effect(&fault.fault, index, &tested?))
+                };
+                out.extend(self.script.toggled.iter().zip(tested).filter_map(effect));
+            } else {
+                let shares = toggle::shares(&episode, &toggling, &all).unwrap_or_default();
+                let followed = self.script.toggled.iter().zip(shares);
+                let followed = followed.filter(|(_, share)| *share >= FOLLOWED_MIN);
+                out.extend(
+                    followed.map(|(fault, share)| self.followed(&fault.fault, index, share)),
+                );
             }
         }
+        out.sort_by_key(|effect| self.script.toggled.iter().position(|t| t.fault == effect.fault));
         out
+    }
+
+    /// What a run that ended early has to say of a fault: most of it followed its switch.
+    fn followed(&self, fault: &str, index: usize, share: f64) -> ToggledEffect {
+        let name = &self.script.indicators[index].name;
+        let text = format!(
+            "{:.0} % of what {name} was beyond its bound followed the switch of {fault}, and it did \
+             not recover: attributed to it, without a test, since the schedule was not completed",
+            share * 100.0
+        );
+        let fault = fault.to_owned();
+        let (value, interval) = (share, (0.0, 1.0));
+        ToggledEffect { fault, indicator: index, value, interval, p: 1.0, caused: false, text }
     }
 
     fn episode(&self, index: usize, points: &[Point], toggling: &Toggling) -> Episode {
@@ -113,7 +144,7 @@ impl Core {
     fn effect(&self, fault: &str, index: usize, tested: &toggle::Tested) -> ToggledEffect {
         let indicator = &self.script.indicators[index];
         let (value, interval) = (tested.effect.value, (tested.effect.low, tested.effect.high));
-        let caused = tested.p <= CAUSED_P && value > 0.0;
+        let caused = tested.adjusted <= CAUSED_P && value > 0.0;
         let amount = |v: f64| match indicator.bad_share {
             Some(_) => format!("{v:.1}"),
             None => words::value(indicator, v),
@@ -123,13 +154,17 @@ impl Core {
             None => " beyond its bound".to_owned(),
         };
         let text = format!(
-            "{fault} {} {}: {} more{unit} while it was on ({} to {}), p {:.3}",
+            "{fault} {} {}: {} more{unit} while it was on ({} to {}), p {:.3}{}",
             if caused { "hurt" } else { "was not shown to hurt" },
             indicator.name,
             amount(value),
             amount(interval.0),
             amount(interval.1),
             tested.p,
+            match self.script.toggled.len() {
+                1 => String::new(),
+                faults => format!(", {:.3} among {faults} faults", tested.adjusted),
+            },
         );
         let fault = fault.to_owned();
         ToggledEffect { fault, indicator: index, value, interval, p: tested.p, caused, text }

@@ -6,7 +6,7 @@ use super::map::Reach;
 use super::own::Model;
 use super::share::{bit, shares};
 use super::tag::{Attribution, Check, Conclusion, Rung, Settings, Step, Tag};
-use super::toggle::test;
+use super::toggle::{Tested, shares as switched, test};
 use crate::verdict::Bitten;
 use std::cmp::Ordering;
 
@@ -67,7 +67,7 @@ impl Climb<'_> {
             steps.push(reachable(self.case, episode, injection));
         }
         if self.settings.up_to >= Rung::C && goes_on(&steps) {
-            steps.push(bitten(self.model, injection));
+            steps.push(bitten(self.model, injection, &self.windows(injection)));
         }
         Tag {
             injection: injection.id.clone(),
@@ -78,6 +78,19 @@ impl Climb<'_> {
             e: None,
             share: None,
             steps,
+        }
+    }
+
+    /// When an injection was on: in one go, or in the slots of its schedule that took place.
+    fn windows(&self, injection: &Injection) -> Vec<(i64, i64)> {
+        let row = (self.case.toggling.iter())
+            .find_map(|t| Some((t, t.on.iter().find(|(id, _)| *id == injection.id)?)));
+        match row {
+            None => vec![(injection.from_ms, injection.to_ms)],
+            Some((toggling, (_, on))) => (toggling.slots.iter().zip(on))
+                .filter(|(_, on)| **on)
+                .map(|(slot, _)| *slot)
+                .collect(),
         }
     }
 
@@ -120,27 +133,62 @@ impl Climb<'_> {
         Some(found.organic)
     }
 
-    /// Rung E, for each injection that was toggled. The switch is in our hands, so what it says
+    /// Rung E, for the injections that were toggled. The switch is in our hands, so what it says
     /// stands above every model: it may rule out what looked like a cause, and name what did not.
     fn follow_the_switch(&self, episode: &Episode, tags: &mut [Tag]) {
         let Some(toggling) = &self.case.toggling else { return };
         let washout_ms = self.settings.lag_max_ms.min(slot_length(toggling) / 2);
-        for tag in tags.iter_mut() {
-            if tag.steps.iter().any(|s| s.rung == Rung::C && s.check == Check::Failed) {
-                continue;
+        let of = |id: &String| tags.iter().position(|tag| tag.injection == *id);
+        let rows: Vec<Option<usize>> = toggling.on.iter().map(|(id, _)| of(id)).collect();
+        let untouched = |tag: &Tag| fails(tag, Rung::C);
+        let open: Vec<bool> =
+            rows.iter().map(|at| at.is_some_and(|i| !untouched(&tags[i]))).collect();
+        let tested = test(episode, toggling, &open, washout_ms);
+        let shares = switched(episode, toggling, &open);
+        for (row, at) in rows.into_iter().enumerate() {
+            let Some(tag) = at.filter(|_| open[row]).map(|at| &mut tags[at]) else { continue };
+            match (tested[row], &shares) {
+                (None, None) => {}
+                (Some(tested), None) => self.switched(tag, &tested),
+                (tested, Some(shares)) => self.followed(tag, tested.as_ref(), shares[row]),
             }
-            let Some(tested) = test(episode, toggling, &tag.injection, washout_ms) else {
-                continue;
-            };
-            let caused = tested.p <= self.settings.alpha && tested.share >= self.settings.share_min;
-            let text = format!("p {:.3} over its random schedule", tested.p);
-            let check = if caused { Check::Passed } else { Check::Failed };
-            tag.steps.retain(|step| step.check != Check::Failed);
-            tag.steps.push(Step { rung: Rung::E, check, text });
-            tag.effect = Some(tested.effect);
-            tag.p = Some(tested.p);
-            tag.share = Some(tested.share);
         }
+    }
+
+    /// What the test says, where slots follow each other without a rest.
+    fn switched(&self, tag: &mut Tag, tested: &Tested) {
+        let enough = tested.share >= self.settings.share_min;
+        let caused = tested.adjusted <= self.settings.alpha && enough;
+        tag.steps.retain(|step| step.check != Check::Failed);
+        tag.steps.push(step_e(tested, if caused { Check::Passed } else { Check::Failed }));
+        (tag.effect, tag.p, tag.share) = (Some(tested.effect), Some(tested.p), Some(tested.share));
+    }
+
+    /// What followed the switch, where every slot is followed by a rest. The share says whether it
+    /// is a cause; only the test may say that it "caused", and only where the run was complete.
+    fn followed(&self, tag: &mut Tag, tested: Option<&Tested>, share: f64) {
+        let enough = share >= self.settings.share_min;
+        let caused = tested.is_some_and(|t| t.adjusted <= self.settings.alpha && enough);
+        if caused {
+            tag.steps.retain(|step| step.check != Check::Failed);
+        }
+        tag.steps.retain(|step| step.rung != Rung::D);
+        let check = if enough { Check::Passed } else { Check::Failed };
+        let text = format!("{:.0} % of the excess followed its switch", share * 100.0);
+        tag.steps.push(Step { rung: Rung::D, check, text });
+        match tested {
+            Some(tested) => {
+                let check = if caused { Check::Passed } else { Check::NoData };
+                tag.steps.push(step_e(tested, check));
+                (tag.effect, tag.p) = (Some(tested.effect), Some(tested.p));
+            }
+            None => {
+                let text = "the run ended before its schedule was complete: no test".into();
+                tag.steps.push(Step { rung: Rung::E, check: Check::NoData, text });
+                tag.effect = None;
+            }
+        }
+        tag.share = Some(share);
     }
 
     /// Rung F: what may be concluded, and where nothing may be.
@@ -169,6 +217,18 @@ impl Climb<'_> {
 
 fn is_out(tag: &Tag) -> bool {
     tag.steps.iter().any(|step| step.check == Check::Failed)
+}
+
+fn fails(tag: &Tag, rung: Rung) -> bool {
+    tag.steps.iter().any(|step| step.rung == rung && step.check == Check::Failed)
+}
+
+fn step_e(tested: &Tested, check: Check) -> Step {
+    let text = format!(
+        "p {:.3} over its random schedule, {:.3} for all faults that were asked about",
+        tested.p, tested.adjusted
+    );
+    Step { rung: Rung::E, check, text }
 }
 
 fn slot_length(toggling: &Toggling) -> i64 {
@@ -208,8 +268,8 @@ fn reachable(case: &Case, episode: &Episode, injection: &Injection) -> Step {
 }
 
 /// Rung C: the fault was measured to act on its target, by itself or in the target's series.
-fn bitten(model: Option<&Model>, injection: &Injection) -> Step {
-    let seen = || model.and_then(|model| bit(model, injection));
+fn bitten(model: Option<&Model>, injection: &Injection, windows: &[(i64, i64)]) -> Step {
+    let seen = || model.and_then(|model| bit(model, injection, windows));
     let (check, text) = match injection.bitten {
         Bitten::Yes => (Check::Passed, "measured to act on its target"),
         Bitten::Off => (Check::Passed, "measured to act, with another dose than asked"),

@@ -16,6 +16,7 @@ mod nonneg;
 mod own;
 pub mod rank;
 mod share;
+mod switched;
 pub mod tag;
 pub mod toggle;
 

@@ -278,21 +278,34 @@ fn mean(model: &Model, at: usize, slots: std::ops::Range<usize>) -> f64 {
 }
 
 /// Rung C by the target's own series: whether it was worse while the fault was on than it is at
-/// its worst before. None where the target has no series.
-pub(super) fn bit(model: &Model, injection: &Injection) -> Option<bool> {
-    let suffering = suffering(model, injection)?;
-    Some(suffering.iter().any(|worse| {
-        let count = worse.iter().filter(|w| **w).count();
-        count >= 3 && count as f64 >= 0.25 * worse.len() as f64
-    }))
+/// its worst before, in more than half of the `windows` in which it was. None where the target has
+/// no series.
+pub(super) fn bit(model: &Model, injection: &Injection, windows: &[(i64, i64)]) -> Option<bool> {
+    let first = windows.iter().map(|window| window.0).min()?;
+    let suffered = |window: &(i64, i64)| {
+        let suffering = suffering(model, injection, first, *window)?;
+        Some(suffering.iter().any(|worse| {
+            let count = worse.iter().filter(|w| **w).count();
+            count >= 3 && count as f64 >= 0.25 * worse.len() as f64
+        }))
+    };
+    let suffered: Vec<bool> = windows.iter().filter_map(suffered).collect();
+    let count = suffered.iter().filter(|suffered| **suffered).count();
+    (!suffered.is_empty()).then_some(2 * count > suffered.len())
 }
 
-/// For each series of an injection's target: in which slots of the injection it was worse than
-/// at its worst before.
-fn suffering(model: &Model, injection: &Injection) -> Option<Vec<Vec<bool>>> {
+/// For each series of an injection's target: in which slots of a window it was worse than at its
+/// worst before `first`.
+fn suffering(
+    model: &Model,
+    injection: &Injection,
+    first: i64,
+    window: (i64, i64),
+) -> Option<Vec<Vec<bool>>> {
     let grid = &model.grid;
-    let (from, to) = (grid.slot(injection.from_ms), grid.slot(injection.to_ms) + 1);
-    let before = from.saturating_sub(40)..from.saturating_sub(1);
+    let (from, to) = (grid.slot(window.0), grid.slot(window.1) + 1);
+    let first = grid.slot(first);
+    let before = first.saturating_sub(40)..first.saturating_sub(1);
     let during = from..to.min(grid.len);
     if before.len() < BEFORE || during.is_empty() {
         return None;

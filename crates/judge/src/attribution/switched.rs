@@ -1,0 +1,224 @@
+//! Owns what followed the switch of toggled faults, where every slot is followed by a rest: how far
+//! the rule rose after each switch-on, and the share of the excess that each fault accounts for.
+//!
+//! The share is the definition of a cause, read off the run itself: what the rule would have lost
+//! less of without the fault, taken from the slots in which the same others were on without it.
+
+use super::case::{Episode, Toggling};
+
+/// Samples before a switch whose worst is what was there already.
+const BEFORE: usize = 3;
+/// What begins in the last samples of a slot may be of the next one: clocks differ.
+const LAST: usize = 2;
+/// A rise begins where this part of it is reached, for two samples.
+const BEGINS: f64 = 0.25;
+/// A rise of less than this share of the whole excess is none.
+const RISE_MIN: f64 = 0.03;
+/// And one that is smaller than this part of what was there before it.
+const ABOVE_MIN: f64 = 0.5;
+
+/// A slot with its rest.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Block {
+    /// The slot.
+    pub(super) slot: usize,
+    /// Which faults were on; those that are ruled out count as off.
+    pub(super) on: Vec<bool>,
+    /// The excess that rose after the switch, summed over the slot and its rest. 0 where nothing
+    /// rose, or not from the switch on.
+    pub(super) rise: f64,
+    /// Samples in the slot itself.
+    pub(super) samples: usize,
+}
+
+/// What a run with rests saw.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Blocks {
+    pub(super) blocks: Vec<Block>,
+    /// The whole excess.
+    total: f64,
+}
+
+impl Blocks {
+    /// Reads the slots that took place: in a run that ended early these are fewer than the
+    /// schedule has. None where the schedule has no rests.
+    pub(super) fn of(episode: &Episode, toggling: &Toggling, open: &[bool]) -> Option<Blocks> {
+        if !has_rests(&toggling.on) {
+            return None;
+        }
+        let samples = samples(episode);
+        let whole = (toggling.slots.first()?.0, toggling.slots.last()?.1);
+        let inside = |(from, to): (i64, i64)| {
+            let first = samples.partition_point(|s| s.0 <= from);
+            first..samples.partition_point(|s| s.0 <= to).max(first)
+        };
+        let total: f64 = samples[inside(whole)].iter().map(|s| s.1).sum();
+        let block = |pair: usize| {
+            let (slot, rest) = (toggling.slots[pair], toggling.slots.get(pair + 1));
+            let block = inside((slot.0, rest.map_or(slot.1, |rest| rest.1)));
+            let before = samples[block.start.saturating_sub(BEFORE)..block.start].iter();
+            let before = before.map(|s| s.1).fold(0.0, f64::max);
+            let above: Vec<f64> = samples[block].iter().map(|s| (s.1 - before).max(0.0)).collect();
+            let within = inside(slot).len();
+            let rises = rises(&above, within, before, RISE_MIN * total);
+            let on = toggling.on.iter().zip(open).map(|((_, on), open)| on[pair] && *open);
+            Block {
+                slot: pair,
+                on: on.collect(),
+                rise: if rises { above.iter().sum() } else { 0.0 },
+                samples: within.max(1),
+            }
+        };
+        Some(Blocks { blocks: (0..toggling.slots.len()).step_by(2).map(block).collect(), total })
+    }
+
+    /// The share of the excess that each fault accounts for.
+    pub(super) fn shares(&self) -> Vec<f64> {
+        let faults = self.blocks.first().map_or(0, |block| block.on.len());
+        let share = |fault| if self.total > 0.0 { self.extra(fault) / self.total } else { 0.0 };
+        (0..faults).map(|fault| f64::min(share(fault), 1.0)).collect()
+    }
+
+    /// What rose because a fault was on: the rise of its slots above what the same others showed
+    /// without it. 0 where the rule stayed where it was in half of its slots or more: then
+    /// something else moved it in the others.
+    fn extra(&self, fault: usize) -> f64 {
+        let on: Vec<&Block> = self.blocks.iter().filter(|block| block.on[fault]).collect();
+        let moved: Vec<&&Block> = on.iter().filter(|block| block.rise > 0.0).collect();
+        if 2 * moved.len() <= on.len() {
+            return 0.0;
+        }
+        let extra = |block: &&&Block| {
+            let mut others = block.on.clone();
+            others[fault] = false;
+            (block.rise - self.expected(&others)).max(0.0)
+        };
+        moved.iter().map(extra).sum()
+    }
+
+    /// How far the rule rises with just these faults on.
+    fn expected(&self, on: &[bool]) -> f64 {
+        let known = |on: &[bool]| -> Vec<f64> {
+            self.blocks.iter().filter(|block| block.on == on).map(|block| block.rise).collect()
+        };
+        let most = |rises: Vec<f64>| rises.into_iter().fold(0.0, f64::max);
+        if !on.contains(&true) {
+            // Without any fault nothing of ours rises: of several such slots the quietest says so.
+            return known(on).into_iter().reduce(f64::min).unwrap_or(0.0);
+        }
+        let same = known(on);
+        if !same.is_empty() {
+            return most(same);
+        }
+        // Never seen together: at least what any part of them showed, and what each showed alone.
+        let parts = self.blocks.iter().filter(|block| is_within(&block.on, on));
+        let parts = most(parts.map(|block| block.rise).collect());
+        let alone = (0..on.len()).filter(|fault| on[*fault]).map(|fault| {
+            let alone: Vec<bool> = (0..on.len()).map(|other| other == fault).collect();
+            most(known(&alone))
+        });
+        parts.max(alone.sum())
+    }
+}
+
+/// Whether every other slot of a schedule of several faults is free of all of them.
+pub(super) fn has_rests(on: &[(String, Vec<bool>)]) -> bool {
+    let slots = on.first().map_or(0, |(_, row)| row.len());
+    let lead = 2 * on.len();
+    let column = |slot: usize| on.iter().filter(|(_, row)| row.get(slot) == Some(&true)).count();
+    on.len() > 1
+        && slots > lead
+        && slots.is_multiple_of(2)
+        && (1..slots).step_by(2).all(|slot| column(slot) == 0)
+        && (0..lead).step_by(2).all(|slot| column(slot) == 1)
+}
+
+/// Whether the rule rose from the switch on: far enough, and beginning while the slot lasted.
+fn rises(above: &[f64], within: usize, before: f64, least: f64) -> bool {
+    let mut sorted = above.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let Some(most) = sorted.last() else { return false };
+    let level = sorted[sorted.len() * 3 / 4].max(0.3 * most);
+    if above.iter().sum::<f64>() <= least || level <= ABOVE_MIN * before {
+        return false;
+    }
+    let begins = above.windows(2).position(|two| two.iter().all(|v| *v > BEGINS * level));
+    begins.is_some_and(|at| at <= within.saturating_sub(LAST))
+}
+
+/// The samples of a rule in time order, what is allowed counting as 0; holes keep what was before.
+fn samples(episode: &Episode) -> Vec<(i64, f64)> {
+    let mut last = 0.0;
+    let keep = |point: &super::case::Point| {
+        last = point.number().map_or(last, |value| value.max(0.0));
+        (point.at_ms, last)
+    };
+    let mut samples: Vec<(i64, f64)> = episode.excess.iter().map(keep).collect();
+    samples.sort_by_key(|s| s.0);
+    samples
+}
+
+/// Whether all faults of the first are among those of the second.
+fn is_within(part: &[bool], whole: &[bool]) -> bool {
+    part.iter().zip(whole).all(|(part, whole)| !part || *whole)
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
+    use super::super::case::{Measure, Point};
+    use super::*;
+
+    /// Slots of ten seconds; `excess` tells each second's from the slot and the second in it.
+    fn run(rows: &[&str], taken: usize, excess: impl Fn(usize, usize) -> f64) -> Vec<f64> {
+        let on: Vec<(String, Vec<bool>)> = (rows.iter().enumerate())
+            .map(|(i, row)| (i.to_string(), row.chars().map(|c| c == '#').collect()))
+            .collect();
+        let slots = (0..taken as i64).map(|s| (s * 10_000, (s + 1) * 10_000)).collect();
+        let point = |s: usize| Point::new((s as i64 + 1) * 1_000, excess(s / 10, s % 10));
+        let episode = Episode {
+            rule: "orders".into(),
+            service: "gateway".into(),
+            measure: Measure::Errors,
+            from_ms: 0,
+            to_ms: taken as i64 * 10_000,
+            excess: (0..taken * 10).map(point).collect(),
+        };
+        let toggling = Toggling { slots, on, block: rows[0].len() };
+        let open = vec![true; rows.len()];
+        Blocks::of(&episode, &toggling, &open).unwrap().shares()
+    }
+
+    #[test]
+    fn what_rises_with_a_fault_alone_and_never_comes_back_is_that_fault_s() {
+        // The second is on alone in slot 2, and the rule stays broken: the run ends after its rest.
+        let shares = run(&["#...#.#.", "..#.#..."], 4, |slot, second| match slot {
+            2 if second > 3 => 50.0,
+            3 => 50.0,
+            _ => -2.0,
+        });
+        assert_eq!(shares[0], 0.0);
+        assert!(shares[1] > 0.99, "{shares:?}");
+    }
+
+    #[test]
+    fn what_happens_once_and_not_with_the_same_faults_again_is_nobody_s() {
+        let at = |slot, _| if slot == 4 || slot == 5 { 40.0 } else { 0.0 };
+        let shares = run(&["#...#.#.", "..#.#.#."], 8, at);
+        assert_eq!(shares, [0.0, 0.0], "slot 6 had both on and nothing rose");
+        let before = |slot, second| if slot == 1 && second == 9 || slot > 1 { 40.0 } else { 0.0 };
+        assert_eq!(run(&["#...#.#.", "..#.#..."], 4, before), [0.0, 0.0], "it began before");
+    }
+
+    #[test]
+    fn two_that_add_up_share() {
+        let excess = |slot: usize, _| match slot {
+            0 => 30.0,
+            2 => 20.0,
+            4 | 6 => 50.0,
+            _ => 0.0,
+        };
+        let shares = run(&["#...#.#.", "..#.#.#."], 8, excess);
+        assert!((shares[0] - 0.6).abs() < 1e-9 && (shares[1] - 0.4).abs() < 1e-9, "{shares:?}");
+    }
+}
