@@ -11,12 +11,13 @@ pub(crate) fn run() -> Result<(), String> {
         println!("SKIP audit: cargo-deny is missing: cargo install --locked cargo-deny");
         return Ok(());
     }
-    command::run(command::cargo().args(["deny", "check", "bans", "licenses", "sources"]))?;
+    let offline = ["deny", "--offline", "check", "bans", "licenses", "sources"];
+    command::run(command::cargo().args(offline))?;
     if !works(&["deny", "fetch", "db"]) {
         println!("SKIP audit advisories: the advisory database cannot be fetched from here");
         return Ok(());
     }
-    command::run(command::cargo().args(["deny", "check", "--disable-fetch", "advisories"]))
+    command::run(command::cargo().args(["deny", "--offline", "check", "advisories"]))
 }
 
 fn works(words: &[&str]) -> bool {

@@ -8,6 +8,7 @@ mod disk;
 mod exits;
 mod guard;
 mod listen;
+mod look;
 pub mod processes;
 pub(crate) mod signals;
 pub mod spawn;
@@ -23,7 +24,6 @@ use disk::{Disk, Write};
 use exits::Exits;
 use guard::Guard;
 use squall_faults::catalog;
-use squall_faults::sys::fingerprint::fingerprint;
 use squall_faults::sys::{bpf, clock, inprocess, spares};
 use squall_faults::values::check;
 use squall_wire::injection::Injection;
@@ -351,7 +351,7 @@ impl Shell {
             Command::Watch { receipt, deadline_ns } => self.guard.watch(&receipt, deadline_ns),
             Command::Unwatch { receipt } => self.guard.unwatch(&receipt),
             Command::Fingerprint { client, call, pids } => {
-                self.fingerprint(client, call, pids);
+                look::begin(&self.events, client, call, pids);
             }
             Command::Processes { client, call } => {
                 let answer = Answer::Processes { registered: inprocess::registered() };
@@ -361,16 +361,6 @@ impl Shell {
             Command::Notify { client, notice } => self.say(client, &FromAgent::Notice(*notice)),
             Command::Exit => self.exit = true,
         }
-    }
-
-    /// On a thread of its own: reading a host's state takes some milliseconds and is rare.
-    fn fingerprint(&self, client: Client, call: u64, pids: Vec<u32>) {
-        let events = self.events.clone();
-        let read = std::thread::Builder::new().name("fingerprint".into());
-        let _ = read.spawn(move || {
-            let fingerprint = fingerprint(&pids);
-            let _ = events.send(Event::Fingerprinted { client, call, fingerprint }.into());
-        });
     }
 
     fn say(&mut self, client: Client, message: &FromAgent) {

@@ -50,7 +50,7 @@ fn open_parent(agent_pid: u32) -> Option<OwnedFd> {
 fn keep_guard(link: BorrowedFd<'_>, agent: Option<OwnedFd>) {
     let mut guard = Guard::default();
     loop {
-        let Look::Wait(wait) = guard.look(clock::boottime_ns()) else {
+        let Look::Wait(wait) = guard.look(clock::boottime_ns(), clock::monotonic_ns()) else {
             return kill(agent.as_ref());
         };
         let mut ends = vec![PollFd::new(&link, PollFlags::IN)];

@@ -116,7 +116,7 @@ impl Host {
 
     pub(crate) fn fingerprint(&self) -> Fingerprint {
         let facts: BTreeSet<String> = self.effects.keys().cloned().collect();
-        Fingerprint { facts: BTreeMap::from([("faults".into(), facts)]), unread: BTreeMap::new() }
+        Fingerprint { facts: BTreeMap::from([("faults".into(), facts)]), ..Fingerprint::default() }
     }
 }
 

@@ -143,8 +143,6 @@ impl Trouble {
                 | Trouble::DiskSlow(_)
                 | Trouble::RevertFails(_)
                 | Trouble::Undo
-                // A fault of another run that ends between two looks is taken for a residue.
-                | Trouble::Rogue
                 | Trouble::Sleep(_)
         )
     }

@@ -109,6 +109,7 @@ impl World {
 
     pub(crate) fn watchdog_looks(&mut self, id: u64) {
         let boottime_ns = self.boottime_ns();
+        let awake_ns = self.clocks.monotonic_ns(self.now_ns);
         let impatient = self.is(Mutant::WatchdogImpatient);
         let Some(watchdog) = self.watchdogs.get_mut(&id) else { return };
         if watchdog.hung_until_ns > self.now_ns {
@@ -116,7 +117,7 @@ impl World {
         }
         watchdog.guard.hear(std::mem::take(&mut watchdog.unread).as_bytes());
         let ahead_ns = if impatient { 600 * MS } else { 0 };
-        match watchdog.guard.look(boottime_ns + ahead_ns) {
+        match watchdog.guard.look(boottime_ns + ahead_ns, awake_ns + ahead_ns) {
             Look::Hung => self.watchdog_ends_agent(id),
             Look::Wait(None) => {}
             Look::Wait(Some(wait_ns)) => {
@@ -279,11 +280,13 @@ impl World {
     pub(crate) fn kill_watchdogs(&mut self) {
         self.tell(|| "watchdogs are killed".into());
         self.watchdogs.clear();
-        let killed = |id: &u64| self.lock == Some(Owner::Restorer(*id));
-        if self.restorers.keys().any(killed) {
-            self.lock = None;
+        let killed = self.restorers.extract_if(.., |_, restorer| restorer.by == "watchdog");
+        for (id, _) in killed {
+            // What a person holds stays theirs.
+            if self.lock == Some(Owner::Restorer(id)) {
+                self.lock = None;
+            }
         }
-        self.restorers.retain(|_, restorer| restorer.by != "watchdog");
         let boottime_ns = self.boottime_ns();
         let Some(side) = &mut self.agent else { return };
         let Some(id) = side.watchdog.take() else { return };

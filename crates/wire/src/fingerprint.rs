@@ -16,6 +16,10 @@ pub struct Fingerprint {
     pub facts: BTreeMap<String, BTreeSet<String>>,
     /// Categories that could not be read, with the reason.
     pub unread: BTreeMap<String, String>,
+    /// The runs that had a fault in hand at any time while it was read, where an agent read it:
+    /// what is theirs is nobody else's residue.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub runs: BTreeSet<String>,
 }
 
 /// One fact that is on one side only.
@@ -59,7 +63,7 @@ mod tests {
 
     fn of(category: &str, facts: &[&str]) -> Fingerprint {
         let facts = facts.iter().map(|f| f.to_string()).collect();
-        Fingerprint { facts: BTreeMap::from([(category.into(), facts)]), unread: BTreeMap::new() }
+        Fingerprint { facts: BTreeMap::from([(category.into(), facts)]), ..Fingerprint::default() }
     }
 
     #[test]

@@ -5,6 +5,7 @@ use super::event::{Client, Command, Slot};
 use super::slot::{Held, Stage};
 use super::state::{Core, Waiter};
 use squall_wire::protocol::{Answer, ArmedLine, Ask, Call, PROTOCOL_VERSION, Refusal};
+use std::collections::BTreeSet;
 
 impl Core {
     pub(super) fn called(&mut self, client: Client, call: Call) {
@@ -36,6 +37,7 @@ impl Core {
             Ask::Bite { run, injection } => self.bite(client, id, &run, &injection),
             Ask::Status => self.status(client, id),
             Ask::Fingerprint { pids } => {
+                self.looks.insert((client, id), BTreeSet::new());
                 self.out.push(Command::Fingerprint { client, call: id, pids });
             }
             Ask::Processes => self.out.push(Command::Processes { client, call: id }),
@@ -101,11 +103,20 @@ impl Core {
     fn wait_for(&mut self, client: Client, call: u64, slots: &[Slot]) {
         let waits = |held: &Held| matches!(held.stage, Stage::Reverting | Stage::Waiting(_));
         let slots = slots.iter().copied().filter(|slot| self.held.get(slot).is_some_and(waits));
-        let slots: std::collections::BTreeSet<Slot> = slots.collect();
+        let slots: BTreeSet<Slot> = slots.collect();
         if slots.is_empty() {
             return self.answer(client, call, Answer::Disarmed { outcomes: Vec::new() });
         }
         self.waiters.push(Waiter { client, call, slots, outcomes: Vec::new() });
+    }
+
+    /// Whoever has a fault in hand now had it while the fingerprints under way were read. What is
+    /// stuck stays for a person, and is a residue to everybody.
+    pub(super) fn note_runs(&mut self) {
+        let acts = |held: &&Held| held.holds_target() && held.stage != Stage::Stuck;
+        for runs in self.looks.values_mut() {
+            runs.extend(self.held.values().filter(acts).map(|held| held.run.clone()));
+        }
     }
 
     fn bite(&mut self, client: Client, call: u64, run: &str, injection: &str) {
@@ -147,6 +158,7 @@ impl Core {
     pub(super) fn left(&mut self, client: Client) {
         self.clients.remove(&client);
         self.waiters.retain(|waiter| waiter.client != client);
+        self.looks.retain(|(of, _), _| *of != client);
         let owned = self.held.iter().filter(|(_, held)| held.owner == Some(client));
         let owned: Vec<Slot> = owned.map(|(slot, _)| *slot).collect();
         for slot in owned {

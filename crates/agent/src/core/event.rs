@@ -89,7 +89,7 @@ pub enum Event {
         client: Client,
         /// The call's id.
         call: u64,
-        /// The answer.
+        /// The answer; the core adds whose faults were in hand meanwhile.
         fingerprint: Fingerprint,
     },
     /// The holder of an applied fault failed: it could not be extended.

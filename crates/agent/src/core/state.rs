@@ -56,6 +56,8 @@ pub struct Core {
     pub(super) clients: BTreeMap<Client, Joined>,
     pub(super) held: BTreeMap<Slot, Held>,
     pub(super) waiters: Vec<Waiter>,
+    /// Fingerprints that are being read, with the runs that had a fault in hand meanwhile.
+    pub(super) looks: BTreeMap<(Client, u64), BTreeSet<String>>,
     pub(super) next_slot: u64,
     /// Set by `UndoAll`: nothing new until the next start.
     pub(super) undone: bool,
@@ -79,6 +81,7 @@ impl Core {
             clients: BTreeMap::new(),
             held: BTreeMap::new(),
             waiters: Vec::new(),
+            looks: BTreeMap::new(),
             next_slot: 0,
             undone: false,
             leaving: false,
@@ -114,7 +117,8 @@ impl Core {
             Event::Bitten { client, call, result } => {
                 self.answer(client, call, result.map_or_else(Answer::Refused, Answer::Bite));
             }
-            Event::Fingerprinted { client, call, fingerprint } => {
+            Event::Fingerprinted { client, call, mut fingerprint } => {
+                fingerprint.runs.extend(self.looks.remove(&(client, call)).unwrap_or_default());
                 self.answer(client, call, Answer::Fingerprint(fingerprint));
             }
             Event::Lost { slot } => self.end(slot, "failed", false),
@@ -128,6 +132,7 @@ impl Core {
             }
             Event::Tick => {}
         }
+        self.note_runs();
         self.settle();
         self.assert_invariants();
         std::mem::take(&mut self.out)

@@ -99,6 +99,28 @@ fn another_run_is_told_who_holds_the_target() {
 }
 
 #[test]
+fn a_fingerprint_says_whose_faults_were_in_hand_while_it_was_read() {
+    let mut core = guarded(config());
+    greeted(&mut core, 1);
+    greeted(&mut core, 2);
+    let first = armed(&mut core, 1, injection("aaa", "i1", 4));
+    ask(&mut core, 2, Ask::Fingerprint { pids: Vec::new() }, 0);
+    ask(&mut core, 1, Ask::Disarm { run: "aaa".into(), injection: None }, 0);
+    core.step(Event::Reverted { slot: first, how: Box::default() }, 0);
+    core.step(Event::Closed { slot: first, result: Ok(()) }, 0);
+    let second = armed(&mut core, 1, injection("bbb", "i1", 5));
+    core.step(Event::Reverted { slot: second, how: Box::default() }, 0);
+    let looks: Vec<_> = core.looks.keys().copied().collect();
+    let [(client, call)] = looks[..] else { panic!("{looks:?}") };
+    let fingerprint = squall_wire::fingerprint::Fingerprint::default();
+    let said = core.step(Event::Fingerprinted { client, call, fingerprint }, 0);
+    let [Command::Reply { reply, .. }] = &said[..] else { panic!("{said:?}") };
+    let Answer::Fingerprint(read) = &reply.answer else { panic!("{reply:?}") };
+    assert_eq!(read.runs.iter().collect::<Vec<_>>(), ["aaa", "bbb"]);
+    assert!(core.looks.is_empty());
+}
+
+#[test]
 fn the_radius_is_enforced_whatever_the_call_says() {
     let mut core = guarded(config());
     greeted(&mut core, 1);

@@ -19,6 +19,7 @@ const WATCHED_MAX: usize = 1024;
 pub struct Guard {
     watched: BTreeMap<String, u64>,
     line: Vec<u8>,
+    /// Since when a deadline is over, on the clock that stands still while the host sleeps.
     overdue_since: Option<u64>,
 }
 
@@ -73,19 +74,23 @@ impl Guard {
         self.watched.values().min().copied()
     }
 
-    /// Looks at the time.
-    pub fn look(&mut self, now_ns: u64) -> Look {
+    /// Looks at the time: since boot, as deadlines count it, and without the host's sleep, as the
+    /// agent's grace does. A host that wakes up for a moment and sleeps again would otherwise
+    /// take the second sleep for the agent's.
+    pub fn look(&mut self, boottime_ns: u64, awake_ns: u64) -> Look {
         let next = self.next_ns();
-        // After the host slept, the agent gets its grace from the moment both are awake.
         self.overdue_since = match next {
-            Some(at) if at <= now_ns => self.overdue_since.or(Some(now_ns)),
+            Some(at) if at <= boottime_ns => self.overdue_since.or(Some(awake_ns)),
             _ => None,
         };
-        if self.overdue_since.is_some_and(|since| now_ns >= since + GRACE_NS) {
+        let left = match self.overdue_since {
+            Some(since) => Some((since + GRACE_NS).saturating_sub(awake_ns)),
+            None => next.map(|at| at - boottime_ns),
+        };
+        if left == Some(0) {
             return Look::Hung;
         }
-        let wake = self.overdue_since.map(|since| since + GRACE_NS).or(next);
-        Look::Wait(wake.map(|at| at.saturating_sub(now_ns).min(WAIT_NS_MAX)))
+        Look::Wait(left.map(|left| left.min(WAIT_NS_MAX)))
     }
 }
 
@@ -95,30 +100,46 @@ mod tests {
 
     const MS: u64 = 1_000_000;
 
+    /// A look on a host that never slept.
+    fn look(guard: &mut Guard, now_ns: u64) -> Look {
+        guard.look(now_ns, now_ns)
+    }
+
     #[test]
     fn an_agent_that_moves_or_withdraws_its_deadlines_is_left_alone() {
         let mut guard = Guard::default();
-        assert_eq!(guard.look(0), Look::Wait(None));
+        assert_eq!(look(&mut guard, 0), Look::Wait(None));
         let line = watch_line("r-a-b", 100 * MS);
         let (half, rest) = line.as_bytes().split_at(9);
         guard.hear(half);
-        assert_eq!(guard.look(0), Look::Wait(None));
+        assert_eq!(look(&mut guard, 0), Look::Wait(None));
         guard.hear(rest);
-        assert_eq!(guard.look(0), Look::Wait(Some(100 * MS)));
-        assert_eq!(guard.look(100 * MS), Look::Wait(Some(WAIT_NS_MAX)));
+        assert_eq!(look(&mut guard, 0), Look::Wait(Some(100 * MS)));
+        assert_eq!(look(&mut guard, 100 * MS), Look::Wait(Some(WAIT_NS_MAX)));
         guard.hear(watch_line("r-a-b", 900 * MS).as_bytes());
-        assert_eq!(guard.look(600 * MS), Look::Wait(Some(WAIT_NS_MAX)));
+        assert_eq!(look(&mut guard, 600 * MS), Look::Wait(Some(WAIT_NS_MAX)));
         guard.hear(unwatch_line("r-a-b").as_bytes());
-        assert_eq!(guard.look(5_000 * MS), Look::Wait(None));
+        assert_eq!(look(&mut guard, 5_000 * MS), Look::Wait(None));
     }
 
     #[test]
     fn one_that_does_neither_hangs_after_its_grace_also_when_the_host_slept() {
         let mut guard = Guard::default();
         guard.hear(watch_line("r-a-b", 100 * MS).as_bytes());
-        assert_eq!(guard.look(3_600_000 * MS), Look::Wait(Some(WAIT_NS_MAX)));
-        assert_eq!(guard.look(3_600_000 * MS + GRACE_NS - 1), Look::Wait(Some(1)));
-        assert_eq!(guard.look(3_600_000 * MS + GRACE_NS), Look::Hung);
+        assert_eq!(look(&mut guard, 3_600_000 * MS), Look::Wait(Some(WAIT_NS_MAX)));
+        assert_eq!(look(&mut guard, 3_600_000 * MS + GRACE_NS - 1), Look::Wait(Some(1)));
+        assert_eq!(look(&mut guard, 3_600_000 * MS + GRACE_NS), Look::Hung);
+    }
+
+    #[test]
+    fn a_host_that_wakes_up_for_a_moment_and_sleeps_again_uses_up_no_grace() {
+        let mut guard = Guard::default();
+        guard.hear(watch_line("r-a-b", 100 * MS).as_bytes());
+        let hour = 3_600_000 * MS;
+        assert_eq!(guard.look(hour, 50 * MS), Look::Wait(Some(WAIT_NS_MAX)));
+        assert_eq!(guard.look(2 * hour, 80 * MS), Look::Wait(Some(WAIT_NS_MAX)));
+        assert_eq!(guard.look(3 * hour, 50 * MS + GRACE_NS - 1), Look::Wait(Some(1)));
+        assert_eq!(guard.look(4 * hour, 50 * MS + GRACE_NS), Look::Hung);
     }
 
     #[test]
@@ -126,6 +147,6 @@ mod tests {
         let mut guard = Guard::default();
         guard.hear(b"watch soon r-a\nwatch 5\nshout\n\n\xff\xfe\n");
         guard.hear(&vec![b'x'; 1 << 16]);
-        assert_eq!(guard.look(u64::MAX), Look::Wait(None));
+        assert_eq!(look(&mut guard, u64::MAX), Look::Wait(None));
     }
 }

@@ -138,7 +138,7 @@ fn escaped(print: &Fingerprint) -> Fingerprint {
     };
     let facts =
         print.facts.iter().map(|(name, all)| (name.clone(), all.iter().map(once).collect()));
-    Fingerprint { facts: facts.collect(), unread: print.unread.clone() }
+    Fingerprint { facts: facts.collect(), ..print.clone() }
 }
 
 /// Categories that only one side, or none, could read: they prove nothing.
@@ -178,12 +178,12 @@ fn drawn(differences: &[Difference], uncompared: &[String], equal: usize, of: us
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::collections::{BTreeMap, BTreeSet};
+    use std::collections::BTreeSet;
 
     fn print(facts: &[(&str, &[&str])]) -> Fingerprint {
         let set = |all: &[&str]| all.iter().map(|fact| fact.to_string()).collect::<BTreeSet<_>>();
         let facts = facts.iter().map(|(name, all)| (name.to_string(), set(all))).collect();
-        Fingerprint { facts, unread: BTreeMap::new() }
+        Fingerprint { facts, ..Fingerprint::default() }
     }
 
     #[test]

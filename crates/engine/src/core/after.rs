@@ -5,8 +5,9 @@ use super::script::SECOND_LOOK_US;
 use super::state::Core;
 use squall_judge::recovery::Recovery;
 use squall_wire::fingerprint::{Difference, Fingerprint, OF_TARGET};
-use squall_wire::protocol::{ArmedLine, Ask};
+use squall_wire::protocol::Ask;
 use squall_wire::record::{AbortCause, Event as Recorded, Phase, When};
+use std::collections::BTreeSet;
 
 /// What comes and goes on a host that starts containers or gets a new address, and what no fault
 /// makes or takes. Such a fact is recorded; only with the run's id or a target's mark in it would
@@ -33,6 +34,8 @@ pub(super) struct After {
     again_us: Option<u64>,
     /// What the first look found.
     first: Vec<Difference>,
+    /// Other runs that had a fault on this host during a look.
+    others: BTreeSet<String>,
     /// What was there at both looks and not before.
     remained: Vec<Difference>,
 }
@@ -91,6 +94,8 @@ impl Core {
         let differences = before.differences(&fingerprint);
         let (equal, of) = before.equal_categories(&fingerprint);
         let run = &self.script.run;
+        let others = fingerprint.runs.iter().filter(|other| *other != run);
+        self.after.others.extend(others.cloned());
         let appeared = differences.iter().any(|difference| may_be_ours(difference, run));
         let is_second = self.after.again_us.is_none() && !self.after.first.is_empty();
         if appeared && !is_second {
@@ -105,10 +110,7 @@ impl Core {
             .filter(|difference| may_be_ours(difference, run) && first.contains(difference))
             .cloned()
             .collect();
-        if !self.after.remained.is_empty() {
-            // It may be the fault of another run on this host: the agent knows of them.
-            self.ask(Asked::StatusAfter, Ask::Status);
-        }
+        self.leave_to_others();
         self.after.after = Look::Taken(Box::new(fingerprint.clone()));
         self.record(Recorded::Fingerprint { when: When::After, fingerprint });
         self.record(Recorded::Compared { equal, of, differences });
@@ -148,22 +150,21 @@ impl Core {
             self.ask_fingerprint_after();
         }
         let recovered = self.window.as_ref().is_none_or(|window| window.over);
-        let asked = self.is_asked(Asked::StatusAfter);
-        let compared = (self.after.is_over() && !asked) || self.agent == Agent::GivenUp;
+        let compared = self.after.is_over() || self.agent == Agent::GivenUp;
         if recovered && compared {
             self.record_recovery();
             self.enter(Phase::Judging);
         }
     }
 
-    /// What remained counts only where no other run had a fault on this host.
-    pub(super) fn status_after(&mut self, armed: &[ArmedLine]) {
-        let run = &self.script.run;
-        let others: Vec<&str> =
-            armed.iter().filter(|line| line.run != *run).map(|line| line.run.as_str()).collect();
-        if others.is_empty() {
+    /// What remained counts only where no other run had a fault on this host during the looks. The
+    /// agent says so together with what it read: asked a moment later, it would not know any more
+    /// of a fault that has ended since.
+    fn leave_to_others(&mut self) {
+        if self.after.remained.is_empty() || self.after.others.is_empty() {
             return;
         }
+        let others: Vec<&str> = self.after.others.iter().map(String::as_str).collect();
         let text = format!(
             "the host differs while run {} has faults on it, so the difference proves nothing",
             others.join(", ")

@@ -47,8 +47,6 @@ pub(super) enum Asked {
     Bite(usize),
     /// What is armed.
     Status,
-    /// What other runs have armed, when the host is not as it was.
-    StatusAfter,
     /// The host's state before.
     FingerprintBefore,
     /// The host's state after.
@@ -163,7 +161,7 @@ impl Core {
         self.calls.remove(&call);
         match what {
             // What only informs is not worth a run, and a fault is undone without it.
-            Asked::Bite(_) | Asked::StatusAfter => {}
+            Asked::Bite(_) => {}
             Asked::FingerprintBefore | Asked::FingerprintAfter => {
                 self.fingerprint_missing("the agent did not answer in time");
             }
@@ -190,8 +188,7 @@ impl Core {
             (Asked::FingerprintBefore | Asked::FingerprintAfter, Answer::Refused(refusal)) => {
                 self.fingerprint_missing(&refusal.message);
             }
-            (Asked::StatusAfter, Answer::Status { armed, .. }) => self.status_after(&armed),
-            (Asked::Renew, Answer::Renewed { .. }) | (Asked::Bite(_) | Asked::StatusAfter, _) => {}
+            (Asked::Renew, Answer::Renewed { .. }) | (Asked::Bite(_), _) => {}
             // The leases are over: the notice of their end says how it went, and the state is
             // asked for in case that notice was lost.
             (Asked::Renew | Asked::Disarm, _) => self.ask_status(),

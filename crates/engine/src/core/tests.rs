@@ -291,6 +291,19 @@ fn what_a_busy_host_or_another_run_brings_is_no_residue() {
 }
 
 #[test]
+fn a_fault_of_another_run_that_ends_between_the_looks_is_told_from_a_residue() {
+    let mut world = held();
+    world.until_phase(Phase::Reverting);
+    world.facts.insert("shop: shop (target)".into());
+    world.other_run = true;
+    world.run_until(|w| w.core.after_looks_again());
+    // What it did is seen a second time, and then nobody has anything any more.
+    world.other_run = false;
+    let story = world.run().story();
+    assert!(story.contains("warning other-run") && story.ends_with("Held 0"), "{story}");
+}
+
+#[test]
 fn a_fault_that_ends_by_itself_ends_the_run() {
     for (why, cause) in [
         ("target gone", AbortCause::TargetGone),

@@ -96,7 +96,7 @@ pub(super) struct World {
     pub(super) facts: BTreeSet<String>,
     /// Where the facts are.
     pub(super) category: &'static str,
-    /// True where another run has something armed, too.
+    /// True where another run has a fault on the host, too.
     pub(super) other_run: bool,
     pub(super) reading: fn(Phase, u64) -> Reading,
     /// In its place while the method is under way: by whether a fault is in place.
@@ -236,10 +236,16 @@ impl World {
             Ask::Fingerprint { .. } => Answer::Fingerprint(Fingerprint {
                 facts: self.categories(),
                 unread: BTreeMap::new(),
+                runs: self.runs(),
             }),
             other => panic!("the core asked {other:?}"),
         };
         self.events.push_back(Event::Reply { call, answer: Box::new(answer) });
+    }
+
+    fn runs(&self) -> BTreeSet<String> {
+        let own = (!self.armed.is_empty()).then(|| "7k2f9".to_string());
+        own.into_iter().chain(self.other_run.then(|| "8c0d4".to_string())).collect()
     }
 
     fn categories(&self) -> BTreeMap<String, BTreeSet<String>> {
@@ -293,10 +299,7 @@ impl World {
             remaining_ms: 1,
             by: "run".into(),
         };
-        let mut armed: Vec<ArmedLine> = self.armed.keys().map(line).collect();
-        if self.other_run {
-            armed.push(ArmedLine { run: "8c0d4".into(), ..line(&"i1".to_string()) });
-        }
+        let armed = self.armed.keys().map(line).collect();
         Answer::Status { armed, stuck: self.stuck.clone() }
     }
 

@@ -7,6 +7,7 @@
 mod groups;
 mod host;
 mod network;
+mod others;
 mod own;
 mod processes;
 mod programs;
@@ -14,9 +15,12 @@ mod programs;
 use crate::sys::inprocess;
 use crate::sys::netns::Netns;
 use crate::sys::process;
+use others::Held;
 use squall_wire::fingerprint::Fingerprint;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
+
+pub use others::other_agents;
 
 /// Processes looked at in one call; any radius is far below it.
 const PIDS_MAX: usize = 256;
@@ -28,14 +32,19 @@ type Facts = io::Result<Vec<String>>;
 
 /// Reads the host's state around these processes.
 pub fn fingerprint(pids: &[u32]) -> Fingerprint {
+    beside(&[], pids)
+}
+
+/// The same without the BPF objects that these other agents have in their hands.
+pub fn beside(agents: &[u32], pids: &[u32]) -> Fingerprint {
     let pids: Vec<u32> = pids.iter().copied().take(PIDS_MAX).filter(|pid| is_alive(*pid)).collect();
     let pids = pids.as_slice();
     let spaces = namespaces(pids);
     let inodes: BTreeSet<u64> = spaces.keys().copied().collect();
     let groups = groups::of(pids);
     let mut out = Fingerprint::default();
-    put(&mut out, "bpf links", programs::links(&inodes, &groups));
-    put(&mut out, "bpf programs", programs::loaded());
+    put(&mut out, "bpf links", programs::links(&inodes, &groups, agents));
+    put(&mut out, "bpf programs", programs::loaded(agents));
     put(&mut out, "bpf pins", programs::pins());
     put(&mut out, "cgroup limits", groups::limits(&groups));
     put(&mut out, "cgroups", groups::children(&groups));
@@ -69,7 +78,7 @@ pub fn fingerprint(pids: &[u32]) -> Fingerprint {
 /// When the kernel's list cannot be read.
 pub fn links(pids: &[u32]) -> io::Result<Vec<String>> {
     let inodes = namespaces(pids).keys().copied().collect();
-    programs::links(&inodes, &groups::of(pids))
+    programs::links(&inodes, &groups::of(pids), &[])
 }
 
 /// A dead process that nobody has reaped yet is moved to the root of its cgroup trees; what is

@@ -330,7 +330,7 @@ fn fingerprint(when: When, extra: &[(&str, &str)]) -> Event {
     for (name, fact) in extra {
         facts.entry((*name).into()).or_default().insert((*fact).into());
     }
-    Event::Fingerprint { when, fingerprint: Fingerprint { facts, unread: BTreeMap::new() } }
+    Event::Fingerprint { when, fingerprint: Fingerprint { facts, ..Fingerprint::default() } }
 }
 
 fn strike(count: u32, text: &str) -> Event {

@@ -1,11 +1,11 @@
 //! The power goes: the journal ends at any byte, and the pid may be another's by then.
 
 use super::NEEDS;
+use super::play::kill_both;
 use super::result::Ledger;
-use super::scene::{Scene, kill};
+use super::scene::Scene;
 use crate::seen::{CASES, Case};
 use crate::victim::{SOON, alone};
-use rustix::process::Signal;
 use squall_agent::points::Point;
 use squall_agent::undo::undo_all;
 use squall_faults::catalog;
@@ -64,8 +64,7 @@ fn cut(case: &Case, point: Point) -> usize {
         run.say("disarm");
     }
     let held = scene.trap.caught(SOON);
-    kill(watchdog, Signal::KILL);
-    scene.agent().kill();
+    kill_both(&mut scene, watchdog);
     scene.agent = None;
     drop(held);
     let paths = squall_agent::paths::Paths::below(&scene.victim.state_dir());

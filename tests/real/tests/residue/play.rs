@@ -217,7 +217,7 @@ fn afterwards(
 }
 
 /// Stopped first, the agent cannot start another watchdog in the moment between the two.
-fn kill_both(scene: &mut Scene, watchdog: u32) {
+pub(super) fn kill_both(scene: &mut Scene, watchdog: u32) {
     kill(scene.agent().child.id(), Signal::STOP);
     kill(watchdog, Signal::KILL);
     scene.agent().kill();

@@ -1,6 +1,6 @@
 //! BPF: links in the way of the given processes, and programs and pins of Squall.
 
-use super::Facts;
+use super::{Facts, Held};
 use crate::sys::cgroup::Group;
 use crate::sys::spares;
 use aya::programs::loaded_programs;
@@ -37,19 +37,20 @@ struct LinkInfo {
     rest: [u32; 9],
 }
 
-/// Links on the given namespaces and groups, whoever made them, and Squall's wherever they are.
-pub(super) fn links(spaces: &BTreeSet<u64>, groups: &[Group]) -> Facts {
+/// Links on the given namespaces and groups, whoever made them, and Squall's wherever they are;
+/// without those that the given agents hold.
+pub(super) fn links(spaces: &BTreeSet<u64>, groups: &[Group], agents: &[u32]) -> Facts {
     let ours: BTreeSet<u32> = squall_programs()?.into_iter().map(|(id, _)| id).collect();
     let numbers = groups.iter().filter(|group| group.v2);
     let numbers =
         numbers.filter_map(|group| Some((fs::metadata(&group.folder).ok()?.ino(), group)));
     let groups: BTreeMap<u64, &Group> = numbers.collect();
-    let mut facts = Vec::new();
+    let mut found = Vec::new();
     let mut id = 0;
     for _ in 0..LINKS_MAX {
         id = match next(id) {
             Ok(id) => id,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(facts),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => break,
             Err(error) => return Err(error),
         };
         // One that vanished in between is no fact.
@@ -58,23 +59,29 @@ pub(super) fn links(spaces: &BTreeSet<u64>, groups: &[Group]) -> Facts {
         let group = groups.get(&(high << 32 | low)).filter(|_| link.kind == LINK_CGROUP);
         let is_ours = ours.contains(&link.program);
         if let Some(group) = group {
-            facts.push(format!("cgroup {} attach {}", group.path, link.attach));
+            found.push((id, format!("cgroup {} attach {}", group.path, link.attach)));
         } else if link.kind == LINK_NETNS && (is_ours || spaces.contains(&low)) {
-            facts.push(format!("net:[{low}] attach {high}"));
+            found.push((id, format!("net:[{low}] attach {high}")));
         } else if link.kind == LINK_TCX && is_ours {
             // The second number is where it hangs: 46 for ingress, 47 for egress.
-            facts.push(format!("squall tcx device {low} attach {high}"));
+            found.push((id, format!("squall tcx device {low} attach {high}")));
         } else if is_ours {
-            facts.push(format!("squall kind {} attach {}", link.kind, link.attach));
+            found.push((id, format!("squall kind {} attach {}", link.kind, link.attach)));
         }
     }
-    Ok(facts)
+    // Looked at last: what is let go of in between was there before.
+    let theirs = Held::by(agents).links;
+    let rest = found.into_iter().filter(|(id, _)| !theirs.contains(id));
+    Ok(rest.map(|(_, fact)| fact).collect())
 }
 
 /// Programs of Squall. Other people's come and go, and so do those that this process merely keeps
-/// ready.
-pub(super) fn loaded() -> Facts {
-    Ok(spares::left_out(squall_programs)?.into_iter().map(|(_, name)| name).collect())
+/// ready and those that the given agents hold.
+pub(super) fn loaded(agents: &[u32]) -> Facts {
+    let found = spares::left_out(squall_programs)?;
+    let theirs = Held::by(agents).programs;
+    let rest = found.into_iter().filter(|(id, _)| !theirs.contains(id));
+    Ok(rest.map(|(_, name)| name).collect())
 }
 
 fn squall_programs() -> io::Result<Vec<(u32, String)>> {
