@@ -3,13 +3,19 @@
 //!
 //! The counters are a pass of LLVM that stable Rust passes on; only the sanitizers need nightly.
 
+mod page;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::{command, setup, tree};
 
 /// Time for each target, unless it is said.
 const SECONDS: u32 = 60;
+/// Targets at once, at most.
+const JOBS_MAX: usize = 64;
 /// The longest input tried, in bytes.
 const LENGTH_MAX: u32 = 4096;
 /// The longest input kept in the corpus, and how many of a target.
@@ -35,7 +41,9 @@ const FLAGS: &[&str] = &[
 struct Asked<'a> {
     target: Option<&'a str>,
     seconds: u32,
+    jobs: usize,
     keep: bool,
+    write: bool,
 }
 
 /// Runs one target, or all.
@@ -64,23 +72,20 @@ pub(crate) fn run(words: &[&str]) -> Result<(), String> {
         "{:<12} {:>10} {:>9} {:>8} {:>7}  reads",
         "target", "runs", "runs/s", "edges", "inputs"
     );
-    let mut broken = Vec::new();
-    for (name, about) in wanted {
-        let work = tree::target().join("fuzz-work").join(name);
-        let seeds = work.join("seeds");
-        let _none_yet = std::fs::remove_dir_all(&seeds);
-        command::run(Command::new(&corpus).arg("unpack").arg(name).arg(&seeds))?;
-        let outcome = fuzz(&guided, name, &work, asked.seconds)?;
+    let tools = Tools { guided, corpus: corpus.clone() };
+    let outcomes = each(&wanted, asked.jobs, |(name, about)| {
+        let outcome = tools.one(name, &asked)?;
         println!("{outcome}  {about}");
-        if let Some(finding) = outcome.finding {
+        if outcome.finding.is_some() {
             println!("{}", outcome.said);
-            let why = format!("found by the fuzzer: {}", outcome.why);
-            command::run(Command::new(&corpus).args(["add", name]).arg(&finding).arg(why))?;
-            broken.push(name);
-        } else if asked.keep {
-            keep(&guided, &corpus, name, &work)?;
         }
+        Ok(outcome)
+    })?;
+    if asked.write {
+        page::write(&outcomes, asked.seconds)?;
     }
+    let broken = outcomes.iter().filter(|outcome| outcome.finding.is_some());
+    let broken: Vec<&str> = broken.map(|outcome| outcome.name.as_str()).collect();
     if broken.is_empty() {
         return Ok(());
     }
@@ -90,8 +95,31 @@ pub(crate) fn run(words: &[&str]) -> Result<(), String> {
     ))
 }
 
+/// Does it to all, so many at once; the answers are in the order of what was asked.
+fn each<T: Sync, R: Send>(
+    all: &[T],
+    jobs: usize,
+    work: impl Fn(&T) -> Result<R, String> + Sync,
+) -> Result<Vec<R>, String> {
+    let next = AtomicUsize::new(0);
+    let done: Mutex<Vec<(usize, Result<R, String>)>> = Mutex::default();
+    let take = || {
+        while let Some((at, one)) = {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            all.get(at).map(|one| (at, one))
+        } {
+            let answer = work(one);
+            done.lock().expect("invariant: no thread panics with it").push((at, answer));
+        }
+    };
+    std::thread::scope(|scope| (0..jobs).for_each(|_| drop(scope.spawn(take))));
+    let mut done = done.into_inner().expect("invariant: no thread panics with it");
+    done.sort_by_key(|(at, _)| *at);
+    done.into_iter().map(|(_, answer)| answer).collect()
+}
+
 fn read<'a>(words: &[&'a str]) -> Result<Asked<'a>, String> {
-    let mut asked = Asked { target: None, seconds: SECONDS, keep: false };
+    let mut asked = Asked { target: None, seconds: SECONDS, jobs: 1, keep: false, write: false };
     let mut words = words.iter();
     while let Some(word) = words.next() {
         match *word {
@@ -99,10 +127,23 @@ fn read<'a>(words: &[&'a str]) -> Result<Asked<'a>, String> {
                 let seconds = words.next().and_then(|text| text.parse().ok());
                 asked.seconds = seconds.ok_or("--seconds wants a number")?;
             }
+            "--jobs" => {
+                let jobs = words.next().and_then(|text| text.parse().ok());
+                let jobs = jobs.filter(|jobs| (1..=JOBS_MAX).contains(jobs));
+                asked.jobs = jobs.ok_or(format!("--jobs wants a number from 1 to {JOBS_MAX}"))?;
+            }
             "--keep" => asked.keep = true,
+            "--write" => asked.write = true,
             name if !name.starts_with('-') && asked.target.is_none() => asked.target = Some(name),
-            other => return Err(format!("fuzz [TARGET] [--seconds N] [--keep]; what is {other}?")),
+            other => {
+                return Err(format!(
+                    "fuzz [TARGET] [--seconds N] [--jobs N] [--keep] [--write]; what is {other}?"
+                ));
+            }
         }
+    }
+    if asked.write && asked.target.is_some() {
+        return Err("--write rewrites the table of all targets: leave the target out".to_owned());
     }
     Ok(asked)
 }
@@ -119,6 +160,30 @@ fn build() -> Result<PathBuf, String> {
     cargo.env("RUSTFLAGS", FLAGS.join(" "));
     command::run(&mut cargo)?;
     Ok(tree::target().join(host).join("fuzz/guided"))
+}
+
+/// The programs at work.
+struct Tools {
+    guided: PathBuf,
+    corpus: PathBuf,
+}
+
+impl Tools {
+    /// Plays one target; what it finds goes to the corpus.
+    fn one(&self, name: &str, asked: &Asked<'_>) -> Result<Outcome, String> {
+        let work = tree::target().join("fuzz-work").join(name);
+        let seeds = work.join("seeds");
+        let _none_yet = std::fs::remove_dir_all(&seeds);
+        command::run(Command::new(&self.corpus).arg("unpack").arg(name).arg(&seeds))?;
+        let outcome = fuzz(&self.guided, name, &work, asked.seconds)?;
+        if let Some(finding) = &outcome.finding {
+            let why = format!("found by the fuzzer: {}", outcome.why);
+            command::run(Command::new(&self.corpus).args(["add", name]).arg(finding).arg(why))?;
+        } else if asked.keep {
+            keep(&self.guided, &self.corpus, name, &work)?;
+        }
+        Ok(outcome)
+    }
 }
 
 /// How a target went.
@@ -224,11 +289,20 @@ mod tests {
 
     #[test]
     fn words_are_read() {
-        let plain = Asked { target: None, seconds: SECONDS, keep: false };
+        let plain = Asked { target: None, seconds: SECONDS, jobs: 1, keep: false, write: false };
         assert_eq!(read(&[]), Ok(plain));
-        let asked = Asked { target: Some("sla"), seconds: 5, keep: true };
-        assert_eq!(read(&["sla", "--seconds", "5", "--keep"]), Ok(asked));
+        let asked = Asked { target: Some("sla"), seconds: 5, jobs: 2, keep: true, write: false };
+        assert_eq!(read(&["sla", "--seconds", "5", "--jobs", "2", "--keep"]), Ok(asked));
         assert!(read(&["--seconds"]).is_err() && read(&["a", "b"]).is_err());
+        assert!(read(&["--jobs", "0"]).is_err() && read(&["sla", "--write"]).is_err());
+    }
+
+    #[test]
+    fn all_are_done_and_answered_in_order_and_one_error_is_an_error() {
+        let all: Vec<u32> = (0..50).collect();
+        assert_eq!(each(&all, 3, |n| Ok(n * 2)), Ok(all.iter().map(|n| n * 2).collect()));
+        let some = |n: &u32| if *n == 7 { Err("seven".to_owned()) } else { Ok(*n) };
+        assert_eq!(each(&all, 3, some), Err("seven".to_owned()));
     }
 
     #[test]

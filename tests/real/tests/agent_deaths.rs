@@ -1,5 +1,6 @@
 //! Whatever dies or hangs, the target goes on.
 
+use crate::seen::CASES;
 use crate::victim::{Agent, RESTORED_WITHIN, SOON, Victim, alone, arm, until_closed};
 use rustix::process::{Pid, Signal, kill_process};
 use squall_agent::journal::peek;
@@ -144,6 +145,59 @@ fn a_hung_agent_is_killed_by_the_watchdog_once_the_lease_is_over() {
     println!("agent hung, lease 300 ms, restored after {took:?}");
     until("the hung agent is dead", SOON, || agent.child.try_wait().unwrap());
     until_closed(&agent);
+}
+
+/// One of each way in which a fault knows the time by itself: a program on calls, one on packets,
+/// one that redirects requests, the target's own lease.
+const ENDS_ITSELF: [&str; 4] = ["net.refuse", "net.loss", "http.delay", "go.http-delay"];
+
+#[test]
+fn with_agent_and_watchdog_hanging_the_kernel_or_the_target_ends_the_fault() {
+    let test = "with_agent_and_watchdog_hanging_the_kernel_or_the_target_ends_the_fault";
+    if !met(test, NEEDS) {
+        return;
+    }
+    let _alone = alone();
+    for name in ENDS_ITSELF {
+        let case = CASES.iter().find(|case| case.fault == name).unwrap();
+        if !met(test, case.needs) {
+            continue;
+        }
+        let victim = (case.victim)();
+        let mut agent = Agent::start(&victim);
+        let before = victim.fingerprint();
+        let mut client = agent.client();
+        let lease_ms = 1_500;
+        arm(&mut client, &Injection { lease_ms, ..case.injection(&victim) });
+        let open = || peek(&agent.paths.state_dir).unwrap().open.len();
+        until(&format!("{name} shows or its lease ends"), SOON, || {
+            (case.shows(&victim, 0) || open() == 0).then_some(())
+        });
+        let start = Instant::now();
+        let watchdog = client.greeting().watchdog;
+        signal(watchdog, Signal::STOP);
+        signal(agent.child.id(), Signal::STOP);
+        if open() == 0 {
+            println!("{name}: a lease of {lease_ms} ms was over before this machine looked");
+            signal(watchdog, Signal::CONT);
+            continue;
+        }
+        until("its lease is over", SOON, || {
+            (start.elapsed() > Duration::from_millis(lease_ms)).then_some(())
+        });
+        until(&format!("{name} ends with its lease"), SOON, || case.is_over(&victim).then_some(()));
+        println!("{name}: agent and watchdog hang, over after {:?}", start.elapsed());
+        if name == "http.delay" {
+            // Whoever asks reaches the target, and not the agent that hangs before it.
+            until("it answers", SOON, || victim.get("/").ok().filter(|body| body == "hello"));
+        }
+        // Nobody undid it: it is still there, and does nothing any more.
+        assert_eq!(open(), 1, "{name}");
+        agent.kill();
+        signal(watchdog, Signal::KILL);
+        assert_eq!(undo_all(&agent.paths).unwrap().stuck, [], "{name}");
+        victim.assert_unchanged(&before);
+    }
 }
 
 #[test]

@@ -22,4 +22,5 @@ mod sensitivity;
 mod sla_matrix;
 mod streams;
 mod switch;
+mod two_agents;
 mod victim;
