@@ -19,6 +19,7 @@ const PAGES: usize = 24;
 
 pub(crate) fn run(table: &mut Table) {
     let ours = ours::run(table);
+    ours::readings(table);
     if std::env::var_os("SQUALL_BENCH_ALONE").is_some() {
         return memory(table);
     }

@@ -3,6 +3,7 @@
 use super::pages::{AFTER_MS, Counters, STEP_MS, rule};
 use super::{PAGES, RULES, Took};
 use crate::figure::Table;
+use squall_query::indicator::{Bound, Indicator, Op};
 use squall_query::{Value, eval, parse};
 use squall_signals::exposition::Format;
 use squall_signals::sources::scrape::Intake;
@@ -127,6 +128,39 @@ fn store_alone() -> Vec<f64> {
         rates.push(ids.len() as f64 / start.elapsed().as_secs_f64() / 1e6);
     }
     rates
+}
+
+/// Readings of one ratio over 1,000 series, one a scrape for half an hour, as a row of the SLA
+/// matrix has them: each by itself, and along the time.
+pub(super) fn readings(table: &mut Table) {
+    const PAGES: i64 = 144;
+    let mut counters = Counters::new(10);
+    let (mut store, mut intake) = (Store::default(), Intake::default());
+    for n in 0..PAGES {
+        let page = counters.page(None);
+        timed(&mut intake, &page, n * STEP_MS, &mut store);
+    }
+    let query = "sum(rate(http_requests_total{code!~\"5..\"}[5m])) / \
+                 sum(rate(http_requests_total[5m]))";
+    let indicator = Indicator::compile(query).expect("the query parses");
+    let bound = Bound { op: Op::AtLeast, value: 0.99 };
+    let (from_ms, to_ms) = (24 * STEP_MS, (PAGES - 1) * STEP_MS);
+    let times: Vec<i64> = (from_ms..to_ms).step_by(STEP_MS as usize).collect();
+    let (mut alone, mut along) = (vec![], vec![]);
+    for _ in 0..5 {
+        let start = Instant::now();
+        let read = |at_ms: &i64| indicator.read(&store, *at_ms, at_ms + STEP_MS, bound);
+        let single: Vec<_> = times.iter().map(read).collect();
+        alone.push(start.elapsed());
+        let start = Instant::now();
+        let mut walk = indicator.walk(&store, (from_ms, to_ms), bound);
+        let walked: Vec<_> = times.iter().map(|at_ms| walk.read(*at_ms, at_ms + STEP_MS)).collect();
+        along.push(start.elapsed());
+        assert_eq!(single, walked, "both read the same");
+    }
+    let what = format!("{} readings of a ratio over {} series", times.len(), counters.len());
+    table.times(&format!("{what}, each by itself"), "Squall", "–", &alone);
+    table.times(&format!("{what}, along the time"), "Squall", "–", &along);
 }
 
 /// Bytes a sample after as long as the store keeps samples, with everything but labels and index.

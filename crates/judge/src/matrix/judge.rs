@@ -72,8 +72,11 @@ fn undecided(word: Word, reason: impl Into<String>) -> Judged {
 
 /// Judges a row under an injection.
 pub(super) fn judge(row: &Readable<'_>, injection: &Injection, input: &Input<'_>) -> Judged {
-    if let (Measure::Lag, _) | (_, None) = (&row.agreement.measure, &row.measure) {
+    if matches!(row.agreement.measure, Measure::Lag) {
         return undecided(Word::Undecided, "no probe has measured the replica's lag");
+    }
+    if row.measure.is_none() {
+        return undecided(Word::Undecided, "no query that can be evaluated here measures the rule");
     }
     let span = span(injection, input);
     if span.from_ms >= input.now_ms {

@@ -54,6 +54,8 @@ fn left_out(agreement: &Agreement, said: &mut Vec<Diagnostic>) {
         (agreement.consistency.is_some(), "CONSISTENT"),
         (!agreement.impacted_by.is_empty(), "IMPACTED_BY"),
         (!agreement.group_by.is_empty(), "GROUP BY"),
+        // An objective has one target, and of the two the promise is it.
+        (is_outdone(agreement), "THRESHOLD beside another OBJECTIVE"),
     ];
     for (_, word) in clauses.iter().filter(|(has, _)| *has) {
         let message = format!("{word} has no place in OpenSLO and is left out");
@@ -62,6 +64,19 @@ fn left_out(agreement: &Agreement, said: &mut Vec<Diagnostic>) {
                 .help("keep the rule file; the export is for other tools"),
         );
     }
+}
+
+/// Tells whether a share has a bound and promises another share over its period.
+fn is_outdone(agreement: &Agreement) -> bool {
+    let Some((bound, budget)) = agreement.bound.zip(agreement.budget) else { return false };
+    let share = good_share(&agreement.measure, bound);
+    share.is_some_and(|share| rounded(share) != rounded(budget.target))
+}
+
+/// The share of events that a bound wants to be good.
+fn good_share(measure: &Measure, bound: Limit) -> Option<f64> {
+    let Measure::Share { part_is_good, .. } = measure else { return None };
+    Some(if *part_is_good { bound.value } else { 1.0 - bound.value })
 }
 
 /// The indicator, indented for `spec`, and the objective's lines.
@@ -87,7 +102,7 @@ fn ratio(agreement: &Agreement, bound: Limit) -> Option<Body> {
         source(&events(part), "          "),
         source(&events(whole), "          ")
     );
-    let share = if *part_is_good { bound.value } else { 1.0 - bound.value };
+    let share = good_share(&agreement.measure, bound)?;
     let target = agreement.budget.map_or(share, |b| b.target);
     Some(Body { indicator, objective: format!("    - target: {}\n", rounded(target)) })
 }

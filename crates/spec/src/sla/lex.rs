@@ -78,7 +78,7 @@ fn next(rest: &str, first: char) -> (Kind, usize) {
     }
     let while_ = |f: fn(char) -> bool| rest.find(|c| !f(c)).unwrap_or(rest.len());
     match first {
-        c if c.is_whitespace() => (Kind::Space, while_(char::is_whitespace)),
+        c if is_space(c) => (Kind::Space, while_(is_space)),
         '#' => (Kind::Comment, line_len(rest)),
         '/' if rest.starts_with("//") => (Kind::Comment, line_len(rest)),
         c if c.is_ascii_digit() => (Kind::Number, number_len(rest)),
@@ -88,6 +88,11 @@ fn next(rest: &str, first: char) -> (Kind, usize) {
         c if c.is_alphabetic() || c == '_' => (Kind::Word, while_(in_word)),
         _ => (Kind::Unknown, first_len),
     }
+}
+
+/// Whatever shows as nothing, the mark that some editors put at a file's beginning included.
+fn is_space(c: char) -> bool {
+    c.is_whitespace() || c == '\u{feff}'
 }
 
 fn ascii_sign(c: char) -> Option<&'static str> {
@@ -176,5 +181,7 @@ mod tests {
         );
         check("≥99%", &[(Kind::Compare, "≥"), (Kind::Number, "99%")]);
         check("@@\u{1}@", &[(Kind::Unknown, "@@\u{1}@")]);
+        // The mark that some editors put at a file's beginning.
+        check("\u{feff}SLA", &[(Kind::Space, "\u{feff}"), (Kind::Word, "SLA")]);
     }
 }

@@ -5,6 +5,7 @@ use super::lex::in_word;
 use super::text::Decoded;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::spanned::Spanned;
+use regex_syntax::hir::{Hir, HirKind};
 
 pub(super) const MATCHERS: Code = Code::error("S510");
 pub(super) const PATTERN: Code = Code::error("S511");
@@ -14,6 +15,8 @@ const HELP: &str = "write {name='value', other!~'pattern'}";
 const MATCHERS_MAX: usize = 100;
 /// A regular expression this long is a mistake.
 const PATTERN_BYTES_MAX: usize = 4096;
+/// How often a pattern may repeat something, as in RE2; more makes an automaton too large to build.
+const REPEATS_MAX: u32 = 1000;
 
 /// Reads conditions; what is wrong is among the diagnostics, and the rest is kept.
 pub(super) fn read(text: &Decoded) -> (Side, Vec<Diagnostic>) {
@@ -181,10 +184,29 @@ fn pattern(text: &str) -> Result<(), String> {
     }
     // The syntax alone: building the automaton costs a hundred times as much and finds no more.
     match regex_syntax::parse(text) {
+        Ok(hir) if !repeats_within(&hir, REPEATS_MAX) => {
+            Err(format!("it repeats something more than {REPEATS_MAX} times"))
+        }
         Ok(_) => Ok(()),
         Err(regex_syntax::Error::Parse(why)) => Err(why.kind().to_string()),
         Err(regex_syntax::Error::Translate(why)) => Err(why.kind().to_string()),
         Err(why) => Err(why.to_string().lines().last().unwrap_or_default().to_owned()),
+    }
+}
+
+/// Tells whether nothing is repeated more often than so many times, repeats inside repeats
+/// multiplied.
+fn repeats_within(hir: &Hir, most: u32) -> bool {
+    match hir.kind() {
+        HirKind::Repetition(repeat) => match repeat.max.unwrap_or(repeat.min) {
+            times if times > most => false,
+            times => repeats_within(&repeat.sub, most / times.max(1)),
+        },
+        HirKind::Capture(capture) => repeats_within(&capture.sub, most),
+        HirKind::Concat(all) | HirKind::Alternation(all) => {
+            all.iter().all(|one| repeats_within(one, most))
+        }
+        HirKind::Empty | HirKind::Literal(_) | HirKind::Class(_) | HirKind::Look(_) => true,
     }
 }
 
@@ -250,6 +272,10 @@ mod tests {
             "{a=~'('}",
             &["the pattern of a is no regular expression: unclosed group"],
         );
+        let often = "the pattern of a is no regular expression: it repeats something more than \
+                     1000 times";
+        check("{a=~'(b{40}c){40}'}", "{a=~'(b{40}c){40}'}", &[often]);
+        check("{a=~'b{30}(c{30}|d{33}){30}e*'}", "{a=~'b{30}(c{30}|d{33}){30}e*'}", &[]);
         check("{a=~'\\d'}", "{a=~'\\\\d'}", &["\\d is no escape"]);
         check("{a='1'} x", "{a='1'}", &["nothing may follow the closing brace"]);
         check("{a='1", "{}", &["the value of a is expected here, in quotes"]);
