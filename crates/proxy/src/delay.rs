@@ -26,7 +26,7 @@ use tokio::{
     runtime::{Builder, Runtime},
 };
 
-use crate::notice::Notice;
+use crate::notice::{LATE_NS_MAX, Notice};
 
 const NANOS: u64 = 1_000_000_000;
 
@@ -162,6 +162,11 @@ impl Timer {
     /// got to it, but when it came, as far as that is known.
     pub(crate) fn counts_from(&self) -> BootTime {
         BootTime(self.shared.notice.counts_from(BootTime::now().0))
+    }
+
+    /// The earliest moment from which anything counts that is read now.
+    pub(crate) fn earliest(&self) -> BootTime {
+        BootTime(BootTime::now().0.saturating_sub(2 * LATE_NS_MAX))
     }
 
     /// Returns a wait until a moment.

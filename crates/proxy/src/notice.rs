@@ -7,8 +7,9 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-/// No correction is larger: what a sleeping processor needs to wake is less.
-const LATE_NS_MAX: u64 = 250_000;
+/// No correction is larger: what a sleeping processor needs to wake is less. A message may go
+/// earlier than was asked by one for itself and one for the answer, where both were not needed.
+pub(crate) const LATE_NS_MAX: u64 = 200_000;
 /// A shorter sleep was none: something was there already.
 const SLEEP_NS_MIN: u64 = 20_000;
 /// Weight of the newest lateness in the running ones: one part in so many.

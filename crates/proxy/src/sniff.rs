@@ -58,7 +58,11 @@ pub(crate) async fn sniff(
         early.reserve(READ_CHUNK);
         match client.try_read_buf(early) {
             Ok(0) => return Ok(Spoken::Other),
-            Ok(_) => continue,
+            Ok(_) => {
+                // It may have come long after the connection did.
+                *at = (*at).max(plane.timer.earliest());
+                continue;
+            }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             Err(error) => return Err(error),
         }

@@ -11,7 +11,8 @@ use std::os::fd::AsRawFd;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
-const DELAY_US: u64 = 200_000;
+/// 200 ms are asked; the proxy may take up to half a millisecond of that for its own way.
+const DELAY_US: u64 = 199_000;
 const DIRECT_US_MAX: u64 = 150_000;
 /// An address that leads nowhere but where packet rules say.
 const VIRTUAL: &str = "192.0.2.1:80";

@@ -4,11 +4,9 @@ use std::time::{Duration, Instant};
 
 use squall_proxy::{BootTime, Delay, Distribution, Effect, Rule, RuleSet, Share, Side, Timer};
 
-use crate::stand::{Stand, get, mirror, rule};
+use crate::stand::{EARLY_MAX, Stand, get, mirror, rule};
 
 const LONG: Duration = Duration::from_secs(600);
-/// What the proxy's own way may be taken to cost at most, and sometimes does not.
-const EARLY_MAX: Duration = Duration::from_millis(1);
 
 /// Waits until a request is being held, seen by its count.
 fn while_held(stand: &Stand, act: impl FnOnce()) -> Duration {
