@@ -77,6 +77,25 @@ pub(crate) fn quantile(q: f64, values: &mut [f64]) -> f64 {
     values[lower] * (1.0 - weight) + values[upper] * weight
 }
 
+/// Returns the larger of two as Go's `math.Max` does: an infinity that is larger than all others wins
+/// even against NaN, which wins against the rest.
+pub(crate) fn larger(a: f64, b: f64) -> f64 {
+    if a == f64::INFINITY || b == f64::INFINITY {
+        f64::INFINITY
+    } else if a == 0.0 && b == 0.0 {
+        a + b
+    } else if a.is_nan() || b.is_nan() {
+        f64::NAN
+    } else {
+        a.max(b)
+    }
+}
+
+/// Returns the smaller of two as Go's `math.Min` does.
+pub(crate) fn smaller(a: f64, b: f64) -> f64 {
+    -larger(-a, -b)
+}
+
 /// Orders numbers with NaN before all others.
 pub(crate) fn nan_first(a: f64, b: f64) -> std::cmp::Ordering {
     match (a.is_nan(), b.is_nan()) {
@@ -117,6 +136,16 @@ mod tests {
         assert_eq!(mean(&[f64::MAX, f64::MAX]), f64::MAX);
         assert!(variance(&[1.0, f64::INFINITY]).is_nan());
         assert_eq!(variance(&[1.0, 3.0]), 1.0);
+    }
+
+    #[test]
+    fn of_infinity_and_nan_the_one_that_go_takes_wins() {
+        let (inf, nan) = (f64::INFINITY, f64::NAN);
+        assert_eq!((larger(nan, inf), larger(2.0, 3.0), larger(0.0, -0.0)), (inf, 3.0, 0.0));
+        assert_eq!((smaller(nan, -inf), smaller(2.0, 3.0)), (-inf, 2.0));
+        assert!(larger(nan, -inf).is_nan() && smaller(nan, inf).is_nan());
+        assert!(larger(0.0, -0.0).is_sign_positive() && smaller(0.0, -0.0).is_sign_negative());
+        assert!(larger(-0.0, -0.0).is_sign_negative() && smaller(0.0, 0.0).is_sign_positive());
     }
 
     #[test]

@@ -4,7 +4,7 @@ use crate::core::{Event, Purpose};
 use crate::prepare::Watched;
 use squall_query::incremental::RuleId;
 use squall_query::indicator::{Counts, Gap, Reading};
-use squall_query::{Selector, Series, Storage};
+use squall_query::{Selector, Series, Storage, Visitor};
 use squall_signals::{Pulled, Source, SourceError, Store};
 use squall_wire::record::{self, Unit};
 use std::collections::VecDeque;
@@ -172,6 +172,12 @@ impl Storage for AllStores<'_> {
     fn select(&self, selector: &Selector, start_ms: i64, end_ms: i64) -> Vec<Series> {
         let homes = self.0.iter().flatten();
         homes.flat_map(|home| home.store.select(selector, start_ms, end_ms)).collect()
+    }
+
+    fn visit(&self, selector: &Selector, start_ms: i64, end_ms: i64, see: &mut Visitor<'_>) {
+        for home in self.0.iter().flatten() {
+            home.store.visit(selector, start_ms, end_ms, see);
+        }
     }
 }
 

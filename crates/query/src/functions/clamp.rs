@@ -2,6 +2,7 @@
 
 use crate::eval::EvalError;
 use crate::function::{Body, Call, Function};
+use crate::statistics::{larger, smaller};
 use crate::value::Value;
 
 /// The function.
@@ -16,12 +17,5 @@ fn clamp(call: &Call<'_>) -> Result<Value, EvalError> {
     if bottom > top {
         return Ok(Value::Vector(Vec::new()));
     }
-    // A bound that is NaN makes everything NaN; `f64::max` and `f64::clamp` would not.
-    let unbounded = bottom.is_nan() || top.is_nan();
-    call.each(|v| match v {
-        _ if unbounded => f64::NAN,
-        v if v < bottom => bottom,
-        v if v > top => top,
-        v => v,
-    })
+    call.each(|v| larger(bottom, smaller(top, v)))
 }

@@ -2,6 +2,7 @@
 
 use crate::eval::EvalError;
 use crate::function::{Body, Call, Function};
+use crate::statistics::smaller;
 use crate::value::Value;
 
 /// The function.
@@ -13,5 +14,5 @@ pub const FUNCTION: Function = Function {
 
 fn clamp(call: &Call<'_>) -> Result<Value, EvalError> {
     let top = call.scalar(1)?;
-    call.each(|v| if top.is_nan() || v > top { top } else { v })
+    call.each(|v| smaller(top, v))
 }

@@ -2,6 +2,7 @@
 
 use crate::eval::EvalError;
 use crate::function::{Body, Call, Function};
+use crate::statistics::larger;
 use crate::value::Value;
 
 /// The function.
@@ -13,5 +14,5 @@ pub const FUNCTION: Function = Function {
 
 fn clamp(call: &Call<'_>) -> Result<Value, EvalError> {
     let bottom = call.scalar(1)?;
-    call.each(|v| if bottom.is_nan() || v < bottom { bottom } else { v })
+    call.each(|v| larger(bottom, v))
 }
