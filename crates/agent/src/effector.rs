@@ -7,7 +7,7 @@ use crate::restore::restore;
 use squall_faults::catalog::{self, Entry};
 use squall_faults::effect::{EffectError, Holder, LeaseEnd};
 use squall_faults::sys::clock;
-use squall_faults::values::{Checked, check};
+use squall_faults::values::{Checked, check_resolved};
 use squall_wire::injection::{Bite, Injection};
 use squall_wire::protocol::Refusal;
 use squall_wire::receipt::Receipt;
@@ -152,7 +152,7 @@ impl Hand {
             message: format!("this agent has no fault `{name}`"),
             help: Some("`squall faults` lists them; a newer agent may know it".into()),
         })?;
-        let values = check(entry.fault, &injection.params, &injection.filters);
+        let values = check_resolved(entry.fault, &injection.params, &injection.filters);
         let values = values.map_err(|issues| Refusal {
             code: "values".into(),
             message: issues.iter().map(|i| i.message.as_str()).collect::<Vec<_>>().join("; "),

@@ -7,7 +7,9 @@ use squall_faults::sys::process;
 use squall_wire::identity::ProcessIdentity;
 use squall_wire::target::Inventory;
 pub use squall_wire::target::Process;
+use std::collections::BTreeMap;
 use std::fs;
+use std::net::IpAddr;
 use std::os::unix::fs::MetadataExt;
 
 /// Processes looked at; a host with more is sampled from the lowest pid.
@@ -56,10 +58,10 @@ pub fn scan() -> Inventory {
             probes: Vec::new(),
         });
     }
-    add_sockets(&mut processes);
+    let addresses = add_sockets(&mut processes);
     own.sort_unstable();
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-    Inventory { host, processes, own }
+    Inventory { host, processes, own, addresses }
 }
 
 /// The process and those it descends from, itself first.
@@ -86,15 +88,14 @@ pub fn netns(pid: u32) -> Option<u64> {
     text.strip_prefix("net:[")?.strip_suffix(']')?.parse().ok()
 }
 
-/// Fills in who listens where, of every namespace once.
-fn add_sockets(processes: &mut [Process]) {
+/// Fills in who listens where, of every namespace once. Returns the namespaces' addresses.
+fn add_sockets(processes: &mut [Process]) -> BTreeMap<u64, Vec<IpAddr>> {
     let programs = processes.iter().filter(|process| !process.executable.is_empty());
     let seen_through = programs.map(|process| (process.netns, process.process.pid)).collect();
-    let spaces = sockets::listening(&seen_through);
+    let spaces = sockets::spaces(&seen_through);
     for process in processes.iter_mut().filter(|process| !process.executable.is_empty()) {
-        let Some(sockets) = spaces.get(&process.netns).filter(|sockets| !sockets.is_empty()) else {
-            continue;
-        };
+        let sockets = spaces.get(&process.netns).map(|space| &space.listening);
+        let Some(sockets) = sockets.filter(|sockets| !sockets.is_empty()) else { continue };
         let held = sockets::held(process.process.pid);
         let mut found: Vec<_> =
             held.iter().filter_map(|inode| sockets.get(inode)).copied().collect();
@@ -102,6 +103,8 @@ fn add_sockets(processes: &mut [Process]) {
         found.dedup();
         process.listening = found;
     }
+    let known = spaces.into_iter().filter(|(_, space)| !space.addresses.is_empty());
+    known.map(|(netns, space)| (netns, space.addresses)).collect()
 }
 
 #[cfg(test)]
@@ -125,6 +128,10 @@ mod tests {
             assert!(own.listening.contains(&six.local_addr().unwrap()));
         }
         assert_eq!(own.netns, netns(pid).unwrap());
+        if squall_faults::sys::netns::Netns::seen(pid).and_then(|own| own.enter()).is_ok() {
+            let loopback: IpAddr = [127, 0, 0, 1].into();
+            assert!(inventory.addresses[&own.netns].contains(&loopback));
+        }
         assert!(own.cgroup.starts_with('/'));
         assert!(inventory.own.contains(&pid) && inventory.own.contains(&own.parent));
         assert!(!inventory.host.is_empty());

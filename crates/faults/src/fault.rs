@@ -220,6 +220,11 @@ pub enum Kind {
     Addresses,
     /// Names, joined by commas.
     Names,
+    /// Addresses with their ports, joined by commas: `10.0.0.7:8083,[::1]:8083`.
+    Endpoints,
+    /// The name of a service. A plan puts the endpoints of its instances in its place; what acts
+    /// knows addresses only.
+    Service,
 }
 
 /// The worst a fault can do.

@@ -4,6 +4,7 @@
 use crate::dose::Tolerance;
 use crate::fault::{Bound, Death, Description, Fault, Kind, Need, Param};
 use crate::values::Checked;
+#[cfg(feature = "effects")]
 use squall_wire::injection::{Injection, Values};
 use squall_wire::target::Target;
 

@@ -12,6 +12,7 @@ use std::net::SocketAddr;
 /// People reach the host by it.
 const PORT_SSH: u16 = 22;
 /// What a target calls over TLS unless the file says otherwise.
+#[cfg(feature = "effects")]
 const PORT_HTTPS: u16 = 443;
 
 /// The mechanism, for people.

@@ -4,10 +4,11 @@ mod kind;
 mod nearest;
 pub(crate) mod parse;
 
-use crate::fault::{Fault, Param, ValueIssue};
+use crate::fault::{Fault, Kind, Param, ValueIssue};
 use squall_spec::units::ByteRate;
 use squall_wire::injection::Values;
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 /// Values that were checked, with defaults filled in. Typed readers panic only on a key or kind
@@ -62,6 +63,31 @@ pub fn check(
         issues = fault.check(&checked);
     }
     if issues.is_empty() { Ok(checked) } else { Err(issues) }
+}
+
+/// As [`check`], for what acts: a name that only a plan can turn into addresses is refused. Taken
+/// as it is, it would stand for everybody.
+///
+/// # Errors
+/// As [`check`].
+pub fn check_resolved(
+    fault: &dyn Fault,
+    with: &Values,
+    filters: &Values,
+) -> Result<Checked, Vec<ValueIssue>> {
+    let checked = check(fault, with, filters)?;
+    let named = |param: &&Param| matches!(param.kind, Kind::Service) && checked.has(param.name);
+    let Some(param) = fault.describe().filters.iter().find(named) else { return Ok(checked) };
+    let name = checked.printed(param.name).unwrap_or_default();
+    Err(vec![ValueIssue {
+        code: "F023",
+        key: param.name.to_owned(),
+        at_key: false,
+        message: format!("{:?} is {name:?}, which has no addresses here", param.name),
+        label: "only a plan knows them".to_owned(),
+        help: Some("name the other end by its endpoint, or let squall run plan it".to_owned()),
+        other: None,
+    }])
 }
 
 fn block(
@@ -210,6 +236,11 @@ impl Checked {
         self.list(key).iter().filter_map(|port| port.parse().ok()).collect()
     }
 
+    /// Returns the endpoints of a list; none where it was not given.
+    pub fn endpoints(&self, key: &str) -> Vec<SocketAddr> {
+        self.list(key).iter().filter_map(|endpoint| endpoint.parse().ok()).collect()
+    }
+
     /// Returns a path pattern, where one was given.
     pub fn pattern(&self, key: &str) -> Option<&str> {
         self.text(key)
@@ -240,7 +271,7 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
     use super::*;
     use crate::dose::Tolerance;
-    use crate::fault::{Bound, Death, Description, Kind};
+    use crate::fault::{Bound, Death, Description};
 
     struct Sample;
 
@@ -288,6 +319,8 @@ mod tests {
         filter("ports", Kind::Ports),
         filter("ranges", Kind::Cidrs),
         filter("names", Kind::Names),
+        filter("endpoint", Kind::Endpoints),
+        filter("service", Kind::Service),
     ];
 
     const fn filter(name: &'static str, kind: Kind) -> Param {
@@ -425,6 +458,19 @@ mod tests {
     }
 
     #[test]
+    fn what_acts_takes_endpoints_and_refuses_a_name() {
+        let with = values(&[("mean", "1s")]);
+        let named = values(&[("service", "payment")]);
+        assert!(super::check(&Sample, &with, &named).is_ok());
+        let issues = check_resolved(&Sample, &with, &named).unwrap_err();
+        assert_eq!((issues[0].code, issues[0].key.as_str()), ("F023", "service"));
+        let resolved = values(&[("endpoint", "10.0.0.7:8083, [::1]:80")]);
+        let checked = check_resolved(&Sample, &with, &resolved).unwrap();
+        assert_eq!(checked.printed("endpoint"), Some("10.0.0.7:8083,[::1]:80"));
+        assert_eq!(checked.endpoints("endpoint").len(), 2);
+    }
+
+    #[test]
     fn an_unknown_key_names_the_nearest() {
         assert_eq!(
             issues(&[("mena", "1s"), ("mean", "1s")], &[("zebra", "1")]),
@@ -433,7 +479,7 @@ mod tests {
                  are mean, share, cores, side",
                 "F001 zebra: unknown key \"zebra\" | not a key of this fault | keys of \"where\" \
                  here are path, header, port, to, method, size, speed, body, host, folder, \
-                 ports, ranges, names",
+                 ports, ranges, names, endpoint, service",
             ]
         );
     }

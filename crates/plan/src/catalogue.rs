@@ -127,7 +127,7 @@ pub(crate) fn values(map: &SpannedMap) -> Values {
 }
 
 /// Gives an issue its place in the file.
-fn place(issue: ValueIssue, used: &FaultUse<'_>) -> Diagnostic {
+pub(crate) fn place(issue: ValueIssue, used: &FaultUse<'_>) -> Diagnostic {
     let entry = |key: &str| {
         let lines = used.with.entries.iter().chain(&used.where_.entries);
         lines.into_iter().find(|entry| entry.key.value == key)

@@ -8,6 +8,7 @@
 pub mod catalogue;
 mod choose;
 mod decide;
+mod dependency;
 pub mod dry_run;
 mod inputs;
 mod make;

@@ -3,6 +3,7 @@
 use crate::catalogue::values;
 use crate::choose::{Choice, choose, within_radius};
 use crate::decide::{decide, traffic_per_s};
+use crate::dependency;
 use crate::dry_run::{Place, Plan, PlannedStep, PlannedToggle};
 use crate::inputs::Inputs;
 use crate::permit::{check_step, check_window};
@@ -15,7 +16,7 @@ use crate::worst_case::worst_case;
 use squall_faults::fault::{Bound, Fault};
 use squall_spec::diagnostic::{has_error, in_file_order};
 use squall_spec::{Code, Diagnostic, FaultUse, Selector, SpannedMap, Step};
-use squall_wire::injection::Injection;
+use squall_wire::injection::{Injection, Values};
 use squall_wire::target::{Inventory, Process, Target};
 use std::collections::BTreeSet;
 
@@ -29,6 +30,8 @@ struct Resolved<'i> {
     fault: &'static dyn Fault,
     bound: Bound,
     choice: Choice<'i>,
+    /// The `where` block for each of those taken.
+    filters: Vec<Values>,
 }
 
 /// Makes a plan; there is none when any diagnostic is an error.
@@ -110,7 +113,12 @@ fn resolve<'i>(
     let (fault, checked) = fault.map_err(|issues| diagnostics.extend(issues)).ok()?;
     let choice = choice?;
     let bound = fault.bound(&checked);
+    let mut filters = Vec::new();
     for found in &choice.taken {
+        match dependency::filters(inputs, known, &used, fault, found) {
+            Ok(own) => filters.push(own),
+            Err(issues) => diagnostics.extend(issues),
+        }
         if let Err(why) = fault.fits(&checked, &target(found)) {
             let name = fault.describe().name;
             let message = format!("{name} cannot act on {}: {why}", found.name);
@@ -118,7 +126,7 @@ fn resolve<'i>(
         }
         diagnostics.extend(serves_measurement(inputs, found, step));
     }
-    Some(Resolved { fault, bound, choice })
+    Some(Resolved { fault, bound, choice, filters })
 }
 
 /// Warns where a target answers for the numbers its own fault is judged by.
@@ -181,12 +189,14 @@ fn lay_out(
             }
         };
         for slot in slots {
-            for found in &resolved.choice.taken {
+            for (found, filters) in resolved.choice.taken.iter().zip(&resolved.filters) {
                 if let (Some(slot), Some(toggle)) = (slot, &mut toggle) {
                     toggle.slots[slot].push(injections.len());
                 }
                 let id = injections.len() + 1;
-                injections.push(injection(inputs, step, described.name, found, id));
+                let filters = filters.clone();
+                let new = injection(inputs, step, described.name, found, id);
+                injections.push(Injection { filters, ..new });
             }
         }
         let place = |found: &Found<'_>| place(inputs.inventory, found);
@@ -198,7 +208,7 @@ fn lay_out(
             hit: resolved.choice.taken.iter().map(place).collect(),
             spared: resolved.choice.spared.iter().map(place).collect(),
             of: resolved.choice.of,
-            filters: filters(&step.where_),
+            filters: filters(&step.where_, &resolved.filters),
             hold_ms: step.hold.as_millis(),
             lease_ms: step.lease.as_millis(),
             injections: (first..injections.len()).collect(),
@@ -220,7 +230,7 @@ fn injection(
         fault: fault.to_owned(),
         // As written: defaults are the fault's own, and the agent fills them in.
         params: values(&step.with),
-        filters: values(&step.where_),
+        filters: Values::new(),
         target: target(found),
         lease_ms: step.lease.as_millis(),
         // An engine that renews for ever still ends here.
@@ -246,8 +256,19 @@ fn place(inventory: &Inventory, found: &Found<'_>) -> Place {
     }
 }
 
-fn filters(where_: &SpannedMap) -> String {
-    let entry = |e: &squall_spec::Entry| format!("{} {}", e.key.value, e.value.value);
+/// The `where` block in words; what a name stands for is named with it.
+fn filters(where_: &SpannedMap, resolved: &[Values]) -> String {
+    let entry = |entry: &squall_spec::Entry| {
+        let (key, value) = (&entry.key.value, &entry.value.value);
+        let put_in_its_place = |own: &Values| {
+            let new = own.iter().filter(|(key, _)| where_.get(key.as_str()).is_none());
+            new.map(|(_, value)| value.replace(',', ", ")).next()
+        };
+        let first = resolved.first().filter(|own| !own.contains_key(key));
+        let stands_for = first.and_then(put_in_its_place);
+        let stands_for = stands_for.map(|value| format!(" ({value})")).unwrap_or_default();
+        format!("{key} {value}{stands_for}")
+    };
     where_.entries.iter().map(entry).collect::<Vec<_>>().join(", ")
 }
 

@@ -2,7 +2,7 @@
 
 use crate::inputs::Inputs;
 use squall_spec::{
-    Code, Diagnostic, Instance, Selector, Services, Spanned, SpannedMap, TargetSpec, closest,
+    Code, Diagnostic, Instance, Selector, Services, Span, Spanned, SpannedMap, TargetSpec, closest,
 };
 use squall_wire::target::Process;
 use std::collections::{BTreeMap, BTreeSet};
@@ -64,7 +64,7 @@ impl<'i> Known<'i> {
     fn add(&mut self, inputs: &Inputs<'i>, service: &'i Spanned<String>, instance: &'i Instance) {
         let name = &instance.name.value;
         let mut problem = |diagnostic| self.problems.push((service.as_str(), diagnostic));
-        let place = squall_spec::Span::NONE;
+        let place = Span::NONE;
         let matching = matching(inputs, &instance.selector);
         let process = match matching.as_slice() {
             [process] => *process,
@@ -124,10 +124,7 @@ pub(crate) fn candidates<'i>(
     target: &Spanned<TargetSpec>,
 ) -> Result<Candidates<'i>, Box<Diagnostic>> {
     let mut candidates = match &target.selector {
-        Selector::Service(service) => match inputs.services.and_then(|s| s.get(service)) {
-            Some(_) => of_known(known, |found, _| found.service == service.value),
-            None => by_name(inputs, service),
-        },
+        Selector::Service(service) => of_service(inputs, known, service),
         Selector::Labels(wanted) => of_known(known, |_, labels| {
             let same = |e: &squall_spec::Entry| labels.get(&e.key) == Some(&e.value);
             !wanted.is_empty() && wanted.entries.iter().all(same)
@@ -136,10 +133,35 @@ pub(crate) fn candidates<'i>(
         explicit => by_place(inputs, known, explicit),
     };
     if candidates.found.is_empty() {
-        return Err(Box::new(nobody(inputs, target)));
+        return Err(Box::new(nobody(inputs, &target.selector, target.span)));
     }
     candidates.found.sort_by_key(|found| natural(&found.name));
     Ok(candidates)
+}
+
+/// Finds every instance of a service that somebody names.
+pub(crate) fn instances_of<'i>(
+    inputs: &Inputs<'i>,
+    known: &Known<'i>,
+    service: &Spanned<String>,
+) -> Result<Vec<Found<'i>>, Box<Diagnostic>> {
+    let found = of_service(inputs, known, service).found;
+    if found.is_empty() {
+        let selector = Selector::Service(service.clone());
+        return Err(Box::new(nobody(inputs, &selector, service.span)));
+    }
+    Ok(found)
+}
+
+fn of_service<'i>(
+    inputs: &Inputs<'i>,
+    known: &Known<'i>,
+    service: &Spanned<String>,
+) -> Candidates<'i> {
+    match inputs.services.and_then(|services| services.get(service)) {
+        Some(_) => of_known(known, |found, _| found.service == service.value),
+        None => by_name(inputs, service),
+    }
 }
 
 fn of_known<'i>(
@@ -239,9 +261,9 @@ fn in_cgroup(found: &str, path: &str) -> bool {
     found == path || (!path.is_empty() && below())
 }
 
-fn nobody(inputs: &Inputs<'_>, target: &Spanned<TargetSpec>) -> Diagnostic {
-    let (what, value) = described(&target.selector);
-    let span = value.as_ref().map_or(target.span, |value| value.span);
+fn nobody(inputs: &Inputs<'_>, selector: &Selector, place: Span) -> Diagnostic {
+    let (what, value) = described(selector);
+    let span = value.as_ref().map_or(place, |value| value.span);
     let message = match &value {
         Some(value) => format!("no {what} {} runs here", value.value),
         None => format!("nothing runs here with these {what}"),

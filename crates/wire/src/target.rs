@@ -2,7 +2,8 @@
 
 use crate::identity::ProcessIdentity;
 use serde::{Deserialize, Serialize};
-use std::net::SocketAddr;
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
 
 /// One concrete target: a process as it was when the plan was made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,4 +67,7 @@ pub struct Inventory {
     pub processes: Vec<Process>,
     /// Processes that are Squall itself or its ancestors: never a target.
     pub own: Vec<u32>,
+    /// The addresses of each network namespace, by its inode; absent where they could not be read.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub addresses: BTreeMap<u64, Vec<IpAddr>>,
 }

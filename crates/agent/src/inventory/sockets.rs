@@ -1,7 +1,7 @@
-//! Listening TCP sockets of network namespaces, and which process holds them.
+//! Listening TCP sockets and addresses of network namespaces, and which process holds a socket.
 
 use squall_faults::sys::netns::Netns;
-use squall_faults::sys::sock_diag;
+use squall_faults::sys::{device, sock_diag};
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -14,12 +14,20 @@ const SOCKETS_MAX: usize = 65_536;
 /// Listening sockets by inode.
 pub(super) type Listening = BTreeMap<u64, SocketAddr>;
 
+/// What is known of one namespace.
+#[derive(Debug, Default)]
+pub(super) struct Space {
+    pub(super) listening: Listening,
+    /// Its own addresses; none where they could not be read.
+    pub(super) addresses: Vec<IpAddr>,
+}
+
 /// The listening sockets of every namespace, each seen through one process in it.
 ///
 /// The kernel's socket monitor is asked for listeners alone: the tables below `/proc` walk every
 /// bucket of connections, a millisecond each on a host of some memory. Where it cannot be asked
 /// (no privilege to enter a namespace) the tables are read all the same.
-pub(super) fn listening(seen_through: &BTreeMap<u64, u32>) -> BTreeMap<u64, Listening> {
+pub(super) fn spaces(seen_through: &BTreeMap<u64, u32>) -> BTreeMap<u64, Space> {
     // A thread enters a namespace for good, so this one ends with the question.
     std::thread::scope(|scope| {
         let thread =
@@ -28,20 +36,25 @@ pub(super) fn listening(seen_through: &BTreeMap<u64, u32>) -> BTreeMap<u64, List
     })
 }
 
-fn one(pid: u32) -> Listening {
+fn one(pid: u32) -> Space {
     let own = Netns::seen(std::process::id()).map(|own| own.inode());
     let entered = Netns::seen(pid).and_then(|netns| match own {
         // Even one's own is entered again: this thread may be in another by now.
         Ok(own) if own == netns.inode() => netns.enter().or(Ok(())),
         _ => netns.enter(),
     });
-    match entered.and_then(|()| sock_diag::listening()) {
+    let Ok(()) = entered else {
+        return Space { listening: from_tables(pid), addresses: Vec::new() };
+    };
+    let addresses = device::addresses().unwrap_or_default();
+    let listening = match sock_diag::listening() {
         Ok(sockets) => {
             let sockets = sockets.into_iter().take(SOCKETS_MAX);
             sockets.map(|socket| (u64::from(socket.inode), socket.local)).collect()
         }
         Err(_) => from_tables(pid),
-    }
+    };
+    Space { listening, addresses }
 }
 
 fn from_tables(pid: u32) -> Listening {
@@ -98,7 +111,7 @@ mod tests {
     fn both_ways_find_the_same() {
         let own = std::process::id();
         let _four = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback can be bound");
-        let monitor = listening(&BTreeMap::from([(1, own)])).remove(&1).unwrap_or_default();
+        let monitor = spaces(&BTreeMap::from([(1, own)])).remove(&1).unwrap_or_default().listening;
         let tables = from_tables(own);
         // Other tests bind and close meanwhile; what this one holds is in both.
         let mine: Vec<u64> = held(own).into_iter().filter(|i| tables.contains_key(i)).collect();

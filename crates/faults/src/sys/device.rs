@@ -1,9 +1,13 @@
-//! The network devices of the calling thread's namespace.
+//! The network devices of the calling thread's namespace, and its addresses.
 
 use crate::sys::netlink::{Netlink, attributes, number16, number32};
 use std::io;
+use std::net::IpAddr;
 
 const RTM_GETLINK: u16 = 18;
+const RTM_GETADDR: u16 = 22;
+const IFA_ADDRESS: u16 = 1;
+const IFA_LOCAL: u16 = 2;
 const IFLA_IFNAME: u16 = 3;
 const IFF_UP: u32 = 1;
 /// `ARPHRD_LOOPBACK`.
@@ -38,4 +42,24 @@ pub(crate) fn list() -> io::Result<Vec<Device>> {
     };
     let listed = Netlink::open(None)?.list(RTM_GETLINK, &[0; 16])?;
     Ok(listed.iter().filter_map(|(_, body)| device(body)).collect())
+}
+
+/// Every address of its own. `struct ifaddrmsg`: family, prefix length, flags, scope, index.
+///
+/// # Errors
+/// When the kernel does not answer.
+pub fn addresses() -> io::Result<Vec<IpAddr>> {
+    let address = |body: &Vec<u8>| {
+        let fields = attributes(body.get(8..)?);
+        // Between two ends the first is the own one.
+        let find = |kind: u16| fields.iter().find(|(found, _)| *found == kind);
+        let (_, bytes) = find(IFA_LOCAL).or_else(|| find(IFA_ADDRESS))?;
+        let four = <[u8; 4]>::try_from(*bytes).ok().map(IpAddr::from);
+        four.or_else(|| <[u8; 16]>::try_from(*bytes).ok().map(IpAddr::from))
+    };
+    let listed = Netlink::open(None)?.list(RTM_GETADDR, &[0; 8])?;
+    let mut found: Vec<IpAddr> = listed.iter().filter_map(|(_, body)| address(body)).collect();
+    found.sort_unstable();
+    found.dedup();
+    Ok(found)
 }

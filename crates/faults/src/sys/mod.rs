@@ -6,7 +6,7 @@ pub(crate) mod calls;
 pub mod cgroup;
 pub mod clock;
 pub(crate) mod confine;
-pub(crate) mod device;
+pub mod device;
 pub mod doctor;
 pub mod fingerprint;
 pub mod inprocess;

@@ -129,7 +129,7 @@ INLINE int is_meant(struct __sk_buff *skb, const struct rule *rule, struct tally
     if (!(rule->protocols & protocol_bit(packet->protocol))) return 0;
     if (rule->ports_len && !has_port(rule, packet->ports[0]) && !has_port(rule, packet->ports[1]))
         return 0;
-    return has_address(rule, packet->family, packet->peer);
+    return has_end(rule, packet->family, packet->peer, packet->ports[leaving ? 1 : 0]);
 }
 
 // On a device packets of everybody pass; only the target's are its own. Only a packet that

@@ -2,14 +2,14 @@
 
 use crate::effect::EffectError;
 use crate::sys::process::{self, Handle, system};
+use crate::sys::rule::Range;
 use crate::sys::sock_diag::{self, TcpSocket};
 use crate::values::Checked;
-use crate::values::parse::cidr;
 use squall_wire::identity::ProcessIdentity;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
 
 /// Management traffic.
@@ -19,7 +19,7 @@ const PORT_SSH: u16 = 22;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Choice {
     ports: Vec<u16>,
-    ranges: Vec<(IpAddr, u8)>,
+    ranges: Vec<Range>,
 }
 
 /// What was done to them.
@@ -50,19 +50,17 @@ impl Done {
 }
 
 impl Choice {
-    /// What `port` and `peer` say.
+    /// What the filters of `crate::traffic` say.
     pub(crate) fn of(values: &Checked) -> Choice {
-        let ranges = values.list("peer").iter().filter_map(|range| cidr(range));
-        Choice { ports: values.ports("port"), ranges: ranges.collect() }
+        Choice { ports: values.ports("port"), ranges: Range::of(values) }
     }
 
     fn has(&self, local: SocketAddr, remote: SocketAddr) -> bool {
         let ports = [local.port(), remote.port()];
         let port = self.ports.is_empty() || ports.iter().any(|port| self.ports.contains(port));
-        let peer = remote.ip().to_canonical();
-        let range = |(range, bits): &(IpAddr, u8)| is_within(peer, *range, *bits);
-        let address = self.ranges.is_empty() || self.ranges.iter().any(range);
-        port && address && !ports.contains(&PORT_SSH)
+        let named = |range: &Range| range.has(remote);
+        let end = self.ranges.is_empty() || self.ranges.iter().any(named);
+        port && end && !ports.contains(&PORT_SSH)
     }
 }
 
@@ -149,41 +147,26 @@ fn plain(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(address.ip().to_canonical(), address.port())
 }
 
-fn is_within(address: IpAddr, range: IpAddr, bits: u8) -> bool {
-    let number = |address: IpAddr| match address {
-        IpAddr::V4(v4) => (u128::from(v4.to_bits()) << 96, 32),
-        IpAddr::V6(v6) => (v6.to_bits(), 128),
-    };
-    let bits = if range.is_ipv6() && range.to_canonical().is_ipv4() {
-        bits.saturating_sub(96)
-    } else {
-        bits
-    };
-    let ((address, of), (range, wide)) = (number(address), number(range.to_canonical()));
-    let mask = if bits == 0 { 0 } else { u128::MAX << (128 - u32::from(bits)) };
-    of == wide && address & mask == range & mask
-}
-
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
     use super::*;
+    use crate::values::parse::cidr;
 
     #[test]
     fn ports_and_ranges_choose_and_ssh_is_never_chosen() {
-        let has = |ports: &[u16], ranges: &[&str], local: &str, remote: &str| {
-            let ranges = ranges.iter().map(|range| cidr(range).unwrap()).collect();
-            let choice = Choice { ports: ports.to_vec(), ranges };
+        let has = |ports: &[u16], range: Option<&str>, local: &str, remote: &str| {
+            let range = range.map(|text| cidr(text).unwrap());
+            let range = range.map(|(network, bits)| Range { network, bits, port: None });
+            let choice = Choice { ports: ports.to_vec(), ranges: range.into_iter().collect() };
             choice.has(local.parse().unwrap(), remote.parse().unwrap())
         };
-        assert!(has(&[], &[], "10.0.0.1:80", "10.0.0.2:4000"));
-        assert!(has(&[4000], &[], "10.0.0.1:80", "10.0.0.2:4000"));
-        assert!(!has(&[81], &[], "10.0.0.1:80", "10.0.0.2:4000"));
-        assert!(has(&[], &["10.0.0.0/8", "::1"], "10.0.0.1:80", "10.9.0.2:4000"));
-        assert!(!has(&[], &["::/0"], "10.0.0.1:80", "10.9.0.2:4000"));
-        assert!(has(&[], &["::ffff:10.0.0.0/104"], "10.0.0.1:80", "10.9.0.2:4000"));
-        assert!(has(&[], &["fd00::/8"], "[fd00::1]:80", "[fd00::2]:1"));
-        assert!(!has(&[], &[], "10.0.0.1:22", "10.0.0.2:4000"));
-        assert!(!has(&[22], &[], "10.0.0.1:4000", "10.0.0.2:22"));
+        assert!(has(&[], None, "10.0.0.1:80", "10.0.0.2:4000"));
+        assert!(has(&[4000], None, "10.0.0.1:80", "10.0.0.2:4000"));
+        assert!(!has(&[81], None, "10.0.0.1:80", "10.0.0.2:4000"));
+        assert!(has(&[80], Some("10.0.0.0/8"), "10.0.0.1:80", "10.9.0.2:4000"));
+        assert!(!has(&[], Some("10.0.0.1"), "10.0.0.1:80", "10.9.0.2:4000"));
+        assert!(!has(&[], None, "10.0.0.1:22", "10.0.0.2:4000"));
+        assert!(!has(&[22], None, "10.0.0.1:4000", "10.0.0.2:22"));
     }
 }

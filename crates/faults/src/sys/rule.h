@@ -3,7 +3,7 @@
 #pragma once
 #include "bpf.h"
 
-enum { RANGES_MAX = 8, PORTS_MAX = 8 };
+enum { RANGES_MAX = 32, PORTS_MAX = 8 };
 // Management traffic: people reach the host, and from it the next one, by it.
 enum { PORT_SSH = 22 };
 // Bits of `protocols`.
@@ -16,7 +16,7 @@ struct range {
     __u32 address[4];
     __u32 mask[4];
     __u32 family;  // 4 or 6
-    __u32 zero;
+    __u32 port;    // the other end's, 0 for all
 };
 
 // Every map of a switch begins with these two, whatever follows: the end, and whose it is.
@@ -35,7 +35,7 @@ struct rule {
     __u32 protocols;
     __u32 ranges_len;  // 0 for every address
     __u32 ports_len;   // 0 for every port
-    __u16 ports[PORTS_MAX];
+    __u16 ports[PORTS_MAX];  // the first one again where there are fewer
     // What one fault alone needs.
     __u32 device;
     __u32 mode;
@@ -72,28 +72,37 @@ INLINE __u32 protocol_bit(__u32 protocol) {
     return protocol == IPPROTO_UDP ? BIT_UDP : BIT_OTHER;
 }
 
+// 1 for 0. Without a branch: the verifier walks every way through a program, and of ways through
+// a loop of branches there are many.
+INLINE __u32 is_zero(__u64 value) {
+    asm volatile("" : "+r"(value));
+    return ((value | -value) >> 63) ^ 1;
+}
+
 INLINE int has_port(const struct rule *rule, __u16 port) {
-    int found = 0;
+    __u32 found = 0;
 #pragma unroll
-    for (int at = 0; at < PORTS_MAX; at++) {
-        if (at < rule->ports_len && rule->ports[at] == port) found = 1;
-    }
+    for (int at = 0; at < PORTS_MAX; at++) found |= is_zero(rule->ports[at] ^ port);
     return found;
 }
 
-INLINE int is_within(const struct range *range, __u32 family, const __u32 *address) {
-    return range->family == family && (address[0] & range->mask[0]) == range->address[0] &&
-           (address[1] & range->mask[1]) == range->address[1] &&
-           (address[2] & range->mask[2]) == range->address[2] &&
-           (address[3] & range->mask[3]) == range->address[3];
+INLINE __u32 is_within(const struct range *range, __u32 family, const __u32 *address, __u16 port) {
+    __u32 other = range->family ^ family;
+    other |= (address[0] & range->mask[0]) ^ range->address[0];
+    other |= (address[1] & range->mask[1]) ^ range->address[1];
+    other |= (address[2] & range->mask[2]) ^ range->address[2];
+    other |= (address[3] & range->mask[3]) ^ range->address[3];
+    __u32 any = is_zero(range->port);
+    return is_zero(other) & (any | is_zero(range->port ^ port));
 }
 
-INLINE int has_address(const struct rule *rule, __u32 family, const __u32 *address) {
+// The other end: its address and, where it is known here, its port.
+INLINE int has_end(const struct rule *rule, __u32 family, const __u32 *address, __u16 port) {
     if (!rule->ranges_len) return 1;
-    int found = 0;
-#pragma unroll
+    __u32 found = 0;
     for (int at = 0; at < RANGES_MAX; at++) {
-        if (at < rule->ranges_len && is_within(&rule->ranges[at], family, address)) found = 1;
+        if (at >= rule->ranges_len) break;
+        found |= is_within(&rule->ranges[at], family, address, port);
     }
     return found;
 }

@@ -1,16 +1,17 @@
 //! What a fault's BPF programs are told and what they count: the bytes of `rule.h`.
 
 use crate::effect::{EffectError, LeaseEnd};
+use crate::traffic::{ENDPOINTS_MAX, ITEMS_MAX};
 use crate::values::Checked;
 use crate::values::parse::cidr;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 /// Sizes of the C structures; the kernel refuses a map of another shape.
-pub(crate) const RULE_BYTES: usize = 408;
+pub(crate) const RULE_BYTES: usize = 1368;
 pub(crate) const TALLY_BYTES: usize = 48;
 
-const RANGES_MAX: usize = 8;
-const PORTS_MAX: usize = 8;
+const RANGES_MAX: usize = ENDPOINTS_MAX;
+const PORTS_MAX: usize = ITEMS_MAX;
 
 /// Bits of `sides`.
 pub(crate) const LEAVING: u32 = 1;
@@ -43,12 +44,23 @@ pub(crate) struct Rule {
     pub(crate) protocols: u32,
     /// Which ports, none for all.
     pub(crate) ports: Vec<u16>,
-    /// Which addresses, none for all.
-    pub(crate) ranges: Vec<(IpAddr, u8)>,
+    /// Which other ends, none for all.
+    pub(crate) ranges: Vec<Range>,
     /// A device that only one fault needs.
     pub(crate) device: u32,
     /// A choice that only one fault has.
     pub(crate) mode: u32,
+}
+
+/// `struct range`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Range {
+    /// The addresses that share these leading bits.
+    pub(crate) network: IpAddr,
+    /// How many bits.
+    pub(crate) bits: u8,
+    /// The other end's port, where one is meant.
+    pub(crate) port: Option<u16>,
 }
 
 /// `struct tally`.
@@ -62,9 +74,8 @@ pub(crate) struct Tally {
 }
 
 impl Rule {
-    /// A rule for everything that the filters `port`, `peer` or `to`, and `protocol` let through.
+    /// A rule for everything that the filters of `crate::traffic` let through.
     pub(crate) fn of(values: &Checked, token: u64, seed: u64, lease: LeaseEnd) -> Rule {
-        let ranges = values.list("peer").iter().chain(values.list("to"));
         Rule {
             expires_ns: lease.boottime_ns,
             token,
@@ -73,7 +84,7 @@ impl Rule {
             sides: LEAVING,
             protocols: protocols(values.text("protocol")),
             ports: values.ports("port"),
-            ranges: ranges.filter_map(|range| cidr(range)).collect(),
+            ranges: Range::of(values),
             ..Rule::default()
         }
     }
@@ -106,14 +117,14 @@ impl Rule {
         for number in numbers.into_iter().chain(lengths) {
             out.extend(number.to_ne_bytes());
         }
+        // The first one again instead of none, so that no program has to ask how many there are.
+        let padding = self.ports.first().copied().unwrap_or(0);
         for at in 0..PORTS_MAX {
-            out.extend(self.ports.get(at).copied().unwrap_or(0).to_ne_bytes());
+            out.extend(self.ports.get(at).copied().unwrap_or(padding).to_ne_bytes());
         }
         out.extend(self.device.to_ne_bytes());
         out.extend(self.mode.to_ne_bytes());
-        for (address, bits) in &self.ranges {
-            range(&mut out, *address, *bits);
-        }
+        self.ranges.iter().for_each(|range| range.append(&mut out));
         out.resize(RULE_BYTES, 0);
         Ok(out.try_into().expect("invariant: the fields add up to the structure"))
     }
@@ -135,24 +146,64 @@ impl Tally {
     }
 }
 
-/// `struct range`.
-fn range(out: &mut Vec<u8>, address: IpAddr, bits: u8) {
-    let (octets, bits, family) = match (address, address.to_canonical()) {
-        (_, IpAddr::V6(v6)) => (v6.octets().to_vec(), bits, 6u32),
-        (IpAddr::V4(_), IpAddr::V4(v4)) => (v4.octets().to_vec(), bits, 4),
-        // An IPv4 range in IPv6 clothes: the first 96 bits are the clothes.
-        (IpAddr::V6(_), IpAddr::V4(v4)) => (v4.octets().to_vec(), bits.saturating_sub(96), 4),
-    };
-    let (mut address, mut mask) = ([0u8; 16], [0u8; 16]);
-    for (at, octet) in octets.iter().enumerate() {
-        let left = usize::from(bits).saturating_sub(at * 8).min(8);
-        mask[at] = (0xff00u16 >> left) as u8;
-        address[at] = octet & mask[at];
+impl Range {
+    /// What the filters `peer`, `to` and `endpoint` say of the other end.
+    pub(crate) fn of(values: &Checked) -> Vec<Range> {
+        let wide = values.list("peer").iter().chain(values.list("to"));
+        let wide = wide.filter_map(|range| cidr(range));
+        let wide = wide.map(|(network, bits)| Range { network, bits, port: None });
+        let exact = values.endpoints("endpoint").into_iter().map(|endpoint| Range {
+            network: endpoint.ip(),
+            bits: if endpoint.is_ipv4() { 32 } else { 128 },
+            port: Some(endpoint.port()),
+        });
+        wide.chain(exact).collect()
     }
-    out.extend(address);
-    out.extend(mask);
-    out.extend(family.to_ne_bytes());
-    out.extend([0; 4]);
+
+    /// Tells whether this is the other end.
+    pub(crate) fn has(&self, end: SocketAddr) -> bool {
+        let (range, address) = (self.plain(), end.ip().to_canonical());
+        let number = |address: IpAddr| match address {
+            IpAddr::V4(v4) => (u128::from(v4.to_bits()) << 96, 32),
+            IpAddr::V6(v6) => (v6.to_bits(), 128),
+        };
+        let ((address, of), (network, wide)) = (number(address), number(range.network));
+        let mask = match range.bits {
+            0 => 0,
+            bits => u128::MAX << (128 - u32::from(bits)),
+        };
+        let same = of == wide && address & mask == network & mask;
+        same && range.port.is_none_or(|port| port == end.port())
+    }
+
+    /// An IPv4 range in IPv6 clothes is IPv4: the first 96 bits are the clothes.
+    fn plain(&self) -> Range {
+        match (self.network, self.network.to_canonical()) {
+            (IpAddr::V6(_), network @ IpAddr::V4(_)) => {
+                Range { network, bits: self.bits.saturating_sub(96), ..*self }
+            }
+            _ => *self,
+        }
+    }
+
+    fn append(&self, out: &mut Vec<u8>) {
+        let range = self.plain();
+        let (octets, family) = match range.network {
+            IpAddr::V4(v4) => (v4.octets().to_vec(), 4u32),
+            IpAddr::V6(v6) => (v6.octets().to_vec(), 6),
+        };
+        let (mut address, mut mask) = ([0u8; 16], [0u8; 16]);
+        for (at, octet) in octets.iter().enumerate() {
+            let left = usize::from(range.bits).saturating_sub(at * 8).min(8);
+            mask[at] = (0xff00u16 >> left) as u8;
+            address[at] = octet & mask[at];
+        }
+        out.extend(address);
+        out.extend(mask);
+        out.extend(family.to_ne_bytes());
+        // No packet of ours comes from port 0: it stands for every port.
+        out.extend(u32::from(range.port.unwrap_or(0)).to_ne_bytes());
+    }
 }
 
 fn protocols(word: Option<&str>) -> u32 {
@@ -169,11 +220,15 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
     use super::*;
 
+    fn range(text: &str, port: Option<u16>) -> Range {
+        let (network, bits) = cidr(text).unwrap();
+        Range { network, bits, port }
+    }
+
     /// Address, mask and family as hexadecimal digits without trailing zeros.
     fn shown(text: &str) -> String {
         let mut bytes = Vec::new();
-        let (address, bits) = cidr(text).unwrap();
-        range(&mut bytes, address, bits);
+        range(text, None).append(&mut bytes);
         let hex = |bytes: &[u8]| -> String {
             let text: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
             text.trim_end_matches("00").to_owned()
@@ -188,6 +243,20 @@ mod tests {
         assert_eq!(shown("::ffff:127.0.0.1/104"), "7f ff 4");
         assert_eq!(shown("fd00::1/8"), "fd ff 6");
         assert_eq!(shown("::/0"), "  6");
+    }
+
+    #[test]
+    fn ranges_and_ports_choose_the_other_end() {
+        let has = |text: &str, port, end: &str| range(text, port).has(end.parse().unwrap());
+        assert!(has("10.0.0.0/8", None, "10.9.0.2:4000"));
+        assert!(has("10.0.0.0/8", Some(4000), "10.9.0.2:4000"));
+        assert!(!has("10.0.0.0/8", Some(4001), "10.9.0.2:4000"));
+        assert!(!has("::/0", None, "10.9.0.2:4000"));
+        assert!(has("0.0.0.0/0", None, "10.9.0.2:4000"));
+        assert!(has("::ffff:10.0.0.0/104", None, "10.9.0.2:4000"));
+        assert!(has("10.9.0.2", Some(4000), "[::ffff:10.9.0.2]:4000"));
+        assert!(has("fd00::/8", None, "[fd00::2]:1"));
+        assert!(!has("fd00::1", Some(2), "[fd00::2]:2"));
     }
 
     #[test]

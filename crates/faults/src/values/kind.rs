@@ -26,6 +26,8 @@ impl Kind {
             Kind::Cidrs => "list of ranges",
             Kind::Addresses => "list of addresses",
             Kind::Names => "list of names",
+            Kind::Endpoints => "list of addresses with ports",
+            Kind::Service => "service",
         }
     }
 
@@ -51,7 +53,9 @@ impl Kind {
             | Kind::Ports
             | Kind::Cidrs
             | Kind::Addresses
-            | Kind::Names => None,
+            | Kind::Names
+            | Kind::Endpoints
+            | Kind::Service => None,
         }
     }
 
@@ -95,6 +99,8 @@ impl Kind {
             Kind::Cidrs => "10.0.0.0/8,::1".to_owned(),
             Kind::Addresses => "10.0.0.1,::1".to_owned(),
             Kind::Names => "GET,POST".to_owned(),
+            Kind::Endpoints => "10.0.0.7:8083,[::1]:8083".to_owned(),
+            Kind::Service => "payment".to_owned(),
         }
     }
 

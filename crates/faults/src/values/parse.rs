@@ -4,7 +4,7 @@ use super::Typed;
 use super::nearest::nearest;
 use crate::fault::{Kind, Param, ValueIssue};
 use squall_spec::units::{ByteRate, Bytes, Duration, Port, Share};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 /// The longest text accepted; longer is a paste by mistake, and it goes into receipts.
 const TEXT_BYTES_MAX: usize = 1024;
@@ -54,6 +54,11 @@ pub(super) fn value(param: &Param, text: &str) -> Read {
             item.parse::<IpAddr>().ok().map(|address| address.to_string())
         }),
         Kind::Names => list(param, text, NAME, |item| is_name(item).then(|| item.to_owned())),
+        Kind::Endpoints => list(param, text, "an address with a port", |item| {
+            let endpoint = item.parse::<SocketAddr>().ok().filter(|endpoint| endpoint.port() > 0);
+            endpoint.map(|endpoint| endpoint.to_string())
+        }),
+        Kind::Service => plain(param, text, is_service(text), "the name of a service"),
     }
 }
 
@@ -188,6 +193,12 @@ fn is_glob(text: &str) -> bool {
     !text.is_empty() && text.chars().all(fits)
 }
 
+/// What a services file or a program may be called.
+fn is_service(text: &str) -> bool {
+    let fits = |c: char| !c.is_whitespace() && !c.is_control() && !",*/".contains(c);
+    !text.is_empty() && text.chars().all(fits)
+}
+
 fn is_path(text: &str) -> bool {
     text.starts_with('/') && !text.contains('\0') && text.split('/').all(|part| part != "..")
 }
@@ -262,6 +273,8 @@ mod tests {
                 Kind::Cidrs,
                 Kind::Addresses,
                 Kind::Names,
+                Kind::Endpoints,
+                Kind::Service,
             ];
             for kind in kinds {
                 let param = Param { name: "p", kind, default: None, required: false, help: "" };

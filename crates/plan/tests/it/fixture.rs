@@ -65,6 +65,7 @@ pub(crate) fn inventory() -> Inventory {
             process(5_001, 5_000, "squall", None),
         ],
         own: vec![5_000, 5_001],
+        addresses: Default::default(),
     };
     inventory.processes[7].netns = 4_026_532_281;
     inventory
@@ -114,6 +115,13 @@ impl Fixture {
 
     pub(crate) fn more(mut self, more: &str) -> Self {
         self.experiment.push_str(more);
+        self
+    }
+
+    /// The values of the one step.
+    pub(crate) fn with(mut self, values: &str) -> Self {
+        self.experiment =
+            self.experiment.replace(", where: ", &format!(", with: {{{values}}}, where: "));
         self
     }
 

@@ -20,7 +20,7 @@ fn any_inventory() -> impl Strategy<Value = Inventory> {
             // A host has one process a pid.
             processes.sort_by_key(|p| p.process.pid);
             processes.dedup_by_key(|p| p.process.pid);
-            Inventory { host: "any".to_owned(), processes, own }
+            Inventory { host: "any".to_owned(), processes, own, ..Inventory::default() }
         },
     )
 }

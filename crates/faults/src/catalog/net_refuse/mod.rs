@@ -5,7 +5,7 @@ pub mod effect;
 
 use crate::dose::Tolerance;
 use crate::fault::{Bound, Death, Description, Fault, Kind, Need, Param, ValueIssue};
-use crate::traffic;
+use crate::traffic::{self, ENDPOINT, SERVICE};
 use crate::values::Checked;
 
 #[cfg(feature = "effects")]
@@ -50,6 +50,14 @@ static DESCRIPTION: Description = Description {
             required: false,
             help: "a connected UDP socket is refused at connect too",
         },
+        Param {
+            help: "only connections to these, each an address and a port; instead of to",
+            ..ENDPOINT
+        },
+        Param {
+            help: "only connections to the instances of this service, as the plan finds them",
+            ..SERVICE
+        },
     ],
     acts: "a BPF program on the target's cgroup answers connect() with ECONNREFUSED",
     ends: "with its kernel link: kill -9 of the agent included; a lease that ran out ends it too",
@@ -73,7 +81,7 @@ impl Fault for NetRefuse {
 
     fn bound(&self, values: &Checked) -> Bound {
         let share = values.printed("share").unwrap_or_default();
-        let whom = match (values.printed("to"), values.printed("port")) {
+        let whom = match (traffic::other_end(values), values.printed("port")) {
             (Some(to), Some(port)) => format!("connections to {to} port {port}"),
             (Some(to), None) => format!("connections to {to}"),
             (None, Some(port)) => format!("connections to port {port}"),

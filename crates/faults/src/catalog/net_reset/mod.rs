@@ -5,7 +5,7 @@ pub mod effect;
 
 use crate::dose::Tolerance;
 use crate::fault::{Bound, Death, Description, Fault, Kind, Need, Param, ValueIssue};
-use crate::traffic::{self, PEER, PORT};
+use crate::traffic::{self, ENDPOINT, PEER, PORT, SERVICE};
 use crate::values::Checked;
 
 /// The fault.
@@ -28,6 +28,8 @@ static DESCRIPTION: Description = Description {
     filters: &[
         Param { help: "only connections with these ports, on either end", ..PORT },
         Param { help: "only connections with these addresses", ..PEER },
+        ENDPOINT,
+        SERVICE,
     ],
     acts: "ends the other end where it is local (sock_diag), else disconnects the target's socket",
     ends: "with its holder; connections that were reset stay so, new ones work",
