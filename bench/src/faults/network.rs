@@ -6,13 +6,13 @@ mod host;
 use crate::figure::Table;
 use crate::rig::{Rig, bite, injection};
 use host::{Ear, Host};
+use rustix::process::{Pid, Signal, kill_process};
 use squall_agent::client::Client;
 use squall_real::until::until;
 use squall_wire::injection::Injection;
 use squall_wire::protocol::{Answer, Armed, Ask};
 use squall_wire::target::Target;
 use std::net::{TcpListener, UdpSocket};
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 pub(crate) use host::play;
@@ -263,12 +263,10 @@ fn gone(table: &mut Table) {
         let mut one = injection(&host.target(), &format!("gone{round}"), "net.refuse", &[]);
         one.filters = [("protocol".into(), "both".into())].into();
         arm(&mut agent, one);
-        let pid = agent.greeting().pid.to_string();
+        let pid = Pid::from_raw(agent.greeting().pid.cast_signed()).expect("an agent has a pid");
         host.tell("works 127.0.0.1:18036");
         let start = Instant::now();
-        let killed = Command::new("kill").args(["-9", &pid]).status();
-        assert!(killed.is_ok_and(|status| status.success()), "the agent can be killed");
-        // The command itself takes a moment; what is measured includes it.
+        kill_process(pid, Signal::KILL).expect("the agent can be killed");
         assert_eq!(host.hear(), "works");
         times.push(start.elapsed());
         until("the watchdog is done", LIMIT, || TcpListener::bind("127.0.0.1:0").ok());

@@ -151,12 +151,21 @@ impl<S: Storage> Journal<S> {
     /// # Errors
     /// The disk's answer; the journal is then as it was before.
     pub fn open(&mut self, receipt: &Receipt) -> io::Result<()> {
-        let appended = self.append(&Entry::Open(receipt.clone()), true);
-        if appended.is_ok() {
+        self.open_all(&[receipt])
+    }
+
+    /// Appends receipts that came together and waits once, until all of them are on disk.
+    ///
+    /// # Errors
+    /// The disk's answer; the journal is then as it was before, without any of them.
+    pub fn open_all(&mut self, receipts: &[&Receipt]) -> io::Result<()> {
+        let entries: Vec<Entry> = receipts.iter().map(|one| Entry::Open((*one).clone())).collect();
+        self.append(&entries, true)?;
+        for receipt in receipts {
             self.open.insert(receipt.id.clone());
             reach(Point::ReceiptSynced);
         }
-        appended
+        Ok(())
     }
 
     /// Appends a closing entry. It is not synced: if it is lost, an idempotent undo is repeated.
@@ -165,7 +174,7 @@ impl<S: Storage> Journal<S> {
     /// The disk's answer; the journal is then as it was before.
     pub fn close(&mut self, id: &str, by: &str, at_unix_ms: u64) -> io::Result<()> {
         let entry = Entry::Close { id: id.into(), by: by.into(), at_unix_ms };
-        self.append(&entry, false)?;
+        self.append(&[entry], false)?;
         reach(Point::Closed);
         self.open.remove(id);
         if self.open.is_empty() && self.bytes > COMPACT_BYTES {
@@ -175,22 +184,27 @@ impl<S: Storage> Journal<S> {
         Ok(())
     }
 
-    fn append(&mut self, entry: &Entry, sync: bool) -> io::Result<()> {
+    fn append(&mut self, entries: &[Entry], sync: bool) -> io::Result<()> {
         if self.torn {
             // Half a line would swallow this one.
             self.storage.cut(self.bytes)?;
             self.torn = false;
         }
-        let line = encode(entry, &self.chain);
-        let written = self.storage.append(line.as_bytes());
+        let (mut lines, mut chain) = (String::new(), self.chain.clone());
+        for entry in entries {
+            let line = encode(entry, &chain);
+            chain.advance(line.trim_end().as_bytes());
+            lines += &line;
+        }
+        let written = self.storage.append(lines.as_bytes());
         if sync && written.is_ok() {
             reach(Point::ReceiptWritten);
         }
         let written = written.and_then(|()| if sync { self.storage.sync() } else { Ok(()) });
         match written {
             Ok(()) => {
-                self.bytes += line.len() as u64;
-                self.chain.advance(line.trim_end().as_bytes());
+                self.bytes += lines.len() as u64;
+                self.chain = chain;
             }
             Err(_) => self.torn = self.storage.cut(self.bytes).is_err(),
         }
@@ -259,6 +273,47 @@ mod tests {
         assert_eq!(found.open, [receipt("b")]);
     }
 
+    /// A disk that counts how often it was waited for, and may be full.
+    #[derive(Default)]
+    struct Counting {
+        content: Vec<u8>,
+        syncs: usize,
+        full: bool,
+    }
+
+    impl Storage for Counting {
+        fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+            let taken = if self.full { bytes.len() / 2 } else { bytes.len() };
+            self.content.extend(&bytes[..taken]);
+            if self.full { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
+        }
+
+        fn sync(&mut self) -> io::Result<()> {
+            self.syncs += 1;
+            Ok(())
+        }
+
+        fn cut(&mut self, bytes: u64) -> io::Result<()> {
+            self.content.truncate(bytes as usize);
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn receipts_that_come_together_are_waited_for_once_and_are_all_there_or_none() {
+        let (mut journal, _) = Journal::over(Counting::default(), b"").unwrap();
+        let (a, b, c) = (receipt("a"), receipt("b"), receipt("c"));
+        journal.open_all(&[&a, &b]).unwrap();
+        assert_eq!(journal.storage.syncs, 1);
+        journal.storage.full = true;
+        assert!(journal.open_all(&[&c, &receipt("d")]).is_err());
+        journal.storage.full = false;
+        journal.open(&c).unwrap();
+        let found = replay(&journal.storage.content);
+        assert_eq!(found.open, [a, b, c]);
+        assert!(found.damaged.is_empty());
+    }
+
     #[test]
     fn two_never_share_it() {
         let dir = tempfile::tempdir().unwrap();
@@ -288,7 +343,7 @@ mod tests {
         let (mut journal, _) = Journal::take(dir.path()).unwrap();
         journal.open(&receipt("keep")).unwrap();
         while journal.bytes <= COMPACT_BYTES {
-            journal.append(&Entry::Open(receipt("a")), false).unwrap();
+            journal.append(&[Entry::Open(receipt("a"))], false).unwrap();
             journal.close("a", "agent", 0).unwrap();
         }
         assert_eq!(peek(dir.path()).unwrap().open, [receipt("keep")]);

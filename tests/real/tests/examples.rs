@@ -109,12 +109,14 @@ spec:
   hypothesis: Orders are taken.
   signals:
     - scrape: http://127.0.0.1:8080/metrics
+    - traffic: {{url: \"http://127.0.0.1:8080/api/order\", rate: 50/s}}
   steadyState:
     - name: order success
       query: sum(rate(orders_total{{result=\"ok\"}}[30s])) / sum(rate(orders_total[30s]))
       expect: \">= 0%\"
   radius: {{allowAll: true}}
   baseline: 100ms
+  abort: {{consecutive: 1000, every: 100ms}}
   method:
     - fault: net.partition
       target: {{process: order}}
@@ -155,9 +157,10 @@ fn a_service_is_cut_off_by_its_name_and_no_other() {
     for (service, reason) in [("inventory", "INVENTORY"), ("payment", "no answer")] {
         std::fs::write(shop.lab.scratch().join("cut.yaml"), cut_off(service)).unwrap();
         let mut run = command(&shop.lab, &["run", "cut.yaml"]);
-        let run = run.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut run = run.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let cut_off = || refusal(&shop.lab).as_deref() == Some(reason);
         until(&format!("order is cut off from {service}"), SOON, || {
-            (refusal(&shop.lab).as_deref() == Some(reason)).then_some(())
+            (cut_off() || run.try_wait().unwrap().is_some()).then_some(())
         });
         let pid = Pid::from_raw(run.id().cast_signed()).unwrap();
         rustix::process::kill_process(pid, Signal::INT).unwrap();

@@ -16,6 +16,10 @@ use std::fmt::Write as _;
 pub(crate) static VERB: Verb =
     Verb::new::<Options>("doctor", "Tries each mechanism on this host and says why not", run);
 
+/// The queue that delays and loses packets.
+const NETEM: &str = "netem queue";
+const NETEM_UNUSED: &str = "faults on packets act by tcx, TAP and HTB, on every kernel alike";
+
 #[derive(clap::Args)]
 struct Options {}
 
@@ -33,9 +37,14 @@ fn run(context: &Context, matches: &ArgMatches) -> Exit {
         Output::Json => {
             let mut json = as_json(&rows, &trials);
             json["agent"] = privileges_json();
+            json["unused"] = unused_json();
+            json["redirectsOfOthers"] = redirects_json();
             context.json(&json);
         }
-        Output::Text => context.data(&(table(&rows, &trials) + &privileges())),
+        Output::Text => {
+            let parts = [table(&rows, &trials), unused(), redirects(), privileges()];
+            context.data(&parts.concat());
+        }
     }
     context.end(Exit::Fine("fine"))
 }
@@ -93,6 +102,45 @@ fn table(rows: &[Row], trials: &BTreeMap<Need, Result<String, String>>) -> Strin
         }
     }
     out
+}
+
+/// What a host may offer and no fault uses, with the reason.
+fn unused() -> String {
+    let (word, text) = match doctor::netem() {
+        Ok(how) => ("yes", how),
+        Err(why) => ("no", why),
+    };
+    format!("\n{:<25}HERE\n{:<25}{word:<5}{text}; {NETEM_UNUSED}\n", "NOT USED", NETEM)
+}
+
+fn unused_json() -> serde_json::Value {
+    let tried = doctor::netem();
+    let detail = tried.as_ref().unwrap_or_else(|why| why);
+    serde_json::json!([{
+        "name": NETEM, "available": tried.is_ok(), "detail": detail, "why": NETEM_UNUSED,
+    }])
+}
+
+/// Who else leads connections elsewhere here.
+fn redirects() -> String {
+    let mut out = String::from("\nREDIRECTS OF OTHERS\n");
+    match doctor::redirects_of_others() {
+        Ok(found) if found.is_empty() => out += "none in this network namespace, on no cgroup\n",
+        Ok(found) => {
+            found.iter().for_each(|line| out += &format!("{line}\n"));
+            out += "A fault that leads connections through the proxy goes on beside them, or is\n\
+                    refused with the name of what stands in its way.\n";
+        }
+        Err(why) => out += &format!("cannot be seen: {why}\n"),
+    }
+    out
+}
+
+fn redirects_json() -> serde_json::Value {
+    match doctor::redirects_of_others() {
+        Ok(found) => serde_json::json!({ "found": found }),
+        Err(why) => serde_json::json!({ "unknown": why }),
+    }
 }
 
 /// What an agent keeps of root's privileges, and whether the one that runs does.

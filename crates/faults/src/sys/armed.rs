@@ -6,7 +6,7 @@
 use crate::effect::{EffectError, LeaseEnd};
 use crate::sys::bpf::{self, unavailable};
 use crate::sys::netns::Netns;
-use crate::sys::rule::{RULE_BYTES, Rule, TALLY_BYTES, Tally};
+use crate::sys::rule::{END_BYTES, RULE_BYTES, Rule, TALLY_BYTES, Tally, end_bytes};
 use crate::sys::spares;
 use aya::Ebpf;
 use aya::maps::{Array, HashMap, Map, MapData};
@@ -26,7 +26,7 @@ use std::sync::{Mutex, PoisonError};
 pub(crate) struct Object {
     /// What it is, for messages.
     pub(crate) what: &'static str,
-    /// What its maps are called: `NAME_cfg` and `NAME_stat`.
+    /// What its maps are called: `NAME_cfg`, `NAME_stat` and `NAME_ends`.
     pub(crate) name: &'static str,
     /// The compiled object.
     pub(crate) bytes: &'static [u8],
@@ -117,6 +117,14 @@ impl Armed {
     /// Makes the programs act, until the rule's end.
     pub(crate) fn arm(&mut self, rule: Rule) -> Result<(), EffectError> {
         self.rule = rule;
+        // The rule says how many there are, so they come before it.
+        if !self.rule.ends.is_empty() {
+            let what = self.about.what;
+            let keys: Vec<_> = self.rule.ends.iter().map(|end| end_bytes(*end)).collect();
+            let mut ends = self.hash::<END_BYTES, 4>(&format!("{}_ends", self.about.name))?;
+            let mut put = |key: &[u8; END_BYTES]| ends.insert(key, [1; 4], 0);
+            keys.iter().try_for_each(&mut put).map_err(unavailable(what))?;
+        }
         self.write()
     }
 
@@ -213,7 +221,8 @@ pub(crate) fn tried(about: &'static Object) -> Result<(), EffectError> {
     static TRIED: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
     let known = || TRIED.lock().unwrap_or_else(PoisonError::into_inner);
     if !known().contains(about.name) {
-        let spare = spares::take(about)?;
+        let mut spare = spares::take(about)?;
+        spares::complete(&mut spare);
         acting(about, 0)?;
         spares::put(about, spare);
         known().insert(about.name);

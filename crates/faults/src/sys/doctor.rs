@@ -5,11 +5,14 @@ use crate::catalog;
 use crate::effect::{EffectError, Mechanism};
 use crate::fault::{Fault, Need};
 use crate::sys::netns::Netns;
-use crate::sys::{cgroup, redirect, sock_diag};
+use crate::sys::{cgroup, qdisc, redirect, sock_diag};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
+
+/// The number of the loopback device, the first of every namespace.
+const LOOPBACK: u32 = 1;
 
 /// Tries one mechanism: how it was found to work, or why it does not. Asked again, it answers
 /// what it answered before.
@@ -53,6 +56,27 @@ pub fn tried(fault: &'static str, mechanism: &Mechanism) -> Result<String, Strin
     static TRIED: Mutex<Tried> = Mutex::new(BTreeMap::new());
     let mut tried = TRIED.lock().unwrap_or_else(PoisonError::into_inner);
     tried.entry((fault, mechanism.name)).or_insert_with(mechanism.trial).clone()
+}
+
+/// Who else leads connections elsewhere on this host: a fault that does so goes on beside them, or
+/// is refused by their name.
+///
+/// # Errors
+/// Why that cannot be seen.
+pub fn redirects_of_others() -> Result<Vec<String>, String> {
+    redirect::others::here().map_err(|error| error.to_string())
+}
+
+/// Whether this kernel has the queue that delays and loses packets. No fault uses it: those on
+/// packets act in the same way on every kernel.
+///
+/// # Errors
+/// The kernel's answer to a trial.
+pub fn netem() -> Result<String, String> {
+    in_new_namespace(|_| {
+        qdisc::try_netem(LOOPBACK).map_err(|error| error.to_string())?;
+        Ok("a queue was put on a device of a new network namespace".to_owned())
+    })
 }
 
 fn attempt(need: Need) -> Result<String, String> {

@@ -118,7 +118,7 @@ INLINE int read_packet(struct __sk_buff *skb, int leaving, struct packet *packet
 
 // Counts a packet of the target and says whether it is one of those that were meant.
 INLINE int is_meant(struct __sk_buff *skb, const struct rule *rule, struct tally *tally,
-                    int leaving, struct packet *packet) {
+                    void *ends, int leaving, struct packet *packet) {
     if (!(rule->sides & (leaving ? LEAVING : ARRIVING))) return 0;
     if (is_over(rule)) return 0;
     if (!read_packet(skb, leaving, packet)) return 0;
@@ -129,7 +129,7 @@ INLINE int is_meant(struct __sk_buff *skb, const struct rule *rule, struct tally
     if (!(rule->protocols & protocol_bit(packet->protocol))) return 0;
     if (rule->ports_len && !has_port(rule, packet->ports[0]) && !has_port(rule, packet->ports[1]))
         return 0;
-    return has_end(rule, packet->family, packet->peer, packet->ports[leaving ? 1 : 0]);
+    return has_end(rule, ends, packet->family, packet->peer, packet->ports[leaving ? 1 : 0]);
 }
 
 // On a device packets of everybody pass; only the target's are its own. Only a packet that
@@ -143,12 +143,12 @@ INLINE __u32 segments_of(struct __sk_buff *skb) { return skb->gso_segs ? skb->gs
 // The whole decision, for a fault that has one map of each kind. `OWN` is for a hook on the
 // target's cgroup, where every packet is the target's.
 enum { OWN = 1, SHARED = 0 };
-INLINE int is_chosen(struct __sk_buff *skb, void *rules, void *tallies, int leaving, int own,
-                     struct packet *packet) {
+INLINE int is_chosen(struct __sk_buff *skb, void *rules, void *tallies, void *ends, int leaving,
+                     int own, struct packet *packet) {
     __u32 zero = 0;
     struct rule *rule = bpf_map_lookup_elem(rules, &zero);
     struct tally *tally = bpf_map_lookup_elem(tallies, &zero);
     if (!rule || !tally || (!own && !is_targets(skb, rule))) return 0;
-    if (!is_meant(skb, rule, tally, leaving, packet)) return 0;
+    if (!is_meant(skb, rule, tally, ends, leaving, packet)) return 0;
     return is_hit(rule, tally, segments_of(skb));
 }

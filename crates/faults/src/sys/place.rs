@@ -1,6 +1,10 @@
 //! Where a limit is set so that it reaches the target and nobody else: the target's own control
 //! group where it is alone there, else one that is made for it and its children inside.
 
+mod fault;
+
+pub(crate) use fault::LimitFault;
+
 use crate::effect::EffectError;
 use crate::fault::Death;
 use crate::sys::cgroup::{self, Group};

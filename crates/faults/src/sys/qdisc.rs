@@ -89,6 +89,21 @@ pub(crate) fn add(device: u32, handle: u32, bytes_per_second: u64) -> io::Result
     netlink.order(RTM_NEWTCLASS, NLM_F_NEW, &body)
 }
 
+/// Puts a queue on a device that delays and loses nothing, to see whether this kernel has the kind
+/// that could.
+///
+/// # Errors
+/// The kernel's.
+pub(crate) fn try_netem(device: u32) -> io::Result<()> {
+    let mut body = head(device, OWN << 16, ROOT);
+    put(&mut body, TCA_KIND, b"netem\0");
+    // `struct tc_netem_qopt`: latency, limit, loss, gap, duplicate, jitter.
+    let options: Vec<u8> =
+        [0u32, 1_000, 0, 0, 0, 0].iter().flat_map(|word| word.to_ne_bytes()).collect();
+    put(&mut body, TCA_OPTIONS, &options);
+    Netlink::open(None)?.order(RTM_NEWQDISC, NLM_F_NEW, &body)
+}
+
 /// Takes away what [`add`] put there, and nothing else. Idempotent.
 ///
 /// # Errors

@@ -2,7 +2,7 @@
 
 use crate::effect::EffectError;
 use crate::sys::process::{self, Handle, system};
-use crate::sys::rule::Range;
+use crate::sys::rule::{self, Range, plain};
 use crate::sys::sock_diag::{self, TcpSocket};
 use crate::values::Checked;
 use squall_wire::identity::ProcessIdentity;
@@ -20,6 +20,7 @@ const PORT_SSH: u16 = 22;
 pub(crate) struct Choice {
     ports: Vec<u16>,
     ranges: Vec<Range>,
+    ends: Vec<SocketAddr>,
 }
 
 /// What was done to them.
@@ -52,14 +53,15 @@ impl Done {
 impl Choice {
     /// What the filters of `crate::traffic` say.
     pub(crate) fn of(values: &Checked) -> Choice {
-        Choice { ports: values.ports("port"), ranges: Range::of(values) }
+        Choice { ports: values.ports("port"), ranges: Range::of(values), ends: rule::ends(values) }
     }
 
     fn has(&self, local: SocketAddr, remote: SocketAddr) -> bool {
         let ports = [local.port(), remote.port()];
         let port = self.ports.is_empty() || ports.iter().any(|port| self.ports.contains(port));
-        let named = |range: &Range| range.has(remote);
-        let end = self.ranges.is_empty() || self.ranges.iter().any(named);
+        let named = |range: &Range| range.has(remote.ip());
+        let all = self.ranges.is_empty() && self.ends.is_empty();
+        let end = all || self.ends.contains(&remote) || self.ranges.iter().any(named);
         port && end && !ports.contains(&PORT_SSH)
     }
 }
@@ -142,11 +144,6 @@ fn disconnect(handle: &Handle, descriptor: i32, inode: u32) -> io::Result<()> {
     }
 }
 
-/// IPv4 in IPv6 clothes is IPv4: the two ends of one connection may be dressed differently.
-fn plain(address: SocketAddr) -> SocketAddr {
-    SocketAddr::new(address.ip().to_canonical(), address.port())
-}
-
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
@@ -157,8 +154,9 @@ mod tests {
     fn ports_and_ranges_choose_and_ssh_is_never_chosen() {
         let has = |ports: &[u16], range: Option<&str>, local: &str, remote: &str| {
             let range = range.map(|text| cidr(text).unwrap());
-            let range = range.map(|(network, bits)| Range { network, bits, port: None });
-            let choice = Choice { ports: ports.to_vec(), ranges: range.into_iter().collect() };
+            let range = range.map(|(network, bits)| Range { network, bits });
+            let ranges = range.into_iter().collect();
+            let choice = Choice { ports: ports.to_vec(), ranges, ends: Vec::new() };
             choice.has(local.parse().unwrap(), remote.parse().unwrap())
         };
         assert!(has(&[], None, "10.0.0.1:80", "10.0.0.2:4000"));
@@ -168,5 +166,10 @@ mod tests {
         assert!(!has(&[], Some("10.0.0.1"), "10.0.0.1:80", "10.9.0.2:4000"));
         assert!(!has(&[], None, "10.0.0.1:22", "10.0.0.2:4000"));
         assert!(!has(&[22], None, "10.0.0.1:4000", "10.0.0.2:22"));
+        let ends = vec!["10.0.0.2:80".parse().unwrap()];
+        let exact = Choice { ends, ..Choice::default() };
+        let own = "10.0.0.1:4000".parse().unwrap();
+        assert!(exact.has(own, "10.0.0.2:80".parse().unwrap()));
+        assert!(!exact.has(own, "10.0.0.2:81".parse().unwrap()));
     }
 }

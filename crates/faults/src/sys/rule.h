@@ -3,7 +3,7 @@
 #pragma once
 #include "bpf.h"
 
-enum { RANGES_MAX = 32, PORTS_MAX = 8 };
+enum { RANGES_MAX = 8, PORTS_MAX = 8, ENDS_MAX = 32 };
 // Management traffic: people reach the host, and from it the next one, by it.
 enum { PORT_SSH = 22 };
 // Bits of `protocols`.
@@ -16,7 +16,14 @@ struct range {
     __u32 address[4];
     __u32 mask[4];
     __u32 family;  // 4 or 6
-    __u32 port;    // the other end's, 0 for all
+    __u32 zero;
+};
+
+// The other end exactly; the key of a map that is empty where none is named.
+struct end {
+    __u32 address[4];
+    __u32 family;
+    __u32 port;
 };
 
 // Every map of a switch begins with these two, whatever follows: the end, and whose it is.
@@ -39,6 +46,8 @@ struct rule {
     // What one fault alone needs.
     __u32 device;
     __u32 mode;
+    __u32 ends_len;  // 0 where the ranges say who the other end is
+    __u32 zero;
     struct range ranges[RANGES_MAX];
 };
 
@@ -52,13 +61,16 @@ struct tally {
     __u64 last;  // 1 where the last one that matched was hit
 };
 
-// The switch and the counters of a fault whose object is loaded anew for each injection.
+// The switch, the counters and the other ends of a fault whose object is loaded anew for each injection.
 #define RULE_MAPS(name)                                                  \
     struct bpf_map_def SEC("maps") name##_cfg = {                        \
         BPF_MAP_TYPE_ARRAY, sizeof(__u32), sizeof(struct rule), 1, 0,    \
     };                                                                   \
     struct bpf_map_def SEC("maps") name##_stat = {                       \
         BPF_MAP_TYPE_ARRAY, sizeof(__u32), sizeof(struct tally), 1, 0,   \
+    };                                                                   \
+    struct bpf_map_def SEC("maps") name##_ends = {                       \
+        BPF_MAP_TYPE_HASH, sizeof(struct end), sizeof(__u32), ENDS_MAX, 0, \
     }
 
 INLINE void count(__u64 *counter, __u64 by) { __sync_fetch_and_add(counter, by); }
@@ -86,24 +98,26 @@ INLINE int has_port(const struct rule *rule, __u16 port) {
     return found;
 }
 
-INLINE __u32 is_within(const struct range *range, __u32 family, const __u32 *address, __u16 port) {
+INLINE __u32 is_within(const struct range *range, __u32 family, const __u32 *address) {
     __u32 other = range->family ^ family;
     other |= (address[0] & range->mask[0]) ^ range->address[0];
     other |= (address[1] & range->mask[1]) ^ range->address[1];
     other |= (address[2] & range->mask[2]) ^ range->address[2];
     other |= (address[3] & range->mask[3]) ^ range->address[3];
-    __u32 any = is_zero(range->port);
-    return is_zero(other) & (any | is_zero(range->port ^ port));
+    return is_zero(other);
 }
 
-// The other end: its address and, where it is known here, its port.
-INLINE int has_end(const struct rule *rule, __u32 family, const __u32 *address, __u16 port) {
+// Whether the other end is one that was meant. A range that is not used has no family.
+INLINE int has_end(const struct rule *rule, void *ends, __u32 family, const __u32 *address,
+                   __u16 port) {
+    if (rule->ends_len) {
+        struct end end = {{address[0], address[1], address[2], address[3]}, family, port};
+        return bpf_map_lookup_elem(ends, &end) != 0;
+    }
     if (!rule->ranges_len) return 1;
     __u32 found = 0;
-    for (int at = 0; at < RANGES_MAX; at++) {
-        if (at >= rule->ranges_len) break;
-        found |= is_within(&rule->ranges[at], family, address, port);
-    }
+#pragma unroll
+    for (int at = 0; at < RANGES_MAX; at++) found |= is_within(&rule->ranges[at], family, address);
     return found;
 }
 

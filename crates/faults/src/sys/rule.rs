@@ -7,10 +7,12 @@ use crate::values::parse::cidr;
 use std::net::{IpAddr, SocketAddr};
 
 /// Sizes of the C structures; the kernel refuses a map of another shape.
-pub(crate) const RULE_BYTES: usize = 1368;
+pub(crate) const RULE_BYTES: usize = 416;
 pub(crate) const TALLY_BYTES: usize = 48;
 
-const RANGES_MAX: usize = ENDPOINTS_MAX;
+/// The size of `struct end`.
+pub(crate) const END_BYTES: usize = 24;
+
 const PORTS_MAX: usize = ITEMS_MAX;
 
 /// Bits of `sides`.
@@ -44,8 +46,10 @@ pub(crate) struct Rule {
     pub(crate) protocols: u32,
     /// Which ports, none for all.
     pub(crate) ports: Vec<u16>,
-    /// Which other ends, none for all.
+    /// Which addresses of the other end, none for all.
     pub(crate) ranges: Vec<Range>,
+    /// Which other ends exactly, none for what the ranges say. They go into a map of their own.
+    pub(crate) ends: Vec<SocketAddr>,
     /// A device that only one fault needs.
     pub(crate) device: u32,
     /// A choice that only one fault has.
@@ -59,8 +63,6 @@ pub(crate) struct Range {
     pub(crate) network: IpAddr,
     /// How many bits.
     pub(crate) bits: u8,
-    /// The other end's port, where one is meant.
-    pub(crate) port: Option<u16>,
 }
 
 /// `struct tally`.
@@ -85,6 +87,7 @@ impl Rule {
             protocols: protocols(values.text("protocol")),
             ports: values.ports("port"),
             ranges: Range::of(values),
+            ends: ends(values),
             ..Rule::default()
         }
     }
@@ -103,8 +106,11 @@ impl Rule {
     /// # Errors
     /// With more ports or ranges than a program compares.
     pub(crate) fn bytes(&self) -> Result<[u8; RULE_BYTES], EffectError> {
-        if self.ports.len() > PORTS_MAX || self.ranges.len() > RANGES_MAX {
-            let text = format!("at most {PORTS_MAX} ports and {RANGES_MAX} address ranges");
+        let ends = self.ends.len();
+        if self.ports.len().max(self.ranges.len()) > ITEMS_MAX || ends > ENDPOINTS_MAX {
+            let text = format!(
+                "at most {ITEMS_MAX} ports, {ITEMS_MAX} ranges and {ENDPOINTS_MAX} endpoints"
+            );
             return Err(EffectError::BadValues(text));
         }
         let mut out = Vec::with_capacity(RULE_BYTES);
@@ -124,6 +130,8 @@ impl Rule {
         }
         out.extend(self.device.to_ne_bytes());
         out.extend(self.mode.to_ne_bytes());
+        out.extend((ends as u32).to_ne_bytes());
+        out.extend([0; 4]);
         self.ranges.iter().for_each(|range| range.append(&mut out));
         out.resize(RULE_BYTES, 0);
         Ok(out.try_into().expect("invariant: the fields add up to the structure"))
@@ -147,22 +155,17 @@ impl Tally {
 }
 
 impl Range {
-    /// What the filters `peer`, `to` and `endpoint` say of the other end.
+    /// What the filters `peer` and `to` say of the other end.
     pub(crate) fn of(values: &Checked) -> Vec<Range> {
         let wide = values.list("peer").iter().chain(values.list("to"));
         let wide = wide.filter_map(|range| cidr(range));
-        let wide = wide.map(|(network, bits)| Range { network, bits, port: None });
-        let exact = values.endpoints("endpoint").into_iter().map(|endpoint| Range {
-            network: endpoint.ip(),
-            bits: if endpoint.is_ipv4() { 32 } else { 128 },
-            port: Some(endpoint.port()),
-        });
-        wide.chain(exact).collect()
+        let wide = wide.map(|(network, bits)| Range { network, bits });
+        wide.collect()
     }
 
-    /// Tells whether this is the other end.
-    pub(crate) fn has(&self, end: SocketAddr) -> bool {
-        let (range, address) = (self.plain(), end.ip().to_canonical());
+    /// Tells whether an address is in it.
+    pub(crate) fn has(&self, address: IpAddr) -> bool {
+        let (range, address) = (self.plain(), address.to_canonical());
         let number = |address: IpAddr| match address {
             IpAddr::V4(v4) => (u128::from(v4.to_bits()) << 96, 32),
             IpAddr::V6(v6) => (v6.to_bits(), 128),
@@ -172,15 +175,14 @@ impl Range {
             0 => 0,
             bits => u128::MAX << (128 - u32::from(bits)),
         };
-        let same = of == wide && address & mask == network & mask;
-        same && range.port.is_none_or(|port| port == end.port())
+        of == wide && address & mask == network & mask
     }
 
     /// An IPv4 range in IPv6 clothes is IPv4: the first 96 bits are the clothes.
     fn plain(&self) -> Range {
         match (self.network, self.network.to_canonical()) {
             (IpAddr::V6(_), network @ IpAddr::V4(_)) => {
-                Range { network, bits: self.bits.saturating_sub(96), ..*self }
+                Range { network, bits: self.bits.saturating_sub(96) }
             }
             _ => *self,
         }
@@ -201,9 +203,36 @@ impl Range {
         out.extend(address);
         out.extend(mask);
         out.extend(family.to_ne_bytes());
-        // No packet of ours comes from port 0: it stands for every port.
-        out.extend(u32::from(range.port.unwrap_or(0)).to_ne_bytes());
+        out.extend([0; 4]);
     }
+}
+
+/// What the filter `endpoint` says of the other end; IPv4 in IPv6 clothes is IPv4.
+pub(crate) fn ends(values: &Checked) -> Vec<SocketAddr> {
+    values.endpoints("endpoint").into_iter().map(plain).collect()
+}
+
+/// An end without the clothes of IPv6.
+pub(crate) fn plain(end: SocketAddr) -> SocketAddr {
+    SocketAddr::new(end.ip().to_canonical(), end.port())
+}
+
+/// `struct end`.
+pub(crate) fn end_bytes(end: SocketAddr) -> [u8; END_BYTES] {
+    let mut out = [0; END_BYTES];
+    let family = match end.ip() {
+        IpAddr::V4(v4) => {
+            out[..4].copy_from_slice(&v4.octets());
+            4u32
+        }
+        IpAddr::V6(v6) => {
+            out[..16].copy_from_slice(&v6.octets());
+            6
+        }
+    };
+    out[16..20].copy_from_slice(&family.to_ne_bytes());
+    out[20..].copy_from_slice(&u32::from(end.port()).to_ne_bytes());
+    out
 }
 
 fn protocols(word: Option<&str>) -> u32 {
@@ -220,15 +249,15 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
     use super::*;
 
-    fn range(text: &str, port: Option<u16>) -> Range {
+    fn range(text: &str) -> Range {
         let (network, bits) = cidr(text).unwrap();
-        Range { network, bits, port }
+        Range { network, bits }
     }
 
     /// Address, mask and family as hexadecimal digits without trailing zeros.
     fn shown(text: &str) -> String {
         let mut bytes = Vec::new();
-        range(text, None).append(&mut bytes);
+        range(text).append(&mut bytes);
         let hex = |bytes: &[u8]| -> String {
             let text: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
             text.trim_end_matches("00").to_owned()
@@ -246,17 +275,27 @@ mod tests {
     }
 
     #[test]
-    fn ranges_and_ports_choose_the_other_end() {
-        let has = |text: &str, port, end: &str| range(text, port).has(end.parse().unwrap());
-        assert!(has("10.0.0.0/8", None, "10.9.0.2:4000"));
-        assert!(has("10.0.0.0/8", Some(4000), "10.9.0.2:4000"));
-        assert!(!has("10.0.0.0/8", Some(4001), "10.9.0.2:4000"));
-        assert!(!has("::/0", None, "10.9.0.2:4000"));
-        assert!(has("0.0.0.0/0", None, "10.9.0.2:4000"));
-        assert!(has("::ffff:10.0.0.0/104", None, "10.9.0.2:4000"));
-        assert!(has("10.9.0.2", Some(4000), "[::ffff:10.9.0.2]:4000"));
-        assert!(has("fd00::/8", None, "[fd00::2]:1"));
-        assert!(!has("fd00::1", Some(2), "[fd00::2]:2"));
+    fn ranges_choose_the_other_end() {
+        let has = |text: &str, address: &str| range(text).has(address.parse().unwrap());
+        assert!(has("10.0.0.0/8", "10.9.0.2"));
+        assert!(!has("10.0.0.1", "10.9.0.2"));
+        assert!(!has("::/0", "10.9.0.2"));
+        assert!(has("0.0.0.0/0", "10.9.0.2"));
+        assert!(has("::ffff:10.0.0.0/104", "10.9.0.2"));
+        assert!(has("10.9.0.2", "::ffff:10.9.0.2"));
+        assert!(has("fd00::/8", "fd00::2"));
+    }
+
+    #[test]
+    fn ends_are_keys_of_a_map() {
+        let shown = |text: &str| {
+            let bytes = end_bytes(plain(text.parse().unwrap()));
+            bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>()
+        };
+        let four = format!("7f000001{}04000000901f0000", "0".repeat(24));
+        assert_eq!(shown("127.0.0.1:8080"), four);
+        assert_eq!(shown("[::ffff:127.0.0.1]:8080"), four);
+        assert_eq!(shown("[::1]:80"), format!("{}010600000050000000", "0".repeat(30)));
     }
 
     #[test]

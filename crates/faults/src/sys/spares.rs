@@ -60,14 +60,15 @@ fn put_on(shelf: &mut Vec<(&'static str, Ebpf)>, object: &Object, spare: Ebpf) {
     }
 }
 
-/// A copy with all its programs loaded: a spare where there is one.
+/// A spare where there is one, else a copy whose programs are still to be verified: those that are
+/// attached are, one by one, and the others cost nothing.
 pub(crate) fn take(object: &'static Object) -> Result<Ebpf, EffectError> {
     let found = {
         let mut shelf = shelf();
         let at = shelf.iter().position(|(name, _)| *name == object.name);
         at.map(|at| shelf.remove(at).1)
     };
-    found.map_or_else(|| load(object), Ok)
+    found.map_or_else(|| bpf::fresh(object.what, object.bytes), Ok)
 }
 
 /// Lists programs by their number in the kernel, without those of spares.
@@ -87,14 +88,18 @@ fn shelf() -> MutexGuard<'static, Vec<(&'static str, Ebpf)>> {
     SHELF.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A program that this kernel refuses stays unloaded: who attaches it hears why, and who attaches
-/// only others has no use for it.
 fn load(object: &Object) -> Result<Ebpf, EffectError> {
     let mut loaded = bpf::fresh(object.what, object.bytes)?;
-    for (_, program) in loaded.programs_mut() {
+    complete(&mut loaded);
+    Ok(loaded)
+}
+
+/// Loads every program of a copy. One that this kernel refuses stays unloaded: who attaches it
+/// hears why, and who attaches only others has no use for it.
+pub(crate) fn complete(copy: &mut Ebpf) {
+    for (_, program) in copy.programs_mut() {
         let _attaching_tells = verified(program);
     }
-    Ok(loaded)
 }
 
 /// Loads a program, if that has not been done.

@@ -161,6 +161,10 @@ fn filters_choose_ports_addresses_and_protocols_and_nothing_else_is_touched() {
     check(&mut pair, &[("peer", "127.0.0.0/8")], [0, 0, 20]);
     check(&mut pair, &[("peer", "10.0.0.0/8,::1")], [20, 20, 0]);
     check(&mut pair, &[("protocol", "tcp")], [20, 20, 20]);
+    // An endpoint is an address with its own port, not any of the addresses with any of the ports.
+    check(&mut pair, &[("endpoint", "127.0.0.1:7003,[::1]:7002")], [20, 0, 0]);
+    check(&mut pair, &[("endpoint", "[::ffff:127.0.0.1]:7002")], [0, 20, 20]);
+    check(&mut pair, &[("endpoint", "192.0.2.1:7002,127.0.0.1:7004")], [20, 20, 20]);
     check(&mut pair, &[("peer", "192.0.2.0/24"), ("port", "7002")], [20, 20, 20]);
     let used = pair.prepare("net.partition", &[], &[("port", "7777")]);
     let mut holder = used.apply();

@@ -2,14 +2,12 @@
 
 use crate::effect::{Effect, EffectError, Holder, LeaseEnd, Mechanism};
 use crate::sys::clock;
-use crate::sys::place::{Controller, Place};
+use crate::sys::place::{Controller, LimitFault, Place};
 use crate::values::Checked;
-use serde_json::Value;
-use squall_wire::injection::{Bite, Injection};
-use squall_wire::receipt::Receipt;
+use squall_wire::injection::Bite;
 
 /// The effect.
-pub static EFFECT: &dyn Effect = &CpuThrottle;
+pub static EFFECT: &dyn Effect = &LIMIT;
 
 const QUOTA: &str = "cpu.cfs_quota_us";
 const PERIOD: &str = "cpu.cfs_period_us";
@@ -17,7 +15,7 @@ const MAX: &str = "cpu.max";
 /// The kernel refuses a smaller quota.
 const QUOTA_US_MIN: u64 = 1_000;
 
-const CONTROLLER: Controller = Controller { name: "cpu", v1: &[PERIOD, QUOTA], v2: &[MAX] };
+static CONTROLLER: Controller = Controller { name: "cpu", v1: &[PERIOD, QUOTA], v2: &[MAX] };
 
 const MECHANISMS: &[Mechanism] = &[
     Mechanism {
@@ -32,7 +30,7 @@ const MECHANISMS: &[Mechanism] = &[
     },
 ];
 
-struct CpuThrottle;
+static LIMIT: LimitFault = LimitFault { controller: &CONTROLLER, mechanisms: MECHANISMS, limit };
 
 struct Held {
     place: Place,
@@ -66,48 +64,18 @@ impl Quota {
     }
 }
 
-impl Effect for CpuThrottle {
-    fn mechanisms(&self) -> &'static [Mechanism] {
-        MECHANISMS
+fn limit(place: Place, values: &Checked) -> Result<Box<dyn Holder>, EffectError> {
+    let quota = Quota::of(values);
+    if place.v2 {
+        place.set(MAX, &format!("{} {}", quota.quota_us, quota.period_us))?;
+    } else {
+        // A quota must fit its period at every moment, so none is set while that changes.
+        place.set(QUOTA, "-1")?;
+        place.set(PERIOD, &quota.period_us.to_string())?;
+        place.set(QUOTA, &quota.quota_us.to_string())?;
     }
-
-    fn prepare(&self, injection: &Injection, _values: &Checked) -> Result<Value, EffectError> {
-        Ok(CONTROLLER.place(injection)?.value())
-    }
-
-    fn apply(
-        &self,
-        _injection: &Injection,
-        values: &Checked,
-        receipt: &Receipt,
-        _lease: LeaseEnd,
-    ) -> Result<Box<dyn Holder>, EffectError> {
-        let place = Place::read(receipt)?;
-        let quota = Quota::of(values);
-        place.enter(receipt.process)?;
-        if place.v2 {
-            place.set(MAX, &format!("{} {}", quota.quota_us, quota.period_us))?;
-        } else {
-            // A quota must fit its period at every moment, so none is set while that changes.
-            place.set(QUOTA, "-1")?;
-            place.set(PERIOD, &quota.period_us.to_string())?;
-            place.set(QUOTA, &quota.quota_us.to_string())?;
-        }
-        let before = counts(&place);
-        Ok(Box::new(Held { place, quota, since_ns: clock::monotonic_ns(), before }))
-    }
-
-    fn revert(&self, receipt: &Receipt) -> Result<(), EffectError> {
-        Place::read(receipt)?.restore()
-    }
-
-    fn residue(&self, receipt: &Receipt) -> Result<Vec<String>, EffectError> {
-        Ok(Place::read(receipt)?.residue())
-    }
-
-    fn advice(&self, receipt: &Receipt) -> String {
-        Place::read(receipt).map_or_else(|_| "squall undo".to_owned(), |undo| undo.advice())
-    }
+    let before = counts(&place);
+    Ok(Box::new(Held { place, quota, since_ns: clock::monotonic_ns(), before }))
 }
 
 fn counts(place: &Place) -> Counts {

@@ -8,7 +8,7 @@ int squall_shape(struct __sk_buff *skb) {
     __u32 zero = 0;
     struct packet packet;
     struct rule *rule = bpf_map_lookup_elem(&bandwidth_cfg, &zero);
-    if (rule && is_chosen(skb, &bandwidth_cfg, &bandwidth_stat, 1, SHARED, &packet))
+    if (rule && is_chosen(skb, &bandwidth_cfg, &bandwidth_stat, &bandwidth_ends, 1, SHARED, &packet))
         skb->priority = rule->mode;
     return TCX_NEXT;
 }

@@ -69,7 +69,7 @@ int squall_corrupt(struct __sk_buff *skb) {
     struct rule *rule = bpf_map_lookup_elem(&corrupt_cfg, &zero);
     struct tally *tally = bpf_map_lookup_elem(&corrupt_stat, &zero);
     if (!rule || !tally || !is_targets(skb, rule)) return TCX_NEXT;
-    if (!is_meant(skb, rule, tally, 1, &packet)) return TCX_NEXT;
+    if (!is_meant(skb, rule, tally, &corrupt_ends, 1, &packet)) return TCX_NEXT;
     int link = link_bytes(skb);
     if (link < 0) return TCX_NEXT;
     if (rule->mode == HEADER) {

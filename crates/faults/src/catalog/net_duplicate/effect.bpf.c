@@ -15,7 +15,7 @@ int squall_duplicate(struct __sk_buff *skb) {
     __u32 *busy = bpf_map_lookup_elem(&duplicate_busy, &zero);
     struct tally *tally = bpf_map_lookup_elem(&duplicate_stat, &zero);
     if (!busy || *busy || !tally) return TCX_NEXT;
-    if (!is_chosen(skb, &duplicate_cfg, &duplicate_stat, 1, SHARED, &packet)) return TCX_NEXT;
+    if (!is_chosen(skb, &duplicate_cfg, &duplicate_stat, &duplicate_ends, 1, SHARED, &packet)) return TCX_NEXT;
     *busy = 1;
     // Without memory for a copy there was none.
     if (bpf_clone_redirect(skb, skb->ifindex, 0)) count(&tally->hit, -1ull);

@@ -34,7 +34,8 @@ int squall_limit_in(struct bpf_sk_lookup *ctx) {
     __u32 four[4] = {ctx->remote_ip4, 0, 0, 0};
     __u32 six[4] = {ctx->remote_ip6[0], ctx->remote_ip6[1], ctx->remote_ip6[2],
                     ctx->remote_ip6[3]};
-    int is_meant = ctx->family == AF_INET ? has_end(rule, 4, four, 0) : has_end(rule, 6, six, 0);
+    int is_meant = ctx->family == AF_INET ? has_end(rule, &limit_ends, 4, four, 0)
+                                            : has_end(rule, &limit_ends, 6, six, 0);
     return !is_meant || has_place(rule, tally, open) ? SK_PASS : SK_DROP;
 }
 
@@ -47,7 +48,7 @@ INLINE int opens(struct bpf_sock_addr *ctx, __u32 family, const __u32 *address) 
     __u16 port = swap16(ctx->user_port);
     if (protocol_bit(ctx->protocol) != BIT_TCP || port == PORT_SSH) return 1;
     count(&tally->seen, 1);
-    if (!has_port(rule, port) || !has_end(rule, family, address, port)) return 1;
+    if (!has_port(rule, port) || !has_end(rule, &limit_ends, family, address, port)) return 1;
     if (has_place(rule, tally, open)) return 1;
     bpf_set_retval(-ECONNREFUSED);
     return 0;

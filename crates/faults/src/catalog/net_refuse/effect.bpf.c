@@ -12,7 +12,7 @@ INLINE int decide(struct bpf_sock_addr *ctx, __u32 family, const __u32 *address)
     if (port == PORT_SSH || !(rule->protocols & protocol_bit(ctx->protocol))) return 1;
     count(&tally->seen, 1);
     if (rule->ports_len && !has_port(rule, port)) return 1;
-    if (!has_end(rule, family, address, port)) return 1;
+    if (!has_end(rule, &refuse_ends, family, address, port)) return 1;
     if (!is_hit(rule, tally, 1)) return 1;
     bpf_set_retval(-ECONNREFUSED);
     return 0;

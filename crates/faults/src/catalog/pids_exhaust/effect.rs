@@ -1,19 +1,17 @@
 //! A limit of processes and threads on the target's cgroup; the kernel counts what it refuses.
 
 use crate::effect::{Effect, EffectError, Holder, LeaseEnd, Mechanism};
-use crate::sys::place::{Controller, Place};
+use crate::sys::place::{Controller, LimitFault, Place};
 use crate::values::Checked;
-use serde_json::Value;
-use squall_wire::injection::{Bite, Injection};
-use squall_wire::receipt::Receipt;
+use squall_wire::injection::Bite;
 
 /// The effect.
-pub static EFFECT: &dyn Effect = &PidsExhaust;
+pub static EFFECT: &dyn Effect = &LIMIT;
 
 const MAX: &str = "pids.max";
 const CURRENT: &str = "pids.current";
 const EVENTS: &str = "pids.events";
-const CONTROLLER: Controller = Controller { name: "pids", v1: &[MAX], v2: &[MAX] };
+static CONTROLLER: Controller = Controller { name: "pids", v1: &[MAX], v2: &[MAX] };
 
 const MECHANISMS: &[Mechanism] = &[
     Mechanism {
@@ -28,7 +26,7 @@ const MECHANISMS: &[Mechanism] = &[
     },
 ];
 
-struct PidsExhaust;
+static LIMIT: LimitFault = LimitFault { controller: &CONTROLLER, mechanisms: MECHANISMS, limit };
 
 struct Held {
     place: Place,
@@ -36,42 +34,12 @@ struct Held {
     before: u64,
 }
 
-impl Effect for PidsExhaust {
-    fn mechanisms(&self) -> &'static [Mechanism] {
-        MECHANISMS
-    }
-
-    fn prepare(&self, injection: &Injection, _values: &Checked) -> Result<Value, EffectError> {
-        Ok(CONTROLLER.place(injection)?.value())
-    }
-
-    fn apply(
-        &self,
-        _injection: &Injection,
-        values: &Checked,
-        receipt: &Receipt,
-        _lease: LeaseEnd,
-    ) -> Result<Box<dyn Holder>, EffectError> {
-        let place = Place::read(receipt)?;
-        place.enter(receipt.process)?;
-        let leave = u64::try_from(values.integer("leave")).unwrap_or(0);
-        let max = place.number(CURRENT).unwrap_or(0) + leave;
-        let before = refused(&place);
-        place.set(MAX, &max.to_string())?;
-        Ok(Box::new(Held { place, max, before }))
-    }
-
-    fn revert(&self, receipt: &Receipt) -> Result<(), EffectError> {
-        Place::read(receipt)?.restore()
-    }
-
-    fn residue(&self, receipt: &Receipt) -> Result<Vec<String>, EffectError> {
-        Ok(Place::read(receipt)?.residue())
-    }
-
-    fn advice(&self, receipt: &Receipt) -> String {
-        Place::read(receipt).map_or_else(|_| "squall undo".to_owned(), |undo| undo.advice())
-    }
+fn limit(place: Place, values: &Checked) -> Result<Box<dyn Holder>, EffectError> {
+    let leave = u64::try_from(values.integer("leave")).unwrap_or(0);
+    let max = place.number(CURRENT).unwrap_or(0) + leave;
+    let before = refused(&place);
+    place.set(MAX, &max.to_string())?;
+    Ok(Box::new(Held { place, max, before }))
 }
 
 /// How often the kernel refused a process or a thread for this limit.

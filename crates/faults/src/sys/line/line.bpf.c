@@ -18,7 +18,7 @@ int squall_line_out(struct __sk_buff *skb) {
     if (!rule || !line) return TCX_NEXT;
     // These have been on the detour.
     if (skb->ingress_ifindex == *line || skb->mark == rule->mode) return TCX_NEXT;
-    if (!is_chosen(skb, &line_cfg, &line_stat, 1, SHARED, &packet)) return TCX_NEXT;
+    if (!is_chosen(skb, &line_cfg, &line_stat, &line_ends, 1, SHARED, &packet)) return TCX_NEXT;
     return bpf_redirect(*line, 0);
 }
 

@@ -14,7 +14,7 @@ mod held;
 mod inbound;
 mod leases;
 mod led;
-mod others;
+pub(in crate::sys) mod others;
 mod outbound;
 mod plane;
 mod space;

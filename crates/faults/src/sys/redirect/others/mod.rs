@@ -5,10 +5,13 @@
 //! Where one would take the other's place, or the agent's connections would be treated unlike the
 //! target's, nothing is made and the diagnostic names what stands in the way.
 
+mod here;
 mod nft;
 mod programs;
 mod rules;
 mod xtables;
+
+pub(in crate::sys) use here::here;
 
 use super::Course;
 use super::ends::{self, Protocols};
