@@ -8,14 +8,17 @@ use serde_json::Value;
 use squall_wire::injection::Injection;
 use squall_wire::receipt::Receipt;
 
+/// Writes a limit where the target lives by now.
+type Limit = fn(Place, &Checked) -> Result<Box<dyn Holder>, EffectError>;
+
 /// A fault on the files of a cgroup. The kernel holds no deadline for a limit; the watchdog does.
 pub(crate) struct LimitFault {
     /// Which files.
     pub(crate) controller: &'static Controller,
     /// Both versions of cgroups, in the order they are tried.
     pub(crate) mechanisms: &'static [Mechanism],
-    /// Writes the limit where the target lives by now.
-    pub(crate) limit: fn(Place, &Checked) -> Result<Box<dyn Holder>, EffectError>,
+    /// What it writes.
+    pub(crate) limit: Limit,
 }
 
 impl Effect for LimitFault {
