@@ -2,7 +2,8 @@
 //! only shorter. One shop serves them all; what a fault ended is started again.
 
 use crate::victim::alone;
-use squall_faults::catalog::ALL;
+use rustix::process::{Pid, Signal};
+use squall_faults::catalog::{self, ALL};
 use squall_faults::sys::{doctor, process};
 use squall_real::lab::Lab;
 use squall_real::needs::{Need, met};
@@ -96,6 +97,84 @@ impl Drop for Shop {
         drop(self.agent.kill());
         drop(self.agent.wait());
     }
+}
+
+/// Cuts order off from one service, by its name.
+fn cut_off(service: &str) -> String {
+    format!(
+        "apiVersion: squall.dev/v1
+kind: Experiment
+metadata: {{name: cut-off}}
+spec:
+  hypothesis: Orders are taken.
+  signals:
+    - scrape: http://127.0.0.1:8080/metrics
+    - traffic: {{url: \"http://127.0.0.1:8080/api/order\", rate: 50/s}}
+  steadyState:
+    - name: order success
+      query: sum(rate(orders_total{{result=\"ok\"}}[30s])) / sum(rate(orders_total[30s]))
+      expect: \">= 1%\"
+  radius: {{allowAll: true}}
+  baseline: 100ms
+  abort: {{consecutive: 100, every: 100ms, literal: true}}
+  method:
+    - fault: net.partition
+      target: {{process: order}}
+      where: {{service: {service}}}
+      hold: 60s
+  recovery: {{within: 1s}}
+"
+    )
+}
+
+/// Why an order is not taken, as the shop says it; nothing where it is.
+fn refusal(lab: &Lab) -> Option<String> {
+    let mut curl = lab.command("curl");
+    let order = r#"{"id": "1", "article": "umbrella", "cents": 100}"#;
+    curl.args(["-sS", "--max-time", "3", "-d", order, "-H", "content-type: application/json"]);
+    let answer = curl.arg("http://127.0.0.1:8081/orders").output().unwrap();
+    let answer: serde_json::Value =
+        serde_json::from_slice(&answer.stdout).unwrap_or_else(|_| "no answer".into());
+    let taken = answer.get("payment").is_some();
+    (!taken).then(|| answer["reason"].as_str().unwrap_or("no answer").to_owned())
+}
+
+#[test]
+fn a_service_is_cut_off_by_its_name_and_no_other() {
+    let test = "a_service_is_cut_off_by_its_name_and_no_other";
+    if !met(test, NEEDS) {
+        return;
+    }
+    if let Err(why) = doctor::available(catalog::find("net.partition").unwrap().fault) {
+        println!("SKIP {test}: {why}");
+        return;
+    }
+    let _alone = alone();
+    let shop = Shop::open();
+    until("an order is taken", SOON, || refusal(&shop.lab).is_none().then_some(()));
+    // Order asks inventory first: the reason tells which of the two it could not reach. Nothing
+    // in it gives up on a payment, so the asker does.
+    for (service, reason) in [("inventory", "INVENTORY"), ("payment", "no answer")] {
+        std::fs::write(shop.lab.scratch().join("cut.yaml"), cut_off(service)).unwrap();
+        let plan = run(&shop.lab, &["plan", "cut.yaml"]);
+        let found = format!("service {service} (127.0.0.1:808");
+        assert!(plan.out.contains(&found), "{}{}", plan.out, plan.err);
+        let mut run = command(&shop.lab, &["run", "cut.yaml"]);
+        let mut run = run.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let cut_off = || refusal(&shop.lab).as_deref() == Some(reason);
+        until(&format!("order is cut off from {service}"), SOON, || {
+            (cut_off() || run.try_wait().unwrap().is_some()).then_some(())
+        });
+        if run.try_wait().unwrap().is_none() {
+            let pid = Pid::from_raw(run.id().cast_signed()).unwrap();
+            rustix::process::kill_process(pid, Signal::INT).unwrap();
+        }
+        let ran = Ran::of(&run.wait_with_output().unwrap()).expect_code(3);
+        assert!(ran.out.contains("matching packets dropped"), "{}", ran.out);
+        until("an order is taken again", SOON, || refusal(&shop.lab).is_none().then_some(()));
+    }
+    let typo = shop.run("typo", &cut_off("paymnt")).expect_code(2);
+    assert!(typo.err.contains("did you mean \"payment\"?"), "{}", typo.err);
 }
 
 /// The same experiment with a short hold, under traffic of its own.
