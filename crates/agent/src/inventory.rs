@@ -91,7 +91,10 @@ pub fn netns(pid: u32) -> Option<u64> {
 /// Fills in who listens where, of every namespace once. Returns the namespaces' addresses.
 fn add_sockets(processes: &mut [Process]) -> BTreeMap<u64, Vec<IpAddr>> {
     let programs = processes.iter().filter(|process| !process.executable.is_empty());
-    let seen_through = programs.map(|process| (process.netns, process.process.pid)).collect();
+    // The eldest of each, which is the last to be written: a young one may be a command that ends
+    // before it is looked through.
+    let eldest = programs.rev().map(|process| (process.netns, process.process.pid));
+    let seen_through = eldest.collect();
     let spaces = sockets::spaces(&seen_through);
     for process in processes.iter_mut().filter(|process| !process.executable.is_empty()) {
         let sockets = spaces.get(&process.netns).map(|space| &space.listening);
