@@ -89,9 +89,9 @@ fn a_share_of_what_leaves_is_overtaken() {
     let bite = holder.bite().unwrap();
     assert_eq!(heard.distinct, PACKETS);
     assert!((20..100).contains(&heard.overtaken), "{} {}", heard.overtaken, bite.detail);
-    // The last ones have nobody behind them; on a busy machine others pass one between the look at
-    // who has passed and its arrival.
-    assert!((15..100).contains(&bite.hits), "{} {}", heard.overtaken, bite.detail);
+    // The last ones have nobody behind them; on a busy machine a few are passed between the look
+    // at who has passed and their arrival.
+    assert!(bite.hits + 10 >= heard.overtaken && bite.hits < 100, "{}", bite.detail);
     over(&used, holder);
     assert_eq!(pair.out(to, 100).overtaken, 0);
 }
