@@ -105,18 +105,7 @@ impl Journal {
             move |source| JournalError::System { step, path, source }
         };
         private_dir(state_dir).map_err(system("prepare", state_dir))?;
-        let lock_path = state_dir.join("lock");
-        let mut options = OpenOptions::new();
-        let options = options.create(true).truncate(false).read(true).write(true).mode(0o600);
-        let lock = options.open(&lock_path).map_err(system("open", &lock_path))?;
-        match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => {}
-            Err(rustix::io::Errno::WOULDBLOCK) => {
-                return Err(JournalError::Held(state_dir.to_path_buf()));
-            }
-            Err(error) => return Err(system("lock", &lock_path)(error.into())),
-        }
-        reach(Point::JournalTaken);
+        let lock = lock(state_dir, true)?;
         let path = file_of(state_dir);
         let existed = path.exists();
         let mut options = OpenOptions::new();
@@ -129,6 +118,57 @@ impl Journal {
         }
         let bytes = read_all(&file, &path)?;
         Journal::over(OnDisk { file, _lock: lock }, &bytes).map_err(system("cut", &path))
+    }
+
+    /// Takes a journal that is there, to undo what it holds; `None` where there is none. Nothing
+    /// is made: whoever ends an agent may remove its folder at once, and it must not come back.
+    ///
+    /// # Errors
+    /// As [`Journal::take`].
+    pub fn take_existing(state_dir: &Path) -> Result<Option<(Journal, Replay)>, JournalError> {
+        let path = file_of(state_dir);
+        let none = |error: &JournalError| {
+            matches!(error, JournalError::System { source, .. }
+                if source.kind() == io::ErrorKind::NotFound && !path.exists())
+        };
+        let lock = match lock(state_dir, false) {
+            // Somebody removed the lock alone; what the journal holds is undone all the same.
+            Err(JournalError::System { .. }) if path.exists() => lock(state_dir, true)?,
+            Err(error) if none(&error) => return Ok(None),
+            held_or_not => held_or_not?,
+        };
+        let system = |step| {
+            let path = path.clone();
+            move |source| JournalError::System { step, path, source }
+        };
+        let file = OpenOptions::new().append(true).read(true).open(&path);
+        let file = match file.map_err(system("open")) {
+            Err(error) if none(&error) => return Ok(None),
+            opened => opened?,
+        };
+        let bytes = read_all(&file, &path)?;
+        let taken = Journal::over(OnDisk { file, _lock: lock }, &bytes);
+        Ok(Some(taken.map_err(system("cut"))?))
+    }
+}
+
+/// Locks a state folder for this process. Without `make` the file of the lock has to be there.
+fn lock(state_dir: &Path, make: bool) -> Result<File, JournalError> {
+    let path = state_dir.join("lock");
+    let system = |step| {
+        let path = path.clone();
+        move |source| JournalError::System { step, path, source }
+    };
+    let mut options = OpenOptions::new();
+    let options = options.create(make).truncate(false).read(true).write(true).mode(0o600);
+    let lock = options.open(&path).map_err(system("open"))?;
+    match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => {
+            reach(Point::JournalTaken);
+            Ok(lock)
+        }
+        Err(rustix::io::Errno::WOULDBLOCK) => Err(JournalError::Held(state_dir.to_path_buf())),
+        Err(error) => Err(system("lock")(error.into())),
     }
 }
 
@@ -257,6 +297,28 @@ mod tests {
             boot: BootId("b".into()),
             at_unix_ms: 0,
             undo: serde_json::json!({}),
+        }
+    }
+
+    #[test]
+    fn what_is_not_there_is_taken_by_nobody_and_is_not_made() {
+        let dir = tempfile::tempdir().unwrap();
+        let gone = dir.path().join("state");
+        assert!(Journal::take_existing(&gone).unwrap().is_none());
+        assert!(!gone.exists(), "the folder of an agent that ended stays away");
+        std::fs::create_dir(&gone).unwrap();
+        assert!(Journal::take_existing(&gone).unwrap().is_none());
+        assert_eq!(std::fs::read_dir(&gone).unwrap().count(), 0);
+        let (mut journal, _) = Journal::take(&gone).unwrap();
+        journal.open(&receipt("a")).unwrap();
+        assert!(matches!(Journal::take_existing(&gone), Err(JournalError::Held(_))));
+        drop(journal);
+        for lock_is_there in [true, false] {
+            if !lock_is_there {
+                std::fs::remove_file(gone.join("lock")).unwrap();
+            }
+            let (_journal, found) = Journal::take_existing(&gone).unwrap().unwrap();
+            assert_eq!(found.open, [receipt("a")], "lock: {lock_is_there}");
         }
     }
 

@@ -105,13 +105,11 @@ fn ask_agent(paths: &Paths) -> Result<Vec<Undone>, ClientError> {
 }
 
 fn replay(paths: &Paths, patience_ns: u64, report: &mut Report) -> Result<(), JournalError> {
-    if !paths.state_dir.exists() {
-        return Ok(());
-    }
     let give_up_ns = clock::boottime_ns() + patience_ns;
     let (mut journal, open) = loop {
-        match Journal::take(&paths.state_dir) {
-            Ok((journal, found)) => break (Some(journal), found.open),
+        match Journal::take_existing(&paths.state_dir) {
+            Ok(Some((journal, found))) => break (Some(journal), found.open),
+            Ok(None) => return Ok(()),
             Err(JournalError::Held(_)) if clock::boottime_ns() < give_up_ns => pause(2_000_000),
             // Whoever has it hangs. Restoring matters more than noting it.
             Err(JournalError::Held(_)) => break (None, peek(&paths.state_dir)?.open),

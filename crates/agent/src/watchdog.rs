@@ -93,8 +93,10 @@ fn kill(agent: Option<&OwnedFd>) {
 fn restore_all(state_dir: &Path) -> u8 {
     let give_up_ns = clock::boottime_ns() + LOCK_NS_MAX;
     let (mut journal, found) = loop {
-        match Journal::take(state_dir) {
-            Ok(taken) => break taken,
+        match Journal::take_existing(state_dir) {
+            Ok(Some(taken)) => break taken,
+            // Removed together with its folder: nothing was open, or somebody took it in hand.
+            Ok(None) => return 0,
             Err(JournalError::Held(_)) if clock::boottime_ns() < give_up_ns => pause(AGAIN_NS / 5),
             // The next agent, or `squall undo`, has it and undoes everything itself.
             Err(JournalError::Held(_)) => return 0,
