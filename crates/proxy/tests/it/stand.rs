@@ -15,8 +15,9 @@ use squall_proxy::{
 
 /// Nothing here takes longer unless it hangs.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
-/// What the proxy may take of a delay for its own way, where that happened to cost nothing.
-pub(crate) const EARLY_MAX: Duration = Duration::from_millis(1);
+/// What the proxy may take of a delay for its own way, where that happened to cost nothing: the
+/// bound that the faults' pages state.
+pub(crate) const EARLY_MAX: Duration = Duration::from_micros(400);
 
 /// Leads to the scripted service, and remembers which ports were exempt.
 #[derive(Debug)]
