@@ -13,19 +13,15 @@ use std::{
 
 use rustix::net::{SendFlags, send};
 use socket2::SockRef;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
+use crate::apart::Apart;
 use crate::stand::{PATIENCE, Stand, get, half_close, mirror, read_all, service};
 
-/// Far below what is sent, far above what other tests of this process hold at the time.
-const GROWTH_MAX: u64 = 64 << 20;
+/// What a proxy may hold of a flood: far below what is sent, above what its buffers come to.
+const GROWTH_MAX: u64 = 8 << 20;
 const FLOOD: usize = 128 << 20;
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-
-fn resident() -> u64 {
-    let text = std::fs::read_to_string("/proc/self/statm").unwrap();
-    let pages: u64 = text.split(' ').nth(1).unwrap().parse().unwrap();
-    pages * 4096
-}
 
 /// A service that swallows everything and counts it.
 fn pit() -> (std::net::SocketAddr, Arc<AtomicUsize>) {
@@ -41,12 +37,12 @@ fn pit() -> (std::net::SocketAddr, Arc<AtomicUsize>) {
 }
 
 /// Sends pieces until so many bytes went, or the proxy has had enough; checks memory meanwhile.
-fn flood(client: &mut TcpStream, piece: &[u8], bytes: usize) -> usize {
-    let before = resident();
+fn flood(proxy: &mut Apart, client: &mut TcpStream, piece: &[u8], bytes: usize) -> usize {
+    let before = proxy.resident();
     let mut sent = 0;
     while sent < bytes && client.write_all(piece).is_ok() {
         sent += piece.len();
-        let grown = resident().saturating_sub(before);
+        let grown = proxy.resident().saturating_sub(before);
         assert!(grown < GROWTH_MAX, "{grown} bytes are held of {sent}");
     }
     sent
@@ -55,13 +51,12 @@ fn flood(client: &mut TcpStream, piece: &[u8], bytes: usize) -> usize {
 #[test]
 fn a_header_without_end_passes_and_is_not_kept() {
     let (address, swallowed) = pit();
-    let stand = Stand::before(address);
-    stand.watch();
-    let mut client = stand.client();
+    let mut proxy = Apart::watching(address);
+    let mut client = proxy.client();
     client.write_all(b"GET / HTTP/1.1\r\nX: ").unwrap();
-    let sent = flood(&mut client, &vec![b'x'; 1 << 20], FLOOD);
+    let sent = flood(&mut proxy, &mut client, &vec![b'x'; 1 << 20], FLOOD);
     drop(client);
-    stand.eventually("closed", |seen| seen.open == 0);
+    proxy.until_open(0);
     assert_eq!((sent, swallowed.load(SeqCst)), (FLOOD, FLOOD + 19));
 }
 
@@ -74,14 +69,11 @@ fn a_service_that_does_not_read_stops_its_client() {
                 std::thread::park_timeout(Duration::from_secs(1));
             }
         });
-        let stand = Stand::before(address);
-        if watched {
-            stand.watch();
-        }
-        let mut client = stand.client();
+        let mut proxy = if watched { Apart::watching(address) } else { Apart::before(address) };
+        let mut client = proxy.client();
         client.set_write_timeout(Some(Duration::from_millis(700))).unwrap();
         client.write_all(b"POST / HTTP/1.1\r\nContent-Length: 999999999\r\n\r\n").unwrap();
-        let taken = flood(&mut client, &vec![0; 1 << 20], FLOOD);
+        let taken = flood(&mut proxy, &mut client, &vec![0; 1 << 20], FLOOD);
         assert!(taken < FLOOD, "watched {watched}: all of it was taken");
     }
 }
@@ -111,19 +103,18 @@ fn floods_of_http2_frames_end_or_pass_and_the_next_client_is_served() {
         ("windows", frame(8, 0, 0, &[0, 0, 0, 1]).repeat(4_000)),
         ("garbage", vec![0x5a; 40_000]),
     ];
-    let stand = Stand::before(mirror());
-    stand.watch();
+    let mut proxy = Apart::watching(mirror());
     for (name, piece) in floods {
-        let mut client = stand.client();
+        let mut client = proxy.client();
         client.set_write_timeout(Some(Duration::from_secs(2))).unwrap();
         client.write_all(PREFACE).unwrap();
         client.write_all(&frame(4, 0, 0, &[])).unwrap();
-        let sent = flood(&mut client, &piece, 2 << 20);
+        let sent = flood(&mut proxy, &mut client, &piece, 2 << 20);
         println!("{name}: {sent} bytes were taken");
         drop(client);
-        assert_eq!(get(&mut stand.client(), "/").0, "HTTP/1.1 200 OK", "{name}");
+        assert_eq!(get(&mut proxy.client(), "/").0, "HTTP/1.1 200 OK", "{name}");
     }
-    stand.eventually("closed", |seen| seen.open == 0);
+    proxy.until_open(0);
 }
 
 #[test]
@@ -182,18 +173,50 @@ fn an_urgent_byte_arrives_in_its_place() {
     assert_eq!(read_all(&mut client), b"ab!cd");
 }
 
+/// A service that costs this process no thread for each connection: it answers whatever it reads.
+fn answerer() -> std::net::SocketAddr {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let address = listener.local_addr().unwrap();
+    let serve = async move {
+        let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            tokio::spawn(async move {
+                let mut bytes = [0; 256];
+                while let Ok(1..) = stream.read(&mut bytes).await {
+                    drop(stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await);
+                }
+            });
+        }
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    // Ends with the test's process.
+    std::thread::spawn(move || runtime.block_on(serve));
+    address
+}
+
 #[test]
 fn thousands_of_idle_connections_hold_little_and_give_it_back() {
     const MANY: usize = 1_500;
-    let stand = Stand::before(mirror());
-    let before = resident();
-    let clients: Vec<_> = (0..MANY).map(|_| stand.client()).collect();
-    stand.eventually("open", |seen| seen.open == MANY as u64);
-    // The service has a thread for each, which is most of it.
-    let grown = resident().saturating_sub(before);
-    let each = grown / MANY as u64;
-    assert!(each < 64 << 10, "{each} bytes a connection, its service's thread included");
-    drop(clients);
-    stand.eventually("closed", |seen| seen.open == 0);
-    assert_eq!(get(&mut stand.client(), "/").0, "HTTP/1.1 200 OK");
+    /// What an idle connection may cost the proxy.
+    const EACH_MAX: u64 = 6_000;
+    let mut proxy = Apart::before(answerer());
+    let before = proxy.resident();
+    let open = |proxy: &mut Apart| {
+        let clients: Vec<_> = (0..MANY).map(|_| proxy.client()).collect();
+        let held = proxy.until_open(MANY);
+        drop(clients);
+        proxy.until_open(0);
+        held
+    };
+    let first = open(&mut proxy);
+    let each = first.saturating_sub(before) / MANY as u64;
+    println!("{each} bytes a connection");
+    assert!(each < EACH_MAX, "{each} bytes a connection");
+    // What was given back serves the next ones: they come to no more than the first.
+    let second = open(&mut proxy);
+    let more = second.saturating_sub(first) / MANY as u64;
+    assert!(more < EACH_MAX / 10, "{each} bytes a connection, then {more} more");
+    assert_eq!(get(&mut proxy.client(), "/").0, "HTTP/1.1 200 OK");
 }

@@ -1,6 +1,7 @@
 //! The proxy with real sockets on loopback: bytes, framing, delays, ends.
 #![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
+mod apart;
 mod bad_input;
 mod bytes_kept;
 mod delays;
