@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod columns;
 mod commands;
 mod context;
 mod diagnostics;

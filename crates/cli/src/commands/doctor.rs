@@ -1,6 +1,7 @@
 //! `squall doctor`: which mechanisms this host offers, by trial, and why not.
 
 use super::{Verb, options};
+use crate::columns::Columns;
 use crate::context::{Context, Output};
 use crate::exit::Exit;
 use crate::host;
@@ -75,42 +76,42 @@ fn rows(entry: &'static Entry, trials: &BTreeMap<Need, Result<String, String>>) 
 }
 
 fn table(rows: &[Row], trials: &BTreeMap<Need, Result<String, String>>) -> String {
-    let mut out = String::from("MECHANISM                HERE\n");
+    let mut needs = Columns::under(&["MECHANISM", "HERE", ""]);
     for (need, result) in trials {
-        let (word, text) = match result {
-            Ok(text) => ("yes", text),
-            Err(text) => ("no", text),
-        };
-        let _ = writeln!(out, "{:<25}{word:<5}{text}", need.word());
+        let (word, text) = answer(result);
+        needs.row(&[need.word(), word, text]);
     }
-    let _ = writeln!(out, "\n{:<17}{:<6}{:<13}MECHANISM", "FAULT", "HERE", "DIES BY");
+    let mut faults = Columns::under(&["FAULT", "HERE", "DIES BY", "MECHANISM"]);
     let mut last = "";
     for row in rows {
         // The further mechanisms of a fault stand below its first: the order of falling back.
         let fault = if row.fault == last { "" } else { row.fault };
         last = row.fault;
-        let here = if row.here.is_ok() { "yes" } else { "no" };
-        let _ = writeln!(out, "{fault:<17}{here:<6}{:<13}{}", row.death, row.mechanism);
+        let (here, text) = answer(&row.here);
+        faults.row(&[fault, here, row.death, row.mechanism]);
         match &row.here {
-            Err(why) => {
-                let _ = writeln!(out, "{:<36}because {why}", "");
-            }
-            Ok(how) if how != row.mechanism => {
-                let _ = writeln!(out, "{:<36}{how}", "");
-            }
+            Err(why) => faults.row(&["", "", "", &format!("because {why}")]),
+            Ok(_) if text != row.mechanism => faults.row(&["", "", "", text]),
             Ok(_) => {}
         }
     }
-    out
+    format!("{}\n{}", needs.text(), faults.text())
+}
+
+fn answer(tried: &Result<String, String>) -> (&'static str, &str) {
+    match tried {
+        Ok(how) => ("yes", how),
+        Err(why) => ("no", why),
+    }
 }
 
 /// What a host may offer and no fault uses, with the reason.
 fn unused() -> String {
-    let (word, text) = match doctor::netem() {
-        Ok(how) => ("yes", how),
-        Err(why) => ("no", why),
-    };
-    format!("\n{:<25}HERE\n{:<25}{word:<5}{text}; {NETEM_UNUSED}\n", "NOT USED", NETEM)
+    let tried = doctor::netem();
+    let (word, text) = answer(&tried);
+    let mut columns = Columns::under(&["NOT USED", "HERE", ""]);
+    columns.row(&[NETEM, word, &format!("{text}; {NETEM_UNUSED}")]);
+    format!("\n{}", columns.text())
 }
 
 fn unused_json() -> serde_json::Value {
@@ -145,10 +146,11 @@ fn redirects_json() -> serde_json::Value {
 
 /// What an agent keeps of root's privileges, and whether the one that runs does.
 fn privileges() -> String {
-    let mut out = String::from("\nKEPT BY THE AGENT  FOR\n");
+    let mut columns = Columns::under(&["KEPT BY THE AGENT", "FOR"]);
     for kept in KEPT {
-        let _ = writeln!(out, "{:<19}{}", kept.name, kept.why);
+        columns.row(&[kept.name, kept.why]);
     }
+    let mut out = format!("\n{}", columns.text());
     let _ = match host::agent_privileges() {
         None => writeln!(out, "No agent runs here; one gives up all others when it starts."),
         Some((pid, names, 0)) => {

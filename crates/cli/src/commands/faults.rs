@@ -1,6 +1,7 @@
 //! `squall faults`: the catalogue as a table, one fault as a page, or what is armed now.
 
 use super::{Verb, options};
+use crate::columns::Columns;
 use crate::context::{Context, Output};
 use crate::exit::Exit;
 use crate::host;
@@ -14,9 +15,6 @@ use std::fmt::Write as _;
 
 pub(crate) static VERB: Verb =
     Verb::new::<Options>("faults", "Lists the faults, or explains one of them", run);
-
-/// No line of a page is longer.
-const COLUMNS_MAX: usize = 100;
 
 #[derive(clap::Args)]
 struct Options {
@@ -58,13 +56,13 @@ fn list(context: &Context) -> Exit {
         context.json(&catalog::ALL.iter().map(as_json).collect());
         return context.end(Exit::Fine("fine"));
     }
-    let mut out = format!("{:<21}{:<48}{:<16}HERE\n", "FAULT", "WHAT IT DOES", "ENDS BY");
+    let mut table = Columns::under(&["FAULT", "WHAT IT DOES", "ENDS BY", "HERE"]);
     let mut families: Vec<&str> = catalog::ALL.iter().map(|e| e.fault.describe().family).collect();
     families.sort_unstable();
     families.dedup();
     let mut available = 0;
     for family in families {
-        let _ = writeln!(out, "{family}");
+        table.line(family);
         for entry in catalog::ALL.iter().filter(|e| e.fault.describe().family == family) {
             let d = entry.fault.describe();
             let here = match doctor::available(entry.fault) {
@@ -74,27 +72,28 @@ fn list(context: &Context) -> Exit {
                 }
                 Err(why) => format!("no, {why}"),
             };
-            let _ = writeln!(out, "  {:<19}{:<48}{:<16}{here}", d.name, d.summary, d.death.word());
+            table.row(&[&format!("  {}", d.name), d.summary, d.death.word(), &here]);
         }
     }
-    let _ = write!(
-        out,
-        "\n{} faults, {available} available here.   squall faults NAME for one of them   \
-         squall doctor for the reasons\n",
+    table.line("");
+    table.line(&format!(
+        "{} faults, {available} available here.   squall faults NAME for one of them   \
+         squall doctor for the reasons",
         catalog::ALL.len()
-    );
-    context.data(&out);
+    ));
+    context.data(&table.text());
     context.end(Exit::Fine("fine"))
 }
 
 fn page(d: &Description) -> String {
-    let mut out = format!("{}   {}\n", d.name, d.summary);
-    for (title, params) in [("with", d.params), ("where", d.filters)] {
-        if params.is_empty() {
+    let mut params = Columns::default();
+    for (title, all) in [("with", d.params), ("where", d.filters)] {
+        if all.is_empty() {
             continue;
         }
-        let _ = writeln!(out, "\n  {title}");
-        for p in params {
+        params.line("");
+        params.line(&format!("  {title}"));
+        for p in all {
             let fallback = match (p.required, p.default) {
                 (true, _) => "required",
                 (false, Some(default)) => default,
@@ -102,38 +101,19 @@ fn page(d: &Description) -> String {
             };
             let about =
                 format!("{}{}", p.kind.limits().map_or(String::new(), |r| r + "; "), p.help);
-            // A longer name takes its room from the kind, which keeps one space.
-            let head = format!("    {:<9} {:<14}", p.name, p.kind.word());
-            let head = format!("{head:<29}{fallback:<17}");
-            wrap(&mut out, &head, &about);
+            params.row(&[&format!("    {}", p.name), p.kind.word(), fallback, &about]);
         }
     }
-    out.push('\n');
-    for (word, text) in [("acts", d.acts), ("ends", d.ends), ("spares", d.spares)] {
-        wrap(&mut out, &format!("  {word:<12}"), text);
+    let mut ways = Columns::default();
+    for (word, text) in [("  acts", d.acts), ("  ends", d.ends), ("  spares", d.spares)] {
+        ways.row(&[word, text]);
     }
-    let _ = writeln!(out, "\n  example\n");
+    let mut out =
+        format!("{}   {}\n{}\n{}\n  example\n\n", d.name, d.summary, params.text(), ways.text());
     for line in d.example.lines() {
         let _ = writeln!(out, "{}", format!("    {line}").trim_end());
     }
     out
-}
-
-/// Writes a text behind its head; what does not fit goes to the next line with the same indent.
-fn wrap(out: &mut String, head: &str, text: &str) {
-    let indent = head.chars().count();
-    let mut line = head.to_owned();
-    for word in text.split_whitespace() {
-        let begun = line.chars().count() > indent;
-        if begun && line.chars().count() + 1 + word.chars().count() > COLUMNS_MAX {
-            let _ = writeln!(out, "{}", line.trim_end());
-            line = " ".repeat(indent);
-        } else if begun {
-            line.push(' ');
-        }
-        line.push_str(word);
-    }
-    let _ = writeln!(out, "{}", line.trim_end());
 }
 
 fn as_json(entry: &Entry) -> serde_json::Value {
@@ -190,14 +170,13 @@ fn armed_table(armed: &[ArmedLine]) -> String {
     if armed.is_empty() {
         return "Nothing is armed on this host.\n".into();
     }
-    let mut out = format!("{:<17}{:<20}{:<22}{:<12}BY\n", "FAULT", "TARGET", "SINCE", "UNTIL");
+    let mut table = Columns::under(&["FAULT", "TARGET", "SINCE", "UNTIL", "BY"]);
     for line in armed {
         let since = host::clock_time(line.since_unix_ms);
         let until = format!("{:.1} s", line.remaining_ms as f64 / 1000.0);
-        let _ =
-            writeln!(out, "{:<17}{:<20}{since:<22}{until:<12}{}", line.fault, line.target, line.by);
+        table.row(&[&line.fault, &line.target, &since, &until, &line.by]);
     }
-    out
+    table.text()
 }
 
 #[cfg(test)]
@@ -213,6 +192,11 @@ mod tests {
             let head = page.split("\n  example\n").next().unwrap_or("");
             for line in head.lines() {
                 assert!(line.chars().count() <= 100, "{}: {line}", d.name);
+            }
+            for p in d.params.iter().chain(d.filters) {
+                let begins = format!("    {}  ", p.name);
+                assert!(head.contains(&begins), "{}: {} has no room\n{head}", d.name, p.name);
+                assert!(head.contains(&format!("  {}  ", p.kind.word())), "{}: {}", d.name, p.name);
             }
         }
     }

@@ -1,12 +1,12 @@
 //! `squall targets`: the processes that have registered through the Go SDK, with their probes.
 
 use super::{Verb, options};
+use crate::columns::Columns;
 use crate::context::{Context, Output};
 use crate::exit::Exit;
 use crate::host;
 use clap::ArgMatches;
 use squall_wire::protocol::Registered;
-use std::fmt::Write as _;
 
 pub(crate) static VERB: Verb =
     Verb::new::<Options>("targets", "Lists the processes that have the SDK, with probes", run);
@@ -37,22 +37,21 @@ fn table(registered: &[Registered]) -> String {
                 otherwise), while `squall agent` runs.\n"
             .into();
     }
-    let mut out =
-        format!("{:<20}{:<26}{:>8}  {:<12}{}\n", "SERVICE", "INSTANCE", "PID", "GO", "SDK");
+    let mut out = Columns::under(&["SERVICE", "INSTANCE", "PID", "GO", "SDK"]);
     for Registered { process, hello } in registered {
-        let (service, instance) = (&hello.service, &hello.instance);
-        let pid = process.pid;
-        let _ = writeln!(out, "{service:<20}{instance:<26}{pid:>8}  {:<12}{}", hello.go, hello.sdk);
+        let pid = process.pid.to_string();
+        out.row(&[&hello.service, &hello.instance, &pid, &hello.go, &hello.sdk]);
         for (key, value) in &hello.labels {
-            let _ = writeln!(out, "  {key}={value}");
+            out.line(&format!("  {key}={value}"));
         }
         let (own, ours): (Vec<_>, Vec<_>) =
             hello.probes.iter().partition(|p| !p.starts_with("go."));
-        let own = own.iter().map(|name| format!("  {name}   its own, fault go.probe\n"));
-        out.extend(own);
-        let _ = writeln!(out, "  and {} faults of Squall's own", ours.len());
+        for name in own {
+            out.line(&format!("  {name}   its own, fault go.probe"));
+        }
+        out.line(&format!("  and {} faults of Squall's own", ours.len()));
     }
-    out
+    out.text()
 }
 
 #[cfg(test)]
