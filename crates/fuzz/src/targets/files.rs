@@ -98,9 +98,11 @@ fn shown(text: &str, diagnostics: &[Diagnostic]) {
     let lines = LineIndex::new(text);
     for diagnostic in diagnostics {
         let span = diagnostic.span;
-        assert!(span.start <= span.end && span.end <= text.len(), "{diagnostic:?}");
-        let whole = text.is_char_boundary(span.start) && text.is_char_boundary(span.end);
-        assert!(whole, "a place inside a letter: {diagnostic:?}");
+        let places = std::iter::once(span).chain(diagnostic.others.iter().map(|(span, _)| *span));
+        for place in places {
+            let whole = text.get(place.start..place.end).is_some();
+            assert!(whole, "a place outside or inside a letter: {diagnostic:?}");
+        }
         assert!(!diagnostic.message.is_empty());
         let _place = lines.position(span.start);
     }
@@ -175,8 +177,8 @@ fn openslo(bytes: &[u8]) {
     let text = text(bytes);
     let (rules, found) = openslo::import(&text);
     shown(&text, &found);
-    // Where nothing can be carried over, there is no rule, which is an error of its own.
     if rules.trim().is_empty() {
+        assert!(squall_spec::diagnostic::has_error(&found), "no rule, and no word about it");
         return;
     }
     let checked = sla::check(&rules, &Facts::default());

@@ -7,14 +7,20 @@ pub(super) fn documents(text: &str) -> Vec<(usize, &str)> {
     let mut parts = Vec::new();
     let (mut start, mut at) = (0, 0);
     for line in text.split_inclusive('\n') {
-        if line.trim_end() == "---" {
+        // A comment or the document's first value may stand on the marker's own line.
+        let marker = line.strip_prefix("---");
+        if marker.is_some_and(|rest| rest.is_empty() || rest.starts_with(char::is_whitespace)) {
             parts.push((start, &text[start..at]));
-            start = at + line.len();
+            start = at + "---".len();
         }
         at += line.len();
     }
     parts.push((start, &text[start..]));
-    let says = |line: &str| !line.trim().is_empty() && !line.trim_start().starts_with('#');
+    // Directives and ends of documents say nothing by themselves.
+    let says = |line: &str| {
+        let line = line.trim();
+        !line.is_empty() && line != "..." && !line.starts_with(['#', '%'])
+    };
     parts.retain(|(_, part)| part.lines().any(says));
     parts
 }
@@ -30,16 +36,11 @@ pub(super) fn path<'n>(node: &'n Node, keys: &[&str]) -> Option<&'n Node> {
     keys.iter().try_fold(node, |node, key| get(node, key))
 }
 
+/// The word at the end of a path; nothing where there is none or where the place is empty.
 pub(super) fn text_at<'n>(node: &'n Node, keys: &[&str]) -> Option<&'n str> {
-    match &path(node, keys)?.kind {
-        Kind::Scalar { text, .. } if !text.is_empty() => Some(text),
+    let node = path(node, keys)?;
+    match &node.kind {
+        Kind::Scalar { text, .. } if !text.is_empty() && !node.is_null() => Some(text),
         _ => None,
-    }
-}
-
-pub(super) fn list<'n>(node: &'n Node, key: &str) -> &'n [Node] {
-    match get(node, key).map(|n| &n.kind) {
-        Some(Kind::List(items)) => items,
-        _ => &[],
     }
 }

@@ -5,7 +5,10 @@ mod clauses;
 mod document;
 mod export;
 mod import;
+mod indicator;
+mod objective;
 mod query;
+mod reader;
 
 pub use export::export;
 pub use import::import;
