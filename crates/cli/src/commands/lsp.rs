@@ -21,7 +21,8 @@ fn run(context: &Context, _: &ArgMatches) -> Exit {
         Ok(()) => Exit::Fine("fine"),
         Err(why) => {
             // Standard output is the protocol's.
-            context.note(&format!("error: {why}"));
+            let help = "squall lsp speaks the Language Server Protocol: let an editor start it";
+            context.error(&why, Some(help));
             Exit::Bad("bad input")
         }
     }

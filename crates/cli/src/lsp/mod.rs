@@ -1,6 +1,7 @@
 //! The language server: one loop, requests in their order, every answer from the language itself.
 
 mod place;
+mod stdio;
 
 use lsp_server::{Connection, ErrorCode, Message, Notification, Request, Response};
 use lsp_types::{
@@ -23,12 +24,17 @@ const TEXT_BYTES_MAX: usize = 16 << 20;
 
 /// Serves until the editor says goodbye or goes away.
 pub(crate) fn serve() -> Result<(), String> {
-    let (connection, threads) = Connection::stdio();
+    let (connection, reading, writing) = stdio::connect();
     let outcome = talk(&connection);
     // The writer ends when nobody can send any more.
     drop(connection);
+    let written = writing.finish();
+    // What could not be read is the cause of whatever else went wrong.
+    if let Some(why) = reading.failure() {
+        return Err(format!("the connection broke: {why}"));
+    }
     outcome?;
-    threads.join().map_err(|why| format!("the connection broke: {why}"))
+    written.map_err(|why| format!("the connection broke: standard output: {why}"))
 }
 
 fn talk(connection: &Connection) -> Result<(), String> {

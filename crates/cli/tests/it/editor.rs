@@ -134,3 +134,27 @@ fn an_editor_gets_diagnostics_hover_completion_and_formatting() {
     editor.tell("exit", Value::Null);
     assert_eq!(editor.child.wait().unwrap().code(), Some(0));
 }
+
+#[test]
+fn what_is_no_message_ends_the_server_with_a_reason() {
+    let world = World::new();
+    let check = |input: &str, reason: &str| {
+        let mut command = world.command(&["lsp"]);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        // The server may be gone before all of it is written.
+        let _gone = child.stdin.take().unwrap().write_all(input.as_bytes());
+        let output = child.wait_with_output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(said.contains(reason) && said.contains("let an editor start it"), "{said}");
+        assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0), "{said}");
+    };
+    check(
+        "Content-Length: 99999999999999\r\n\r\n{}",
+        "99999999999999 bytes; 67108864 are the most",
+    );
+    check("Content-Length: 18446744073709551616\r\n\r\n{}", "no number of bytes");
+    check("Content-Length: 2\r\n\r\n{]", "not of the protocol");
+    check("squall check a.yaml\n\n", "no Content-Length");
+    check("", "the editor did not begin");
+}
