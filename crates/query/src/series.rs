@@ -84,6 +84,20 @@ pub trait Storage {
         found.iter().filter_map(|series| series.seen(start_ms, end_ms)).for_each(see);
     }
 
+    /// Shows what a reading between two times needs of every series that matches: each sample after
+    /// `prev_ms` up to `at_ms`, and those before that are no older than the look-back. A storage
+    /// may leave out the older of these, as long as it shows
+    /// [`SPACING_SAMPLES`](crate::indicator::SPACING_SAMPLES) or more that are no staleness marker,
+    /// one of them a number, and none is missing between the ones it shows.
+    fn visit_recent(
+        &self,
+        selector: &Selector,
+        (prev_ms, at_ms): (i64, i64),
+        see: &mut Visitor<'_>,
+    ) {
+        self.visit(selector, prev_ms.saturating_sub(LOOKBACK_MS), at_ms, see);
+    }
+
     /// Tells whether the storage has native histograms at all.
     fn holds_histograms(&self) -> bool {
         false

@@ -2,7 +2,7 @@
 //! `instance` that scrapes carry.
 
 use crate::prepare::Watched;
-use squall_query::{Selector, Series, Storage};
+use squall_query::{Labels, Seen, Selector, Series, Storage, Visitor};
 use squall_wire::record::{Arm, Arms};
 use std::net::SocketAddr;
 
@@ -42,11 +42,33 @@ struct OneArm<'s> {
 impl Storage for OneArm<'_> {
     fn select(&self, selector: &Selector, start_ms: i64, end_ms: i64) -> Vec<Series> {
         let mut all = self.storage.select(selector, start_ms, end_ms);
-        all.retain(|series| {
-            let instance = series.labels.get(INSTANCE);
-            !instance.is_empty() && is_one_of(self.addresses, instance) == self.disturbed
-        });
+        all.retain(|series| self.holds(&series.labels));
         all
+    }
+
+    fn visit(&self, selector: &Selector, start_ms: i64, end_ms: i64, see: &mut Visitor<'_>) {
+        let see = &mut |series: Seen<'_>| {
+            if self.holds(series.labels) {
+                see(series)
+            }
+        };
+        self.storage.visit(selector, start_ms, end_ms, see);
+    }
+
+    fn visit_recent(&self, selector: &Selector, times: (i64, i64), see: &mut Visitor<'_>) {
+        let see = &mut |series: Seen<'_>| {
+            if self.holds(series.labels) {
+                see(series)
+            }
+        };
+        self.storage.visit_recent(selector, times, see);
+    }
+}
+
+impl OneArm<'_> {
+    fn holds(&self, labels: &Labels) -> bool {
+        let instance = labels.get(INSTANCE);
+        !instance.is_empty() && is_one_of(self.addresses, instance) == self.disturbed
     }
 }
 

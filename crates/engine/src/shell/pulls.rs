@@ -3,7 +3,7 @@
 use crate::core::{Event, Purpose};
 use crate::prepare::Watched;
 use squall_query::incremental::RuleId;
-use squall_query::indicator::{Counts, Gap, Reading};
+use squall_query::indicator::{Counts, Gap, Reading, UP};
 use squall_query::{Selector, Series, Storage, Visitor};
 use squall_signals::{Pulled, Source, SourceError, Store};
 use squall_wire::record::{self, Unit};
@@ -63,8 +63,13 @@ impl Pulls {
         every: Duration,
     ) -> Pulls {
         let home = |source| Some(Home { source, store: Store::default(), said: String::new() });
-        let wanted = watched.iter().flat_map(|w| w.indicator.selectors()).collect();
+        let wanted: Arc<[Selector]> =
+            watched.iter().flat_map(|w| w.indicator.selectors()).collect();
         let mut homes: Vec<Option<Home>> = sources.into_iter().map(home).collect();
+        for home in homes.iter_mut().flatten() {
+            // What tells whether a target answered is looked at as often as what is counted.
+            home.store.keep_recent(wanted.iter().cloned().chain([Selector::metric(UP)]));
+        }
         let rules = match homes.as_mut_slice() {
             [Some(home)] => {
                 // The store is empty: everything that a rule reads is still to arrive.
@@ -177,6 +182,12 @@ impl Storage for AllStores<'_> {
     fn visit(&self, selector: &Selector, start_ms: i64, end_ms: i64, see: &mut Visitor<'_>) {
         for home in self.0.iter().flatten() {
             home.store.visit(selector, start_ms, end_ms, see);
+        }
+    }
+
+    fn visit_recent(&self, selector: &Selector, times: (i64, i64), see: &mut Visitor<'_>) {
+        for home in self.0.iter().flatten() {
+            home.store.visit_recent(selector, times, see);
         }
     }
 }

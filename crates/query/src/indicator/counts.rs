@@ -4,8 +4,9 @@
 use std::collections::BTreeMap;
 
 use crate::buckets::{self, Bucket};
+use crate::indicator::bound::Op;
 use crate::indicator::health::Watched;
-use crate::indicator::reading::{Counts, Op};
+use crate::indicator::reading::Counts;
 use crate::indicator::shape::{Quantile, Ratio};
 use crate::labels::{BUCKET_BOUND, Labels};
 use crate::selector::Selector;

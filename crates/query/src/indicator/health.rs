@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use crate::indicator::reading::Gap;
 use crate::labels::Labels;
 use crate::selector::Selector;
-use crate::series::{LOOKBACK_MS, Sample, Series, Storage};
+use crate::series::{Sample, Storage};
 
 /// The metric by which a source says whether a target answered.
-pub(crate) const UP: &str = "up";
+pub const UP: &str = "up";
 /// A source slower than the judge's step is late after this many of its own intervals.
 const LATE_INTERVALS: f64 = 1.5;
 /// The newest samples that tell a source's interval; enough for a median that one gap cannot move.
-const SPACING_SAMPLES: usize = 9;
+pub const SPACING_SAMPLES: usize = 9;
 
 /// Which target a series comes from.
 type Target = (String, String);
@@ -44,6 +44,15 @@ struct Seen {
     spacing_ms: Option<i64>,
 }
 
+/// What a target's `up` says.
+struct Up {
+    of: Target,
+    /// It answered at the window's start.
+    was_up: bool,
+    /// It did not answer at the window's end.
+    down: bool,
+}
+
 /// Looks at the series behind an indicator between two times.
 pub(crate) fn health(
     storage: &dyn Storage,
@@ -51,39 +60,40 @@ pub(crate) fn health(
     prev_ms: i64,
     at_ms: i64,
 ) -> Health {
-    let from_ms = prev_ms.saturating_sub(LOOKBACK_MS);
+    let times = (prev_ms, at_ms);
     let mut targets = BTreeMap::<Target, Seen>::new();
     for selector in selectors {
-        storage.visit(selector, from_ms, at_ms, &mut |series| {
+        storage.visit_recent(selector, times, &mut |series| {
             targets.entry(target(series.labels)).or_default().note(series.samples, prev_ms);
         });
     }
-    let ups = storage.select(&Selector::metric(UP), from_ms, at_ms);
-    let mut watched: Vec<Target> =
-        targets.iter().filter(|(_, seen)| seen.before).map(|(target, _)| target.clone()).collect();
-    let was_up = |up: &Series| {
-        up.samples.iter().rev().find(|s| s.t_ms <= prev_ms).is_some_and(|s| s.v == 1.0)
-    };
-    watched.extend(ups.iter().filter(|up| was_up(up)).map(|up| target(&up.labels)));
-    Health { watched: Watched(watched), gap: gap(&targets, &ups, prev_ms, at_ms) }
+    let mut ups = Vec::new();
+    storage.visit_recent(&Selector::metric(UP), times, &mut |up| {
+        let before = up.samples.iter().rfind(|s| s.t_ms <= prev_ms);
+        ups.push(Up {
+            of: target(up.labels),
+            was_up: before.is_some_and(|s| s.v == 1.0),
+            down: up.samples.last().is_some_and(|s| s.v == 0.0),
+        });
+    });
+    let gap = gap(&targets, &ups, prev_ms, at_ms);
+    let seen = targets.into_iter().filter(|(_, seen)| seen.before).map(|(target, _)| target);
+    let answered = ups.into_iter().filter(|up| up.was_up).map(|up| up.of);
+    Health { watched: Watched(seen.chain(answered).collect()), gap }
 }
 
-fn gap(targets: &BTreeMap<Target, Seen>, ups: &[Series], prev_ms: i64, at_ms: i64) -> Option<Gap> {
+fn gap(targets: &BTreeMap<Target, Seen>, ups: &[Up], prev_ms: i64, at_ms: i64) -> Option<Gap> {
     if targets.is_empty() {
         // A target that is down before it ever had the metric is absent, not merely without data.
-        let only_down = !ups.is_empty() && ups.iter().all(down);
+        let only_down = !ups.is_empty() && ups.iter().all(|up| up.down);
         return Some(if only_down { Gap::AbsentTarget } else { Gap::NoData });
     }
-    let is_down = |of: &Target| ups.iter().any(|up| target(&up.labels) == *of && down(up));
+    let is_down = |of: &Target| ups.iter().any(|up| up.of == *of && up.down);
     if targets.iter().any(|(of, seen)| is_down(of) || seen.ended == seen.series) {
         return Some(Gap::AbsentTarget);
     }
     let age = |seen: &Seen| seen.late(prev_ms, at_ms);
     targets.values().filter_map(age).max().map(|age_ms| Gap::Stale { age_ms })
-}
-
-fn down(up: &Series) -> bool {
-    up.samples.last().is_some_and(|s| s.v == 0.0)
 }
 
 fn target(labels: &Labels) -> Target {

@@ -5,8 +5,10 @@ use std::collections::{HashMap, VecDeque};
 
 use crate::eval::Cached;
 use crate::incremental::{RuleId, Rules, SeriesKey};
+use crate::indicator::bound::Bound;
+use crate::indicator::compiled::Indicator;
 use crate::indicator::health::UP;
-use crate::indicator::reading::{Bound, Indicator, Reading};
+use crate::indicator::reading::Reading;
 use crate::labels::Labels;
 use crate::selector::Selector;
 use crate::series::{LOOKBACK_MS, Sample, Series, Storage, between};
@@ -121,7 +123,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::indicator::reading::Op;
+    use crate::indicator::bound::Op;
     use crate::series::stale_marker;
 
     const QUERIES: &[&str] = &[

@@ -9,13 +9,15 @@ mod codec;
 mod column;
 mod index;
 mod limits;
+mod recent;
 
 use std::fmt;
 
 use squall_query::ast::Expr;
 use squall_query::incremental::{RuleId, Rules};
 use squall_query::{
-    Asker, EvalError, Labels, Sample, Seen, Selector, Series, Storage, Value, Visitor, stale_marker,
+    Asker, EvalError, LOOKBACK_MS, Labels, Sample, Seen, Selector, Series, Storage, Value, Visitor,
+    stale_marker,
 };
 
 use column::Column;
@@ -23,6 +25,7 @@ use index::Index;
 pub use limits::{
     LABEL_BYTES_MAX, LABELS_MAX, Limits, RETENTION_MS, Refusal, Refused, SAMPLES_MAX, SERIES_MAX,
 };
+use recent::{Chosen, Recent};
 
 /// What an append did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,6 +52,7 @@ pub struct Store {
     free: Vec<u32>,
     index: Index,
     rules: Rules,
+    chosen: Chosen,
     samples: usize,
     refused: Refused,
 }
@@ -57,6 +61,8 @@ pub struct Store {
 struct Slot {
     generation: u32,
     column: Option<Column>,
+    /// Its newest samples, where somebody reads them again and again.
+    recent: Option<Recent>,
 }
 
 impl Store {
@@ -147,7 +153,8 @@ impl Store {
             let Some(column) = &mut slot.column else { continue };
             if column.newest.t_ms < oldest_ms {
                 self.samples -= column.len();
-                (slot.column, slot.generation) = (None, slot.generation.wrapping_add(1));
+                (slot.column, slot.recent) = (None, None);
+                slot.generation = slot.generation.wrapping_add(1);
                 gone.push(at as u32);
             } else {
                 self.samples -= column.forget(oldest_ms);
@@ -155,6 +162,7 @@ impl Store {
         }
         if !gone.is_empty() {
             self.rules.gone(&gone);
+            self.chosen.gone(&gone);
             self.free.extend(gone);
             // Places are given anew from the lowest on, so that series stay in their order.
             self.free.sort_unstable_by(|a, b| b.cmp(a));
@@ -187,6 +195,28 @@ impl Store {
         value
     }
 
+    /// Keeps the newest samples of some series at hand from now on, so that a reading of an
+    /// indicator costs what arrived since the last one ([`Storage::visit_recent`]).
+    pub fn keep_recent(&mut self, selectors: impl IntoIterator<Item = Selector>) {
+        for selector in selectors {
+            if self.chosen.places(&selector).is_some() {
+                continue;
+            }
+            let mut asker = Asker::new(&selector);
+            let matches =
+                |slot: &u32| self.column_at(*slot).is_some_and(|c| asker.matches(&c.labels));
+            let places: Vec<u32> = self.index.candidates(&selector).filter(matches).collect();
+            for place in &places {
+                let slot = &mut self.slots[*place as usize];
+                let column = slot.column.as_ref().filter(|_| slot.recent.is_none());
+                if let Some(column) = column {
+                    slot.recent = Some(Recent::new(&column.between(i64::MIN, i64::MAX)));
+                }
+            }
+            self.chosen.add(selector, places);
+        }
+    }
+
     /// Returns how many samples were refused since the start.
     pub fn refused(&self) -> Refused {
         self.refused
@@ -206,6 +236,10 @@ impl Store {
     /// them, and without the labels and their index.
     pub fn sample_bytes(&self) -> usize {
         self.slots.iter().filter_map(|slot| slot.column.as_ref()).map(Column::sample_bytes).sum()
+    }
+
+    fn column_at(&self, slot: u32) -> Option<&Column> {
+        self.slots.get(slot as usize)?.column.as_ref()
     }
 
     fn column(&self, id: SeriesId) -> Option<&Column> {
@@ -229,6 +263,9 @@ impl Store {
             return Err(Refusal::Order { newest_ms: column.newest.t_ms });
         }
         column.push(sample);
+        if let Some(recent) = &mut self.slots[id.slot as usize].recent {
+            recent.push(sample);
+        }
         self.samples += 1;
         self.rules.arrived(id.slot, sample);
         Ok(())
@@ -251,14 +288,16 @@ impl Store {
         let labels = self.index.add(slot, labels);
         self.rules.born(slot, &labels);
         self.rules.arrived(slot, sample);
+        let wanted = self.chosen.born(slot, &labels);
         let held = &mut self.slots[slot as usize];
+        held.recent = wanted.then(|| Recent::new(&[sample]));
         held.column = Some(Column::new(labels, sample));
         self.samples += 1;
         Ok(SeriesId { slot, generation: held.generation })
     }
 
     fn read(&self, slot: u32, asker: &mut Asker<'_>, start_ms: i64, end_ms: i64) -> Option<Series> {
-        let column = self.slots.get(slot as usize)?.column.as_ref()?;
+        let column = self.column_at(slot)?;
         if !asker.matches(&column.labels) {
             return None;
         }
@@ -279,17 +318,45 @@ impl Storage for Store {
     fn visit(&self, selector: &Selector, start_ms: i64, end_ms: i64, see: &mut Visitor<'_>) {
         let (mut asker, mut samples) = (Asker::new(selector), Vec::new());
         for slot in self.index.candidates(selector) {
-            let column = self.slots.get(slot as usize).and_then(|slot| slot.column.as_ref());
+            let column = self.column_at(slot);
             let Some(column) = column.filter(|column| asker.matches(&column.labels)) else {
                 continue;
             };
             samples.clear();
             column.read(start_ms, end_ms, &mut samples);
-            if !samples.is_empty() {
-                let (labels, created_ms) = (&column.labels, column.created_ms);
-                see(Seen { labels, samples: &samples, created_ms });
+            show(column, &samples, see);
+        }
+    }
+
+    fn visit_recent(
+        &self,
+        selector: &Selector,
+        times @ (prev_ms, at_ms): (i64, i64),
+        see: &mut Visitor<'_>,
+    ) {
+        let from_ms = prev_ms.saturating_sub(LOOKBACK_MS);
+        let Some(places) = self.chosen.places(selector) else {
+            return self.visit(selector, from_ms, at_ms, see);
+        };
+        let mut decoded = Vec::new();
+        for place in places {
+            let Some(slot) = self.slots.get(*place as usize) else { continue };
+            let Some(column) = &slot.column else { continue };
+            match slot.recent.as_ref().and_then(|recent| recent.read(times)) {
+                Some(samples) => show(column, samples, see),
+                None => {
+                    decoded.clear();
+                    column.read(from_ms, at_ms, &mut decoded);
+                    show(column, &decoded, see);
+                }
             }
         }
+    }
+}
+
+fn show(column: &Column, samples: &[Sample], see: &mut Visitor<'_>) {
+    if !samples.is_empty() {
+        see(Seen { labels: &column.labels, samples, created_ms: column.created_ms });
     }
 }
 
