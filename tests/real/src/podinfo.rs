@@ -31,8 +31,26 @@ pub fn binary() -> PathBuf {
     path
 }
 
+/// The ports of a chain, front first. A target by its port is found on the whole host, so two
+/// chains at one time have different ones.
+#[derive(Debug, Clone, Copy)]
+pub struct Ports {
+    /// That of the front.
+    pub front: u16,
+    /// That of the middle.
+    pub mid: u16,
+    /// Those of the leaves.
+    pub leaves: [u16; 2],
+}
+
+/// The usual ports.
+pub const PORTS: Ports = Ports { front: FRONT, mid: MID, leaves: LEAVES };
+/// Those of a second chain at the same time.
+pub const OTHER_PORTS: Ports =
+    Ports { front: FRONT + 10, mid: MID + 10, leaves: [LEAVES[0] + 10, LEAVES[1] + 10] };
+
 /// Starts the chain in the lab and waits until its front answers.
-pub fn chain(lab: &mut Lab) {
+pub fn chain(lab: &mut Lab, ports: Ports) {
     let binary = binary();
     let mut start = |name: &str, port: u16, backends: &[u16]| {
         let (http, grpc) = (port.to_string(), (port + 1).to_string());
@@ -43,13 +61,14 @@ pub fn chain(lab: &mut Lab) {
         }
         lab.start(name, &binary, &args);
     };
-    start("leaf-a", LEAVES[0], &[]);
-    start("leaf-b", LEAVES[1], &[]);
-    start("mid", MID, &LEAVES);
-    start("front", FRONT, &[MID]);
-    for port in LEAVES.into_iter().chain([MID, FRONT]) {
+    let Ports { front, mid, leaves } = ports;
+    start("leaf-a", leaves[0], &[]);
+    start("leaf-b", leaves[1], &[]);
+    start("mid", mid, &leaves);
+    start("front", front, &[mid]);
+    for port in leaves.into_iter().chain([mid, front]) {
         lab.wait_http(&format!("http://127.0.0.1:{port}/healthz"));
     }
     // The first request opens the chain's connections and makes its series.
-    lab.wait_http(&format!("http://127.0.0.1:{FRONT}/echo"));
+    lab.wait_http(&format!("http://127.0.0.1:{front}/echo"));
 }

@@ -7,6 +7,7 @@ use squall_agent::restore::{is_restored, restore};
 use squall_faults::catalog::{self, ALL};
 use squall_faults::fault::{Kind, Param};
 use squall_faults::sys::doctor;
+use squall_faults::sys::fingerprint::fingerprint;
 use squall_faults::values::check;
 use squall_real::needs::{Need, met};
 use squall_real::until::until;
@@ -18,6 +19,8 @@ use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
 const NEEDS: &[Need] = &[Need::Root, Need::Netns, Need::Cgroup2];
+/// How many targets, each with an agent of its own, wait for the end of a lease side by side.
+const LEASES_AT_ONCE: usize = 8;
 
 #[test]
 fn every_fault_has_a_case() {
@@ -179,17 +182,36 @@ fn a_lease_that_ends_reverts_every_fault() {
         return;
     }
     let _alone = alone();
-    for case in available(test) {
-        let victim = (case.victim)();
-        let agent = Agent::start(&victim);
-        let mut client = agent.client();
-        let before = victim.fingerprint();
+    let cases: Vec<_> = available(test).collect();
+    for cases in cases.chunks(LEASES_AT_ONCE) {
+        let host = fingerprint(&[]);
+        let each = cases.iter().map(|case| {
+            let victim = (case.victim)();
+            let agent = Agent::start(&victim);
+            (case, victim, agent)
+        });
+        let each: Vec<_> = each.collect();
+        // Nobody's fault is on while anybody's state is read, before or after.
+        let befores: Vec<_> = each.iter().map(|(_, victim, _)| victim.fingerprint()).collect();
         let lease_ms = 700;
-        arm(&mut client, &Injection { lease_ms, ..case.injection(&victim) });
-        let Notice::Ended { why, outcome } = client.notice(SOON).unwrap();
-        assert_eq!(outcome.residue.len(), 0, "{}: {:?}", case.fault, outcome.residue);
-        assert_eq!(why, "lease", "{}", case.fault);
-        assert_over(&victim, case, &before);
+        let armed = each.iter().map(|(case, victim, agent)| {
+            let mut client = agent.client();
+            arm(&mut client, &Injection { lease_ms, ..case.injection(victim) });
+            client
+        });
+        for (mut client, (case, ..)) in armed.collect::<Vec<_>>().into_iter().zip(&each) {
+            let Notice::Ended { why, outcome } = client.notice(SOON).unwrap();
+            assert_eq!(outcome.residue.len(), 0, "{}: {:?}", case.fault, outcome.residue);
+            assert_eq!(why, "lease", "{}", case.fault);
+        }
+        for ((case, victim, _), before) in each.iter().zip(&befores) {
+            assert_over(victim, case, before);
+        }
+        drop(each);
+        until(&format!("the host is as before {}", cases[0].fault), SOON, || {
+            let now = host.differences(&fingerprint(&[]));
+            (!now.iter().any(|found| found.appeared)).then_some(())
+        });
     }
 }
 

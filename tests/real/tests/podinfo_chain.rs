@@ -3,12 +3,13 @@
 
 use squall_real::lab::Lab;
 use squall_real::needs::{Need, met};
+use squall_real::podinfo::Ports;
 use squall_real::{podinfo, prometheus, squall};
 
 /// The chain under traffic, with a delay on its middle; what the front's own histogram says of
 /// requests above half a second decides.
-fn experiment(source: &str, mean: &str, existing: &str) -> String {
-    let (front, mid) = (podinfo::FRONT, podinfo::MID);
+fn experiment(source: &str, ports: Ports, mean: &str) -> String {
+    let Ports { front, mid, .. } = ports;
     format!(
         r#"apiVersion: squall.dev/v1
 kind: Experiment
@@ -29,19 +30,33 @@ spec:
   method:
     - fault: http.delay
       target: {{port: {mid}}}
-      with: {{mean: {mean}, existing: {existing}}}
+      with: {{mean: {mean}, existing: reset}}
       hold: 12s
   recovery: {{within: 20s}}
 "#
     )
 }
 
-fn run_with(source: &str, mean: &str, existing: &str) -> squall::Ran {
+/// Runs it with either source at the same time, each in a place of its own with ports of its own.
+fn run_with_both(mean: &str) -> [squall::Ran; 2] {
+    // Built before, where it is not: both would build it.
+    podinfo::binary();
+    let (scraped, stored) = (podinfo::PORTS, podinfo::OTHER_PORTS);
+    let scrape = format!("scrape: http://127.0.0.1:{}/metrics", scraped.front);
+    let prometheus = format!("prometheus: http://127.0.0.1:{}", prometheus::PORT);
+    std::thread::scope(|scope| {
+        let runs = [(scrape, scraped), (prometheus, stored)]
+            .map(|(source, ports)| scope.spawn(move || run_with(&source, ports, mean)));
+        runs.map(|run| run.join().unwrap())
+    })
+}
+
+fn run_with(source: &str, ports: Ports, mean: &str) -> squall::Ran {
     let mut lab = Lab::new();
-    podinfo::chain(&mut lab);
-    prometheus::start(&mut lab, &[podinfo::FRONT]);
+    podinfo::chain(&mut lab, ports);
+    prometheus::start(&mut lab, &[ports.front]);
     let file = lab.scratch().join("experiment.yaml");
-    std::fs::write(&file, experiment(source, mean, existing)).unwrap();
+    std::fs::write(&file, experiment(source, ports, mean)).unwrap();
     squall::run(&lab, &["run", file.to_str().unwrap()])
 }
 
@@ -50,10 +65,8 @@ fn both_sources_refute_a_slow_backend() {
     if !met("both_sources_refute_a_slow_backend", &[Need::Netns, Need::Go, Need::Prometheus]) {
         return;
     }
-    let scrape = format!("scrape: http://127.0.0.1:{}/metrics", podinfo::FRONT);
-    let prometheus = format!("prometheus: http://127.0.0.1:{}", prometheus::PORT);
-    for source in [scrape, prometheus] {
-        let ran = run_with(&source, "900ms", "reset").expect_code(1);
+    for ran in run_with_both("900ms") {
+        let ran = ran.expect_code(1);
         assert!(ran.out.contains("REFUTED"), "{}", ran.out);
         assert!(ran.out.contains("residue 0"), "{}", ran.out);
     }
@@ -64,10 +77,8 @@ fn both_sources_hold_a_small_delay() {
     if !met("both_sources_hold_a_small_delay", &[Need::Netns, Need::Go, Need::Prometheus]) {
         return;
     }
-    let scrape = format!("scrape: http://127.0.0.1:{}/metrics", podinfo::FRONT);
-    let prometheus = format!("prometheus: http://127.0.0.1:{}", prometheus::PORT);
-    for source in [scrape, prometheus] {
-        let ran = run_with(&source, "20ms", "reset").expect_code(0);
+    for ran in run_with_both("20ms") {
+        let ran = ran.expect_code(0);
         assert!(ran.out.contains("HELD"), "{}", ran.out);
     }
 }

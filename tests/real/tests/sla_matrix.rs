@@ -111,7 +111,7 @@ fn a_fault_by_squall_gives_the_matrix_with_its_cause() {
         return;
     }
     let mut lab = Lab::new();
-    podinfo::chain(&mut lab);
+    podinfo::chain(&mut lab, podinfo::PORTS);
     prometheus::start(&mut lab, &[podinfo::FRONT, podinfo::MID]);
     let write = |name: &str, text: &str| std::fs::write(lab.scratch().join(name), text).unwrap();
     write("experiment.yaml", &experiment());
