@@ -9,7 +9,7 @@ use crate::formats::html::escape::{lang, t, text};
 use crate::number;
 use squall_wire::matrix::{Cell, Column, Matrix, Row, Word};
 
-const STYLE: &str = include_str!("style.css");
+const STYLE: &str = concat!(include_str!("../palette.css"), include_str!("style.css"));
 const GLYPHS: &str = include_str!("../formats/html/glyphs.svg");
 /// The words in the order of the summary.
 const WORDS: [Word; 4] = [Word::Held, Word::Refuted, Word::Inconclusive, Word::Invalid];

@@ -6,7 +6,7 @@ use crate::format::Options;
 use crate::model::{Model, Tone};
 use crate::number;
 
-const STYLE: &str = include_str!("style.css");
+const STYLE: &str = concat!(include_str!("../../palette.css"), include_str!("style.css"));
 const GLYPHS: &str = include_str!("glyphs.svg");
 
 pub(super) fn page(model: &Model, options: &Options) -> String {
