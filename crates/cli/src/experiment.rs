@@ -68,12 +68,12 @@ impl Loaded {
 /// Reads the experiment and its companions. `None` where a file cannot be read at all; that was
 /// said.
 pub(crate) fn load(context: &Context, options: &ExperimentOptions) -> Option<Loaded> {
-    let text = files::read(context, &options.file)?;
+    let text = files::read(context, &options.file, files::EXPERIMENT)?;
     let (experiment, found) = check_experiment(&text.text, &Catalogue::all());
     let mut findings = vec![(text.clone(), found)];
     let beside = |given: Option<&Path>, name: &str| -> Option<Option<Text>> {
         match files::companion(given, &options.file, name) {
-            Some(path) => files::read(context, &path).map(Some),
+            Some(path) => files::read(context, &path, name).map(Some),
             None => Some(None),
         }
     };

@@ -16,21 +16,39 @@ pub(crate) struct Text {
     pub(crate) text: String,
 }
 
-/// Reads a file, or standard input for `-`. Says what is wrong and returns `None` otherwise.
-pub(crate) fn read(context: &Context, path: &Path) -> Option<Text> {
+/// What a verb reads, as its messages name it.
+pub(crate) const EXPERIMENT: &str = "an experiment file";
+
+/// Reads a file, or standard input for `-`. Says what is wrong, and `what` is to be given, and
+/// returns `None` otherwise.
+pub(crate) fn read(context: &Context, path: &Path, what: &str) -> Option<Text> {
     match try_read(path) {
         Ok(text) => Some(text),
         Err(why) => {
-            let help = match &why {
-                ReadError::System(_) if path.extension().is_none() => {
-                    "give the path of an experiment file, or `squall init` to make one"
-                }
-                ReadError::System(_) => "check the path; `-` reads standard input",
-                ReadError::TooLong => "an experiment has some kilobytes; is this the right file?",
-                ReadError::NotText(_) => "save it as UTF-8; is this the right file?",
-            };
-            context.error(&format!("cannot read {}: {why}", path.display()), Some(help));
+            let help = help(&why, what);
+            context.error(&format!("cannot read {}: {why}", path.display()), Some(&help));
             None
+        }
+    }
+}
+
+fn help(why: &ReadError, what: &str) -> String {
+    use std::io::ErrorKind;
+    let init = if what == EXPERIMENT { ", or `squall init` to make one" } else { "" };
+    match why {
+        ReadError::System(why) => match why.kind() {
+            ErrorKind::NotFound => {
+                format!("check the path: {what} is wanted, and `-` reads standard input{init}")
+            }
+            ErrorKind::IsADirectory => format!("that is a folder; give the path of {what}{init}"),
+            ErrorKind::PermissionDenied => {
+                "make it readable for you, or run as its owner".to_owned()
+            }
+            _ => format!("give {what}; `-` reads standard input"),
+        },
+        ReadError::TooLong => format!("{what} has some kilobytes; is this the right file?"),
+        ReadError::NotText(_) => {
+            format!("save it as UTF-8: {what} is text; is this the right file?")
         }
     }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::client::conn::http1::{self, SendRequest};
-use hyper::header::{CONTENT_TYPE, HOST, HeaderValue, USER_AGENT};
+use hyper::header::{CONTENT_TYPE, HOST, HeaderValue, LOCATION, USER_AGENT};
 use hyper::{Method, Request, Uri};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
@@ -59,10 +59,8 @@ impl Fetch {
         let authority = uri.authority().ok_or_else(|| AddressError::Malformed(url.into()))?;
         match uri.scheme_str() {
             Some("http") => {}
-            other => {
-                let other = other.unwrap_or_default().to_owned();
-                return Err(AddressError::Scheme(url.into(), other));
-            }
+            Some(other) => return Err(AddressError::Scheme(url.into(), other.to_owned())),
+            None => return Err(AddressError::Malformed(url.into())),
         }
         let port = uri.port_u16().unwrap_or(80);
         let host = authority.host().trim_matches(['[', ']']).to_owned();
@@ -172,6 +170,8 @@ impl Fetch {
             .and_then(|value| value.to_str().ok())
             .unwrap_or_default()
             .to_owned();
+        let leads_to = response.headers().get(LOCATION).and_then(|value| value.to_str().ok());
+        let leads_to = leads_to.filter(|_| status.is_redirection()).map(|to| format!("see {to}"));
         let body = Limited::new(response.into_body(), body_bytes_max)
             .collect()
             .await
@@ -181,8 +181,8 @@ impl Fetch {
         if status.is_success() {
             return Ok(Answer { content_type, body });
         }
-        let shown = String::from_utf8_lossy(&body).chars().take(SHOWN_CHARS).collect();
-        Err(FetchError::Status(status.as_u16(), shown))
+        let shown = leads_to.unwrap_or_else(|| String::from_utf8_lossy(&body).into_owned());
+        Err(FetchError::Status(status.as_u16(), shown.chars().take(SHOWN_CHARS).collect()))
     }
 }
 
@@ -221,6 +221,7 @@ mod tests {
         let error = |url: &str| Fetch::to(url).unwrap_err().to_string();
         assert!(error("https://a/metrics").ends_with("only http:// is supported, no https://"));
         assert!(error("a b").ends_with("write it as http://HOST:PORT/PATH"));
+        assert!(error("127.0.0.1:9090").ends_with("write it as http://HOST:PORT/PATH"));
         assert!(error("/metrics").ends_with("write it as http://HOST:PORT/PATH"));
     }
 

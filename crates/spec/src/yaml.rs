@@ -145,7 +145,7 @@ impl<'t> Tree<'t> {
                 Err(error) => {
                     let at = error.marker().byte_offset().unwrap_or(0);
                     let message = format!("this is not YAML: {}", error.info());
-                    return Err(Box::new(Diagnostic::new(NOT_YAML, self.word_at(at), message)));
+                    return Err(Box::new(self.not_yaml(at, message)));
                 }
             }
         }
@@ -184,7 +184,8 @@ impl<'t> Tree<'t> {
             Event::Alias(anchor) => {
                 let Some(node) = self.anchors.get(&anchor).cloned() else {
                     let message = "this alias stands inside what it names";
-                    return Err(Box::new(Diagnostic::new(TOO_MUCH, span, message)));
+                    let diagnostic = Diagnostic::new(TOO_MUCH, span, message);
+                    return Err(Box::new(diagnostic.help("write the value out here")));
                 };
                 self.count(node.count(), span)?;
                 return self.node(node, 0);
@@ -272,6 +273,18 @@ impl<'t> Tree<'t> {
         Span::new(range.start.min(end), end)
     }
 
+    /// Says what the library says, and what to do about the usual one.
+    fn not_yaml(&self, at: usize, message: String) -> Diagnostic {
+        let place = self.word_at(at);
+        let tab = self.text[place.start..].find('\t').map(|tab| place.start + tab);
+        match tab.filter(|_| message.contains("tab")) {
+            Some(tab) => Diagnostic::new(NOT_YAML, Span::new(tab, tab + 1), message)
+                .label("here")
+                .help("YAML is indented by spaces alone"),
+            None => Diagnostic::new(NOT_YAML, place, message),
+        }
+    }
+
     /// Returns the rest of the word at an offset, so that a caret has something to stand under.
     fn word_at(&self, offset: usize) -> Span {
         let mut start = offset.min(self.text.len());
@@ -345,6 +358,7 @@ mod tests {
         check("a: [1\nb: 2\n", "S100<:>");
         check("a: &a [*a]\n", "S101<*a>");
         check("? [a]\n: b\n", "S100<[a]>");
+        check("a: b\n\tc: d\n", "S100<\t>");
     }
 
     #[test]

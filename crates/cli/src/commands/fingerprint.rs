@@ -103,7 +103,7 @@ fn parse(text: &str) -> Result<Fingerprint, String> {
 
 fn compare(context: &Context, before: &Path, after: &Path) -> Exit {
     let read = |path: &Path| {
-        let file = files::read(context, path)?;
+        let file = files::read(context, path, "what squall fingerprint printed")?;
         let help = "make one with `squall fingerprint > FILE`";
         parse(&file.text)
             // The text form is escaped; so is what it is compared with.

@@ -1,6 +1,6 @@
 //! `squall sla check`: everything that is wrong with rules, at once.
 
-use super::{plural, samples, summary};
+use super::{RULES, plural, samples, summary};
 use crate::context::{Context, Output};
 use crate::diagnostics;
 use crate::exit::Exit;
@@ -29,7 +29,7 @@ pub(crate) fn run(context: &Context, options: &Options) -> Exit {
     let mut bad = false;
     let mut documents = Vec::new();
     for path in &options.files {
-        let Some(text) = files::read(context, path) else {
+        let Some(text) = files::read(context, path, RULES) else {
             bad = true;
             continue;
         };
@@ -42,7 +42,7 @@ pub(crate) fn run(context: &Context, options: &Options) -> Exit {
                     checked = check(&text.text, &Facts { scrape_ms, ..known });
                 }
                 Err(why) => {
-                    context.error(&why, Some("without --prometheus the writing is checked"));
+                    context.error(&why.message, Some(&why.help));
                     bad = true;
                 }
             }

@@ -9,10 +9,10 @@ use crate::diagnostics;
 use crate::exit::Exit;
 use crate::shell;
 use squall_judge::attribution::ServiceMap;
-use squall_judge::matrix::{GROUPS_MAX, Input, matrix};
+use squall_judge::matrix::{GROUPS_MAX, Input, Matrix as Judged, matrix};
 use squall_report::matrix as formats;
 use squall_spec::diagnostic::has_error;
-use squall_spec::sla::{Facts, check};
+use squall_spec::sla::{Agreement, Facts, check};
 use squall_wire::matrix::{Matrix, Word};
 use std::path::{Path, PathBuf};
 
@@ -70,6 +70,12 @@ fn evaluate(context: &Context, options: &Options) -> Result<(Matrix, bool), Exit
     drop(writes);
     let offset_ms = offset(context, options.clock_offset)?;
     let faults = Faults::read(context, &options.chaos, &options.record, offset_ms).ok_or(BAD)?;
+    if faults.injections.is_empty() {
+        let help = "give reports of faults that ran: blade status --type create, or a record of \
+                    squall run";
+        context.error("no fault was on, so there is nothing to judge", Some(help));
+        return Err(Exit::Unknown("inconclusive"));
+    }
     let now_ms = shell::now_unix_ms();
     let every_ms = options.every.and_then(|d| i64::try_from(d.as_millis()).ok());
     let read = samples::read(
@@ -80,8 +86,8 @@ fn evaluate(context: &Context, options: &Options) -> Result<(Matrix, bool), Exit
         now_ms,
     );
     let samples = read.map_err(|why| {
-        context.error(&why, Some("without samples no cell can be decided"));
-        Exit::Unknown("inconclusive")
+        context.error(&why.message, Some(&why.help));
+        if why.bad_input { BAD } else { Exit::Unknown("inconclusive") }
     })?;
     // Only now is known how often is scraped and which buckets there are.
     let again = check(&text.text, &samples.facts);
@@ -102,14 +108,7 @@ fn evaluate(context: &Context, options: &Options) -> Result<(Matrix, bool), Exit
         map,
     };
     let judged = matrix(&input);
-    let crowded = judged.crowded.iter().map(|crowded| {
-        let (name, groups) = (&checked.agreements[crowded.agreement].name, crowded.groups);
-        format!(
-            "{name}: GROUP BY makes {groups} groups, the first {GROUPS_MAX} are judged and nothing \
-             is said of the others; narrow WHERE, or drop a label that has a value for each request"
-        )
-    });
-    let crowded: Vec<String> = crowded.collect();
+    let crowded = crowded(&judged, &checked.agreements);
     let incomplete = faults.incomplete || !crowded.is_empty();
     let mut sources = faults.sources;
     sources.push(format!("prometheus {}", options.prometheus));
@@ -121,6 +120,18 @@ fn evaluate(context: &Context, options: &Options) -> Result<(Matrix, bool), Exit
         made_unix_ms: now_ms,
     };
     Ok((document(&judged, &faults.injections, around), incomplete))
+}
+
+/// Says which rules have more groups than are judged.
+fn crowded(judged: &Judged, agreements: &[Agreement]) -> Vec<String> {
+    let crowded = judged.crowded.iter().map(|crowded| {
+        let (name, groups) = (&agreements[crowded.agreement].name, crowded.groups);
+        format!(
+            "{name}: GROUP BY makes {groups} groups, the first {GROUPS_MAX} are judged and nothing \
+             is said of the others; narrow WHERE, or drop a label that has a value for each request"
+        )
+    });
+    crowded.collect()
 }
 
 fn offset(context: &Context, seconds: f64) -> Result<i64, Exit> {

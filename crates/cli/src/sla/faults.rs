@@ -53,7 +53,7 @@ impl Faults {
     }
 
     fn report(&mut self, context: &Context, path: &Path) -> Option<()> {
-        let text = files::read(context, path)?;
+        let text = files::read(context, path, "what blade status --type create printed")?;
         let report = chaosblade::read(&text.text);
         diagnostics::draw(context, &text.name, &text.text, &report.diagnostics);
         self.sources.push(format!("chaosblade {}", text.name));

@@ -1,6 +1,6 @@
 //! `squall sla fmt`: the one way in which rules are written.
 
-use super::summary;
+use super::{RULES, summary};
 use crate::context::Context;
 use crate::diagnostics;
 use crate::exit::Exit;
@@ -29,7 +29,7 @@ pub(crate) fn run(context: &Context, options: &Options) -> Exit {
 }
 
 fn one(context: &Context, path: &Path, check: bool) -> Result<(), Exit> {
-    let text = files::read(context, path).ok_or(Exit::Bad("bad input"))?;
+    let text = files::read(context, path, RULES).ok_or(Exit::Bad("bad input"))?;
     let Some(formatted) = format(&text.text) else {
         let found = parse(&text.text).diagnostics;
         diagnostics::draw(context, &text.name, &text.text, &found);

@@ -18,7 +18,7 @@ pub(crate) struct Options {
 }
 
 pub(crate) fn run(context: &Context, options: &Options) -> Exit {
-    let Some(text) = files::read(context, &options.file) else {
+    let Some(text) = files::read(context, &options.file, "a file of OpenSLO documents") else {
         return context.end_document(Exit::Bad("bad input"));
     };
     let (rules, found) = squall_spec::openslo::import(&text.text);

@@ -17,9 +17,12 @@ use squall_spec::Diagnostic;
 use squall_spec::sla::{Checked, Facts, check as check_rules};
 use std::path::Path;
 
+/// What these verbs read.
+const RULES: &str = "a file of SLA rules";
+
 /// Reads and checks a file of rules and draws what is wrong; none where it has an error.
 fn load(context: &Context, path: &Path, facts: &Facts) -> Option<(Text, Checked)> {
-    let text = files::read(context, path)?;
+    let text = files::read(context, path, RULES)?;
     let checked = check_rules(&text.text, facts);
     if context.output == Output::Json && squall_spec::diagnostic::has_error(&checked.diagnostics) {
         diagnostics::print(context, &text.name, &text.text, &checked.diagnostics);

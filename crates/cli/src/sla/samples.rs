@@ -5,7 +5,7 @@ use squall_judge::verdict::Bitten;
 use squall_query::indicator::Indicator;
 use squall_query::{Selector, Storage};
 use squall_signals::sources::prometheus::Prometheus;
-use squall_signals::{Limits, Source, Store};
+use squall_signals::{AddressError, Limits, Source, SourceError, Store};
 use squall_spec::sla::{Agreement, Facts, Measure, promql};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,6 +24,8 @@ const QUESTIONS_MAX: usize = 1_000;
 /// Samples kept; compressed they are some 200 MB.
 const SAMPLES_MAX: usize = 100_000_000;
 const SERIES_MAX: usize = 1_000_000;
+/// A fault without an end that is older than a day was forgotten, not left on.
+const OPEN_MS_MAX: i64 = 86_400_000;
 /// The step where no two samples tell how often is scraped.
 const EVERY_MS: i64 = 15_000;
 
@@ -35,6 +37,55 @@ pub(super) struct Samples {
     pub(super) notes: Vec<String>,
 }
 
+/// Why there are no samples, and what to do about it.
+pub(super) struct Unread {
+    pub(super) message: String,
+    pub(super) help: String,
+    /// What was asked for is wrong; otherwise it could not be had.
+    pub(super) bad_input: bool,
+}
+
+impl Unread {
+    fn asked(message: String, help: &str) -> Unread {
+        Unread { message, help: help.to_owned(), bad_input: true }
+    }
+
+    fn address(why: &AddressError) -> Unread {
+        let help = match why {
+            AddressError::Scheme(_, scheme) if scheme == "https" => {
+                "forward the server's own port, with ssh -L or kubectl port-forward, and give \
+                 http://127.0.0.1:PORT"
+            }
+            _ => "for example http://127.0.0.1:9090",
+        };
+        Unread::asked(format!("cannot {why}"), help)
+    }
+
+    fn source(url: &str, why: &SourceError) -> Unread {
+        let url = url.trim_end_matches('/');
+        let help = match why {
+            SourceError::Unreachable { .. } => {
+                format!("curl {url}/-/ready says whether it is; nothing is judged without samples")
+            }
+            SourceError::Refused { status, .. } => match status.as_str() {
+                "401" | "403" => "no credentials are sent: forward the server's own port, with \
+                                  ssh -L or kubectl port-forward"
+                    .to_owned(),
+                "404" => format!("is it there under a path? curl {url}/api/v1/query?query=up"),
+                "422" | "503" => "give fewer faults at a time, or the server more time and \
+                                  memory: --query.timeout, --query.max-samples"
+                    .to_owned(),
+                _ if status.starts_with('3') => "give the address to which it leads".to_owned(),
+                _ => "its log says more; nothing is judged without samples".to_owned(),
+            },
+            SourceError::Malformed { .. } => {
+                format!("is it a Prometheus? curl {url}/api/v1/query?query=up answers JSON there")
+            }
+        };
+        Unread { message: format!("cannot {why}"), help, bad_input: false }
+    }
+}
+
 /// Reads what the agreements need at the times of the injections, up to now.
 pub(super) fn read(
     url: &str,
@@ -42,13 +93,13 @@ pub(super) fn read(
     injections: &[Injection],
     every_ms: Option<i64>,
     now_ms: i64,
-) -> Result<Samples, String> {
+) -> Result<Samples, Unread> {
     let window_ms = agreements.iter().map(|a| a.window_ms).max().unwrap_or(0);
     let window_ms = i64::try_from(window_ms).unwrap_or(i64::MAX).min(WINDOW_MS_MAX);
     let spans = spans(injections, window_ms, now_ms);
     let questions: i64 = spans.iter().map(|(from, to)| (to - from) / STEP_MS + 1).sum();
     if questions > QUESTIONS_MAX as i64 {
-        return Err("the faults span more than three days; give fewer at a time".into());
+        return Err(too_long(injections, now_ms));
     }
     let limits = Limits {
         series: SERIES_MAX,
@@ -60,20 +111,24 @@ pub(super) fn read(
     let wanted = selectors(agreements);
     let mut notes = BTreeSet::new();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|why| format!("cannot start the runtime: {why}"))?;
+    let runtime = runtime.map_err(|why| {
+        Unread::asked(format!("cannot start the runtime: {why}"), "raise ulimit -n")
+    })?;
     for (from_ms, to_ms) in spans {
-        let mut source = Prometheus::new(url).map_err(|why| format!("cannot {why}"))?;
+        let mut source = Prometheus::new(url).map_err(|why| Unread::address(&why))?;
         let mut at_ms = from_ms;
         while at_ms < to_ms {
             at_ms = (at_ms + STEP_MS).min(to_ms);
             let pulled = runtime.block_on(source.pull(at_ms, &wanted, &mut store));
-            notes.extend(pulled.map_err(|why| format!("cannot {why}"))?.warnings);
+            notes.extend(pulled.map_err(|why| Unread::source(url, &why))?.warnings);
         }
     }
     let refused = store.refused();
     if refused.series + refused.samples + refused.labels > 0 {
-        return Err("there is more data than fits; narrow WHERE or give fewer faults".into());
+        let message = format!("there are more samples than the {SAMPLES_MAX} that are kept");
+        return Err(Unread::asked(message, "narrow WHERE, or give fewer faults at a time"));
     }
+    notes.extend(agreements.iter().filter_map(|agreement| unseen(&store, agreement)));
     let known_ms = every_ms.or_else(|| spacing(&store, &wanted, now_ms));
     let facts = facts(&store, agreements, known_ms);
     // Without two samples there is nothing to read, however far apart they would be.
@@ -81,8 +136,44 @@ pub(super) fn read(
     Ok(Samples { store, every_ms, facts, notes: notes.into_iter().collect() })
 }
 
+/// Says why the faults are too far apart to be read: one that never ended, where there is one.
+fn too_long(injections: &[Injection], now_ms: i64) -> Unread {
+    let open = injections.iter().filter(|injection| injection.to_ms.is_none());
+    let oldest = open.min_by_key(|injection| injection.from_ms);
+    match oldest.filter(|open| now_ms.saturating_sub(open.from_ms) > OPEN_MS_MAX) {
+        Some(open) => {
+            let days = now_ms.saturating_sub(open.from_ms) / OPEN_MS_MAX;
+            let message = format!(
+                "{} ({}) began {days} days ago, and nothing says that it ended",
+                open.id, open.fault
+            );
+            Unread::asked(message, "give its record of after the end, or leave it out")
+        }
+        None => {
+            let message = "the faults span more than three days".to_owned();
+            Unread::asked(message, "give fewer at a time")
+        }
+    }
+}
+
+/// Says that a rule has no series at all; a misspelled name or label is the usual reason.
+fn unseen(store: &Store, agreement: &Agreement) -> Option<String> {
+    let wanted = selectors(std::slice::from_ref(agreement));
+    let seen = |selector: &Selector| !store.select(selector, i64::MIN / 4, i64::MAX / 4).is_empty();
+    if wanted.is_empty() || wanted.iter().any(seen) {
+        return None;
+    }
+    let asked: Vec<String> = wanted.iter().map(Selector::to_string).collect();
+    Some(format!(
+        "{}: Prometheus has no series of {} in that time; compare its name and labels with what is \
+         there",
+        agreement.name,
+        asked.join(" and ")
+    ))
+}
+
 /// What a server knows of the system now: how often it scrapes, and which buckets there are.
-pub(super) fn facts_now(url: &str, agreements: &[Agreement], now_ms: i64) -> Result<Facts, String> {
+pub(super) fn facts_now(url: &str, agreements: &[Agreement], now_ms: i64) -> Result<Facts, Unread> {
     // The last minutes are read as they would be for a fault that is on now.
     let now = Injection {
         id: String::new(),

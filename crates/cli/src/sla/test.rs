@@ -21,7 +21,7 @@ pub(crate) fn run(context: &Context, options: &Options) -> Exit {
     let (mut failed, mut bad) = (0, false);
     let mut documents = Vec::new();
     for path in &options.files {
-        let Some(text) = files::read(context, path) else {
+        let Some(text) = files::read(context, path, "a Markdown file of cases") else {
             bad = true;
             continue;
         };

@@ -210,13 +210,32 @@ fn cases_are_judged_and_a_wrong_one_is_shown() {
 fn a_matrix_without_samples_or_faults_is_never_a_pass() {
     let world = World::new();
     world.write("seed.sla", SEED);
-    world.write("report.json", r#"{"Uid":"a","Command":"cpu","SubCommand":"fullload","Flag":"","Status":"Destroyed","CreateTime":"2026-11-28T09:14:02Z","UpdateTime":"2026-11-28T09:15:02Z"}"#);
+    let report = r#"{"Uid":"a","Command":"cpu","SubCommand":"fullload","Flag":"","Status":"Destroyed","CreateTime":"2026-11-28T09:14:02Z","UpdateTime":"2026-11-28T09:15:02Z"}"#;
+    world.write("report.json", report);
     // Port 9 is discard's, and nobody listens there.
     let nowhere = "--prometheus http://127.0.0.1:9";
     let said = run(&world, &format!("sla eval seed.sla --chaos report.json {nowhere}"));
     assert_eq!(said.code, 4, "{}", said.err);
+    assert!(said.err.contains("curl http://127.0.0.1:9/-/ready"), "{}", said.err);
     assert_eq!(run(&world, &format!("sla eval seed.sla {nowhere}")).code, 2);
+    for (url, help) in [("127.0.0.1:9", "http://127.0.0.1:9090"), ("https://a", "port-forward")] {
+        let at = format!("sla eval seed.sla --chaos report.json --prometheus {url}");
+        let said = run(&world, &at);
+        assert!(said.code == 2 && said.err.contains(help), "{}", said.err);
+    }
+    world.write("open.json", report.replace("2026", "2020").replace("Destroyed", "Success"));
+    let said = run(&world, &format!("sla eval seed.sla --chaos open.json {nowhere}"));
+    assert!(said.code == 2 && said.err.contains("nothing says that it ended"), "{}", said.err);
     world.write("junk.json", "not json");
     let said = run(&world, &format!("sla eval seed.sla --chaos junk.json {nowhere}"));
-    assert_eq!(said.code, 4, "{}", said.err);
+    assert!(said.code == 4 && said.err.contains("nothing to judge"), "{}", said.err);
+    for (words, help) in [
+        ("sla check nothing.sla", "a file of SLA rules"),
+        ("sla import .", "that is a folder; give the path of a file of OpenSLO documents"),
+        ("check nothing.yaml", "`squall init` to make one"),
+        ("check seed.sla", "squall sla check"),
+    ] {
+        let said = run(&world, words);
+        assert!(said.code == 2 && said.err.contains(help), "{words}: {}", said.err);
+    }
 }

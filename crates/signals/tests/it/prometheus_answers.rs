@@ -32,7 +32,9 @@ async fn every_answer_is_mapped() {
         (Page::Status(503), format!("read prometheus {url}: it answered 503: broken on purpose")),
         (
             Page::Metrics("a 1\n".into()),
-            format!("understand the answer of prometheus {url}: expected value at line 1 column 1"),
+            format!(
+                "understand the answer of prometheus {url}: it is no JSON, it begins with \"a 1\\n\""
+            ),
         ),
         (
             Page::Silence,

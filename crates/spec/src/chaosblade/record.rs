@@ -80,7 +80,7 @@ fn shown_end(text: &str, start: usize, line: usize) -> usize {
     while !text.is_char_boundary(end) {
         end -= 1;
     }
-    end.max(start)
+    start + text[start..end.max(start)].trim_end().len()
 }
 
 fn short(text: &str) -> String {

@@ -69,6 +69,11 @@ enum Kind {
 
 impl Reader<'_> {
     fn kind_of(&mut self, root: &Node) -> Result<Kind, Refused> {
+        if !matches!(root.kind, yaml::Kind::Map(_)) {
+            let message = format!("the document is {}, not a map", root.shape());
+            let help = "it begins with apiVersion: openslo/v1 and kind: SLO";
+            return Err(self.refuse(NOT_OPENSLO, self.mark(root), message, help));
+        }
         let api = self.word(root, "apiVersion", "the document", "apiVersion: openslo/v1")?;
         if api.text != API {
             let message = format!("apiVersion is {:?}, not {API}", api.text);

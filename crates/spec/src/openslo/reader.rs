@@ -63,11 +63,12 @@ impl<'t> Reader<'t> {
     /// key stands for it.
     pub(super) fn mark(&self, node: &Node) -> Span {
         let range = node.span.start + self.offset..node.span.end + self.offset;
-        let several = self.text.get(range).is_none_or(|written| written.trim_end().contains('\n'));
+        let written = self.text.get(range).unwrap_or_default().trim_end();
+        let Some(line) = written.find('\n') else { return node.span };
         match &node.kind {
-            Kind::Map(pairs) if several => pairs.first().map_or(node.span, |pair| pair.key_span),
-            Kind::List(items) if several => items.first().map_or(node.span, |item| self.mark(item)),
-            _ => node.span,
+            Kind::Map(pairs) => pairs.first().map_or(node.span, |pair| pair.key_span),
+            Kind::List(items) => items.first().map_or(node.span, |item| self.mark(item)),
+            Kind::Scalar { .. } => Span::new(node.span.start, node.span.start + line),
         }
     }
 

@@ -97,7 +97,7 @@ impl Walk<'_> {
     ) -> Option<Envelope<'n>> {
         let keys = ["apiVersion", "kind", "metadata", "spec"];
         let start = Span::new(root.span.start, root.span.start);
-        let fields = self.fields(root, start, &keys)?;
+        let fields = self.root(root, start, kind, &keys)?;
         self.required(&fields, "apiVersion", &format!("apiVersion: {API_VERSION}"));
         self.required(&fields, "kind", &format!("kind: {kind}"));
         let (api_version, found) = self.version_and_kind(&fields, kind);

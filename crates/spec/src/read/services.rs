@@ -22,7 +22,7 @@ pub fn parse_services(text: &str) -> (Option<Services>, Vec<Diagnostic>) {
 
 impl Walk<'_> {
     fn services(&mut self, root: &Node) -> Option<Services> {
-        let fields = self.fields(root, root.span, &FILE_KEYS)?;
+        let fields = self.root(root, root.span, "Services", &FILE_KEYS)?;
         self.version_and_kind(&fields, "Services");
         let example = "services: {payment: [{port: 9002}]}";
         let pair = self.required(&fields, "services", example)?;

@@ -2,6 +2,7 @@
 
 use super::suggest::closest;
 use crate::diagnostic::{Code, Diagnostic, Span, in_file_order};
+use crate::experiment::API_VERSION;
 use crate::spanned::{Entry, Spanned, SpannedMap};
 use crate::units::Duration;
 use crate::yaml::{Kind, Node, Pair, TOO_MUCH};
@@ -88,6 +89,29 @@ impl<'t> Walk<'t> {
     /// Keeps a diagnostic.
     pub(super) fn report(&mut self, diagnostic: Diagnostic) {
         self.diagnostics.push(diagnostic);
+    }
+
+    /// Opens a file's own map; a file of something else is told from one with a mistake.
+    pub(super) fn root<'n>(
+        &mut self,
+        root: &'n Node,
+        at: Span,
+        kind: &str,
+        known: &[&str],
+    ) -> Option<Fields<'n>> {
+        if matches!(root.kind, Kind::Map(_)) {
+            return self.fields(root, at, known);
+        }
+        let help = match self.text.contains("SLA(") {
+            true => "rules are checked by squall sla check".to_owned(),
+            false => format!("it begins with apiVersion: {API_VERSION} and kind: {kind}"),
+        };
+        let written = self.text.get(root.span.start..root.span.end).unwrap_or_default();
+        let line = written.find('\n').unwrap_or(written.len());
+        let place = Span::new(root.span.start, root.span.start + line);
+        let message = format!("the file is {}, not a map", root.shape());
+        self.report(Diagnostic::new(WRONG_SHAPE, place, message).help(help));
+        None
     }
 
     /// Opens a map and reports the keys it should not have; `at` names it when it is empty.

@@ -307,7 +307,11 @@ impl Parser<'_> {
             let message = format!("SLA(\"…\") is expected here, not {shown}");
             Diagnostic::new(EXPECTED, first.span(), message)
         };
-        self.say(said.help("a rule begins with SLA(\"its name\")"));
+        let yaml = self.word_of(first).starts_with("apiVersion");
+        self.say(said.help(match yaml {
+            true => "this is YAML: squall check reads experiments, squall sla import OpenSLO",
+            false => "a rule begins with SLA(\"its name\")",
+        }));
     }
 
     fn head(&mut self) -> Option<Spanned<String>> {
@@ -330,7 +334,8 @@ impl Parser<'_> {
         let clause = (known.parse)(self, known.usage);
         let end = self.tokens[..self.at].last().map_or(first.end, |t| t.end);
         self.tree.finish_node();
-        if clause.is_none() && !self.is_clear(self.peek()) {
+        let next = self.peek();
+        if clause.is_none() && !self.is_clear(next) && !self.is_nearly_clause(next) {
             self.skip_clause();
         }
         Some(Spanned::new(clause?, Span::new(first.start, end)))
@@ -340,7 +345,9 @@ impl Parser<'_> {
         let shown = self.shown(first);
         if first.kind == Kind::Unknown {
             let message = format!("{shown} means nothing here");
-            self.say(Diagnostic::new(MEANINGLESS, first.span(), message));
+            let help =
+                "a rule is clauses such as WHEN metric=\"http_requests_total\", and ends with ;";
+            self.say(Diagnostic::new(MEANINGLESS, first.span(), message).help(help));
             return;
         }
         let names: Vec<&str> = CLAUSES.iter().map(|known| known.word).collect();
@@ -360,10 +367,21 @@ impl Parser<'_> {
             || self.clause_at(token).is_some()
     }
 
-    /// Takes at least one token, up to the next clause or the end of the rule.
+    /// Takes at least one token, up to the next clause or the end of the rule. A line that begins
+    /// with what is nearly a clause is worth a message of its own.
     fn skip_clause(&mut self) {
         let from = self.at;
-        self.junk(|parser, token| parser.at > from && parser.is_clear(token));
+        self.junk(|parser, token| {
+            let clear = parser.is_clear(token) || parser.is_nearly_clause(token);
+            parser.at > from && clear
+        });
+    }
+
+    fn is_nearly_clause(&self, token: Token) -> bool {
+        let line = self.text[..token.start].rsplit('\n').next().unwrap_or_default();
+        token.kind == Kind::Word
+            && line.trim().is_empty()
+            && closest(self.word_of(token), CLAUSES.iter().map(|known| known.word)).is_some()
     }
 
     fn end_of_last(&self, head: Token) -> Span {

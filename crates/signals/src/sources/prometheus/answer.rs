@@ -5,6 +5,9 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use squall_query::{Labels, Sample};
 
+/// Characters that are shown of what is no answer.
+const SHOWN_CHARS: usize = 60;
+
 /// What the API answers, success or not. Unknown fields are its own business.
 #[derive(Debug, Deserialize)]
 struct Envelope {
@@ -56,6 +59,10 @@ pub(crate) enum AnswerError {
 /// Reads an answer to a range-vector query.
 pub(crate) fn read(body: &[u8]) -> Result<Matrix, AnswerError> {
     let malformed = |error: serde_json::Error| AnswerError::Malformed(error.to_string());
+    if !body.trim_ascii_start().starts_with(b"{") {
+        let begin: String = String::from_utf8_lossy(body).chars().take(SHOWN_CHARS).collect();
+        return Err(AnswerError::Malformed(format!("it is no JSON, it begins with {begin:?}")));
+    }
     let envelope: Envelope = serde_json::from_slice(body).map_err(malformed)?;
     if envelope.status != "success" {
         let Envelope { error_type, error, .. } = envelope;
