@@ -1,10 +1,11 @@
 //! Whatever dies or hangs, the target goes on.
 
 use crate::seen::CASES;
-use crate::victim::{Agent, RESTORED_WITHIN, SOON, Victim, alone, arm, until_closed};
+use crate::victim::{Agent, SOON, Victim, alone, arm, restored_within, until_closed};
 use rustix::process::{Pid, Signal, kill_process};
 use squall_agent::journal::peek;
 use squall_agent::undo::undo_all;
+use squall_faults::sys::process;
 use squall_real::needs::{Need, met};
 use squall_real::until::until;
 use squall_wire::injection::Injection;
@@ -38,7 +39,7 @@ fn a_lease_that_is_not_renewed_ends_the_fault() {
     assert!(!victim.is_stopped());
     let late = start.elapsed().saturating_sub(renewed_at + Duration::from_millis(300));
     println!("restored {late:?} after the deadline");
-    assert!(late < RESTORED_WITHIN);
+    assert!(late < restored_within());
 }
 
 #[test]
@@ -52,11 +53,11 @@ fn kill_9_of_the_agent_is_undone_by_the_watchdog() {
     let before = victim.fingerprint();
     let mut client = agent.client();
     arm(&mut client, &victim.injection("process.pause", &[]));
-    assert!(victim.is_stopped());
+    victim.until_stopped();
     agent.kill();
     let took = victim.until_running("the watchdog restores");
     println!("agent killed -9, restored after {took:?}");
-    assert!(took < RESTORED_WITHIN);
+    assert!(took < restored_within());
     until_closed(&agent);
     victim.assert_unchanged(&before);
 }
@@ -77,9 +78,9 @@ fn a_killed_watchdog_is_replaced_and_the_next_one_does_its_work() {
         let now = agent.client().greeting().watchdog;
         (now != first).then_some(())
     });
-    assert!(victim.is_stopped(), "the fault stays: the agent is alive");
+    victim.until_stopped();
     agent.kill();
-    assert!(victim.until_running("the new watchdog restores") < RESTORED_WITHIN);
+    assert!(victim.until_running("the new watchdog restores") < restored_within());
     until_closed(&agent);
 }
 
@@ -95,10 +96,15 @@ fn with_both_dead_the_next_start_and_the_panic_button_restore() {
         let mut client = agent.client();
         arm(&mut client, &victim.injection("process.pause", &[]));
         // Stopped first, so that it cannot act between the two kills.
-        signal(client.greeting().watchdog, Signal::STOP);
+        let watchdog = client.greeting().watchdog;
+        signal(watchdog, Signal::STOP);
+        until("the watchdog is stopped", SOON, || {
+            (process::stat(watchdog)?.state == 'T').then_some(())
+        });
+        victim.until_stopped();
         agent.kill();
-        signal(client.greeting().watchdog, Signal::KILL);
-        assert!(victim.is_stopped());
+        signal(watchdog, Signal::KILL);
+        victim.until_stopped();
         if by_button {
             let report = undo_all(&agent.paths).unwrap();
             assert_eq!((report.restored.len(), report.stuck.len()), (1, 0));
@@ -124,7 +130,7 @@ fn a_client_that_dies_takes_its_fault_along() {
     let mut client = agent.client();
     arm(&mut client, &victim.injection("process.pause", &[]));
     drop(client);
-    assert!(victim.until_running("the agent restores") < RESTORED_WITHIN);
+    assert!(victim.until_running("the agent restores") < restored_within());
     until_closed(&agent);
 }
 

@@ -285,7 +285,7 @@ fn a_reused_pid_or_another_boot_is_never_touched() {
     let _alone = alone();
     let victim = Victim::new();
     let holder = Holder::start(&victim, &victim.injection("process.pause", &[]));
-    assert!(victim.is_stopped());
+    victim.until_stopped();
     let text = serde_json::to_string(&holder.receipt).unwrap();
     let start = victim.target.process.start_ticks;
     let other = text.replace(&format!(":{start}"), &format!(":{}", start + 1));
@@ -294,7 +294,7 @@ fn a_reused_pid_or_another_boot_is_never_touched() {
     let mut elsewhere = holder.receipt.clone();
     elsewhere.boot.0.push('x');
     assert!(is_restored(&restore(&elsewhere)));
-    assert!(victim.is_stopped(), "neither receipt was about this process");
+    victim.until_stopped();
     assert!(is_restored(&restore(&holder.receipt)));
     assert!(!victim.is_stopped());
 }

@@ -4,6 +4,7 @@ use crate::victim::alone;
 use squall_real::lab::Lab;
 use squall_real::needs::{Need, met};
 use squall_real::squall::{run, shop};
+use squall_real::until::slowdown;
 
 const NEEDS: &[Need] = &[Need::Root, Need::Netns, Need::Cgroup2, Need::Go];
 /// The gateway waits so long for an order, and answers with 504 then.
@@ -53,18 +54,36 @@ fn a_dose_series_says_where_it_breaks_and_which_time_out_cut_in() {
     println!("{}", ran.out);
     // A dose that a busy machine delivered too late is invalid and bounds nothing, so the break is
     // looked for between the doses that were delivered: below and above the 70 ms, never beside.
-    let (held, broke) = bounds(&ran.out).expect(&ran.out);
-    assert!(held <= 50 && [50, 100, 250].contains(&broke), "{}", ran.out);
-    // What was asked of the shop is what is found: 70 ms, give or take a busy machine's two.
-    let cut = ran.out.lines().find(|line| line.contains("a time-out cut in")).unwrap_or_default();
+    let doses = |wanted: &str| -> Vec<u32> {
+        let all = doses(&ran.out).filter(|(_, verdict)| *verdict == wanted);
+        all.map(|(ms, _)| ms).collect()
+    };
+    let (held, broke) = (doses("held").into_iter().max(), doses("refuted").into_iter().min());
+    let broke = broke.expect(&ran.out);
+    assert!(held.is_none_or(|held| held <= 50) && broke >= 50, "{}", ran.out);
+    let said = match held {
+        Some(held) => format!("success breaks between mean {held}ms and {broke}ms"),
+        None => format!("success breaks at or below mean {broke}ms"),
+    };
+    assert!(ran.out.contains(&said), "{}", ran.out);
+    let slowdown = slowdown();
+    assert!(held.is_some() || slowdown > 2.0, "no dose was delivered: {}", ran.out);
+    // What was asked of the shop is what is found: 70 ms, give or take a busy machine's own. Where
+    // requests end at many times, it is not said.
+    let Some(cut) = ran.out.lines().find(|line| line.contains("a time-out cut in")) else {
+        assert!(slowdown > 2.0, "no time-out was found: {}", ran.out);
+        return;
+    };
     assert!(cut.contains("a context deadline in the chain, answered with 504"), "{}", ran.out);
-    assert!((68..=76).any(|ms| cut.contains(&format!("ended after {ms} ms"))), "{}", ran.out);
+    let most = 70 + (6.0 * slowdown) as u32;
+    assert!((68..=most).any(|ms| cut.contains(&format!("ended after {ms} ms"))), "{}", ran.out);
 }
 
-/// The dose in milliseconds that was held, and the one that was not.
-fn bounds(out: &str) -> Option<(u32, u32)> {
-    let (_, rest) = out.split_once("success breaks between mean ")?;
-    let (held, broke) = rest.lines().next()?.split_once(" and ")?;
-    let ms = |text: &str| text.trim().strip_suffix("ms")?.parse().ok();
-    Some((ms(held)?, ms(broke)?))
+/// The doses in milliseconds, each with its verdict.
+fn doses(out: &str) -> impl Iterator<Item = (u32, &str)> {
+    out.lines().filter_map(|line| {
+        let mut words = line.split_whitespace();
+        let ms = words.next()?.strip_suffix("ms")?.parse().ok()?;
+        Some((ms, words.next()?))
+    })
 }

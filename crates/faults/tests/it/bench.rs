@@ -82,6 +82,22 @@ pub(crate) fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
+/// Nothing on loopback takes this long by itself, and every delay here is longer.
+const DIRECT_US_MAX: u64 = 150_000;
+/// How often something quick is tried before it counts as slow.
+const TRIES: usize = 8;
+
+/// True where nothing delays it.
+pub(crate) fn is_direct(took_us: impl FnMut() -> u64) -> bool {
+    takes_less(DIRECT_US_MAX, took_us)
+}
+
+/// True where one of a few takes less than this: a busy machine makes any of them late, and
+/// nothing makes one early that is delayed.
+pub(crate) fn takes_less(us: u64, mut took_us: impl FnMut() -> u64) -> bool {
+    (0..TRIES).any(|_| took_us() < us)
+}
+
 pub(crate) fn values(pairs: &[(&str, &str)]) -> Values {
     pairs.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect()
 }

@@ -1,6 +1,6 @@
 //! `http.delay` on a service in a network namespace of its own.
 
-use crate::bench::{OwnGroup, Use, eventually, is_root, prepare, target};
+use crate::bench::{OwnGroup, Use, eventually, is_direct, is_root, prepare, takes_less, target};
 use crate::child::Part;
 use squall_faults::catalog::find;
 use squall_wire::receipt::Receipt;
@@ -9,8 +9,6 @@ use std::time::{Duration, Instant};
 
 /// 200 ms are asked; the proxy may take up to half a millisecond of that for its own way.
 const DELAY_US: u64 = 199_000;
-/// Nothing on loopback takes this long by itself, and every delay here is longer.
-const DIRECT_US_MAX: u64 = 150_000;
 
 struct Service {
     part: Part,
@@ -50,26 +48,31 @@ fn requests_are_late_on_every_family_until_it_is_undone() {
     }
     let mut service = Service::start();
     let (v4, port) = (service.v4, service.dual.port());
-    assert!(service.get(v4, "/") < DIRECT_US_MAX);
+    assert!(is_direct(|| service.get(v4, "/")));
     let used = service.delay(&[], &[("path", "/api/*")]);
     let mut holder = used.apply();
     let again = used.residue();
     assert_eq!(again.len(), 1, "{again:?}");
+    let mut others = 0;
     for address in [v4, at("127.0.0.1", port), at("::1", port), at("127.0.0.7", port)] {
         let took = service.get(address, "/api/a");
         assert!(took >= DELAY_US, "{address} took {took} us");
-        assert!(service.get(address, "/other") < DIRECT_US_MAX, "{address}");
+        let other = || {
+            others += 1;
+            service.get(address, "/other")
+        };
+        assert!(is_direct(other), "{address}");
     }
     let bite = holder.bite().unwrap();
-    assert_eq!((bite.hits, bite.seen), (4, 8));
+    assert_eq!((bite.hits, bite.seen), (4, 4 + others));
     assert_eq!(bite.asked, Some(200.0));
-    assert!((199.9..300.0).contains(&bite.delivered.unwrap()), "{bite:?}");
-    assert_eq!(bite.detail, "4 of 4 matching requests delayed, 8 seen");
+    assert!(bite.delivered.unwrap() >= 199.6, "{bite:?}");
+    assert_eq!(bite.detail, format!("4 of 4 matching requests delayed, {} seen", bite.seen));
 
     let started = Instant::now();
     drop(holder);
     println!("drop took {:?}", started.elapsed());
-    assert!(service.get(v4, "/api/a") < DIRECT_US_MAX);
+    assert!(is_direct(|| service.get(v4, "/api/a")));
     used.revert();
     used.revert();
     assert_eq!(used.residue(), [""; 0]);
@@ -95,8 +98,9 @@ fn addresses_on_a_device_are_redirected_once_and_not_in_a_circle() {
     let mut holder = used.apply();
     for address in [at("10.99.0.1", port), at("fd99::1", port)] {
         let took = service.get(address, "/");
-        assert!((DELAY_US..2 * DELAY_US).contains(&took), "{address} took {took} us");
+        assert!(took >= DELAY_US, "{address} took {took} us");
     }
+    // In a circle it would have seen them again.
     assert_eq!(holder.bite().unwrap().seen, 2);
 }
 
@@ -157,7 +161,7 @@ fn one_port_only_and_the_reply_only() {
     let used = service.delay(&[("side", "response")], &[("port", &port)]);
     let _holder = used.apply();
     assert!(service.get(service.v4, "/") >= DELAY_US);
-    assert!(service.get(at("::1", service.dual.port()), "/") < DIRECT_US_MAX);
+    assert!(is_direct(|| service.get(at("::1", service.dual.port()), "/")));
 }
 
 #[test]
@@ -174,10 +178,10 @@ fn two_injections_in_one_namespace_do_not_disturb_each_other() {
     let took = (service.get(v4, "/"), service.get(dual, "/"));
     assert!(took.0 >= DELAY_US && took.1 >= 2 * DELAY_US, "{took:?}");
     drop(one);
-    assert!(service.get(v4, "/") < DIRECT_US_MAX);
+    assert!(is_direct(|| service.get(v4, "/")));
     assert!(service.get(dual, "/") >= 2 * DELAY_US);
     drop(two);
-    assert!(service.get(dual, "/") < DIRECT_US_MAX);
+    assert!(is_direct(|| service.get(dual, "/")));
 }
 
 #[test]
@@ -190,18 +194,21 @@ fn two_injections_on_one_address_share_the_proxy_and_add_up() {
     let slow = service.delay(&[], &[("path", "/api/*")]);
     let mut slower = service.delay(&[("mean", "300ms"), ("side", "response")], &[]);
     slower.rename("i2");
-    let (one, mut two) = (slow.apply(), slower.apply());
+    let (mut one, mut two) = (slow.apply(), slower.apply());
     assert!(service.get(v4, "/api/a") >= DELAY_US + 299_000);
-    assert!((299_000..500_000).contains(&service.get(v4, "/")));
+    assert!(service.get(v4, "/") >= 299_000);
     // Each has its own counters, and its own end.
+    let bite = one.bite().unwrap();
+    assert_eq!((bite.hits, bite.seen), (1, 2));
     drop(one);
     let bite = two.bite().unwrap();
     assert_eq!((bite.hits, bite.seen), (2, 2));
     assert_eq!(slow.residue(), [""; 0]);
     assert_eq!(slower.residue().len(), 1);
-    assert!((299_000..500_000).contains(&service.get(v4, "/api/a")));
+    assert!(service.get(v4, "/api/a") >= 299_000);
+    assert!(takes_less(DELAY_US + 299_000, || service.get(v4, "/api/a")));
     drop(two);
-    assert!(service.get(v4, "/api/a") < DIRECT_US_MAX);
+    assert!(is_direct(|| service.get(v4, "/api/a")));
     assert_eq!(slower.residue(), [""; 0]);
 }
 
@@ -215,7 +222,7 @@ fn open_connections_are_kept_or_reset_as_asked() {
     assert_eq!(service.part.ask(&open), "opened");
     let kept = service.delay(&[], &[]);
     let holder = kept.apply();
-    assert!(service.part.ask("again /").parse::<u64>().unwrap() < DIRECT_US_MAX);
+    assert!(is_direct(|| service.part.ask("again /").parse::<u64>().unwrap()));
     drop(holder);
     let reset = service.delay(&[("existing", "reset")], &[]);
     let _holder = reset.apply();
@@ -236,7 +243,7 @@ fn a_connection_through_the_proxy_goes_on_after_the_undo() {
     assert_eq!(service.part.ask(&open), "opened");
     assert!(service.part.ask("again /").parse::<u64>().unwrap() >= DELAY_US);
     drop(holder);
-    assert!(service.part.ask("again /").parse::<u64>().unwrap() < DIRECT_US_MAX);
+    assert!(is_direct(|| service.part.ask("again /").parse::<u64>().unwrap()));
 }
 
 #[test]
@@ -267,7 +274,7 @@ fn a_lease_that_ran_out_ends_it_though_its_holder_hangs() {
     let mut holder = used.apply_for(Duration::from_secs(20));
     assert!(service.get(service.v4, "/") >= DELAY_US);
     holder.extend(crate::bench::lease(Duration::from_millis(1))).unwrap();
-    eventually("direct after the lease", || service.get(service.v4, "/") < DIRECT_US_MAX);
+    eventually("direct after the lease", || service.get(service.v4, "/") < DELAY_US);
     drop(holder);
 }
 
@@ -285,7 +292,7 @@ fn kill_9_of_the_holder_ends_it_and_so_does_the_receipt_alone() {
     let effect = find("http.delay").unwrap().effect;
     assert_eq!(effect.residue(&receipt).unwrap().len(), 1);
     effect.revert(&receipt).unwrap();
-    assert!(service.get(v4, "/") < DIRECT_US_MAX);
+    assert!(is_direct(|| service.get(v4, "/")));
     assert_eq!(effect.residue(&receipt).unwrap(), [""; 0]);
     holder.kill();
 
@@ -297,7 +304,7 @@ fn kill_9_of_the_holder_ends_it_and_so_does_the_receipt_alone() {
     // A connection that met the dying listener may still be reset.
     eventually("direct after kill -9", || {
         let answer = service.part.ask(&format!("get {v4} /"));
-        answer.parse::<u64>().is_ok_and(|took| took < DIRECT_US_MAX)
+        answer.parse::<u64>().is_ok_and(|took| took < DELAY_US)
     });
     println!("direct {:?} after kill -9", killed.elapsed());
     effect.revert(&receipt).unwrap();

@@ -1,7 +1,7 @@
 //! Redirects of others beside ours: what can work together does, what cannot is refused before
 //! anything is touched.
 
-use crate::bench::{Own, OwnGroup, Use, is_root, prepare, target};
+use crate::bench::{Own, OwnGroup, Use, eventually, is_direct, is_root, prepare, target};
 use crate::child::Part;
 use crate::foreign;
 use std::fs::File;
@@ -13,7 +13,6 @@ use std::process::{Command, Stdio};
 
 /// 200 ms are asked; the proxy may take up to half a millisecond of that for its own way.
 const DELAY_US: u64 = 199_000;
-const DIRECT_US_MAX: u64 = 150_000;
 /// An address that leads nowhere but where packet rules say.
 const VIRTUAL: &str = "192.0.2.1:80";
 
@@ -93,7 +92,7 @@ fn a_mesh_goes_on_behind_the_proxy_and_the_record_says_so() {
     if !place.script("a mesh beside a redirect", &mesh(place.v4.port())) {
         return;
     }
-    assert!(place.get(VIRTUAL) < DIRECT_US_MAX);
+    assert!(is_direct(|| place.get(VIRTUAL)));
     let used = place.out(place.part.pid()).unwrap();
     let mut holder = used.apply();
     assert!(holder.mechanism().ends_with(", before nft ip mesh to"), "{}", holder.mechanism());
@@ -101,7 +100,7 @@ fn a_mesh_goes_on_behind_the_proxy_and_the_record_says_so() {
     assert!(place.get(VIRTUAL) >= DELAY_US);
     assert_eq!(holder.bite().unwrap().hits, 1);
     drop(holder);
-    assert!(place.get(VIRTUAL) < DIRECT_US_MAX);
+    assert!(is_direct(|| place.get(VIRTUAL)));
     let used = place.inward().unwrap();
     let holder = used.apply();
     assert!(holder.mechanism().contains(", behind nft ip mesh pre"), "{}", holder.mechanism());
@@ -227,7 +226,8 @@ fn connect_programs_of_others_are_joined_only_where_they_stay_whole() {
     refused(place.out(place.part.pid()), &refusal);
     assert!(place.inward().is_ok());
     drop(on_own);
-    assert!(place.out(place.part.pid()).is_ok());
+    // A process that another test starts at this moment has a copy of the link until it is itself.
+    eventually("the link is gone", || place.out(place.part.pid()).is_ok());
 
     let on_above = foreign::link(&program, &open(&above), true);
     // This process is not below it.
@@ -239,7 +239,7 @@ fn connect_programs_of_others_are_joined_only_where_they_stay_whole() {
     assert!(place.get(&v4.to_string()) >= DELAY_US);
     holder.kill();
     drop(on_above);
-    foreign::attach_overridable(&program, &open(&above));
+    eventually("attached", || foreign::attach_overridable(&program, &open(&above)));
     refused(place.out(place.part.pid()), &["mesh_connect4", "would take its place"]);
     // The kernel takes the program away with its group, which goes when its members have.
     drop(place);

@@ -115,7 +115,7 @@ fn kill_9_of_agent_and_watchdog_under_a_run() {
     let (agent, watchdog) = day.guards();
     send(watchdog, Signal::KILL);
     until("a new watchdog", SOON, || (day.guards().1 != watchdog).then_some(()));
-    assert!(day.victim.is_stopped(), "the fault stays");
+    day.victim.until_stopped();
     assert!(run.child.try_wait().unwrap().is_none(), "the run goes on");
     // An agent is not: its watchdog restores, and the run finds another one to prove it.
     send(agent, Signal::KILL);
@@ -163,7 +163,7 @@ fn a_run_that_hangs_loses_its_lease() {
     let says = Says { hold: "30s\n      lease: 1s", ..day.says("process.pause") };
     let mut run = day.start(&says);
     run.until_phase(Phase::Holding);
-    assert!(day.victim.is_stopped());
+    day.victim.until_stopped();
     run.signal(Signal::STOP);
     let took = day.victim.until_running("the agent restores");
     println!("    restored after {took:?} of a lease of 1 s");

@@ -34,7 +34,7 @@ fn a_signal_ends_a_run_in_every_phase_and_restores() {
             let mut run = day.start(&says);
             run.until_phase(phase);
             if phase == Phase::Holding {
-                assert!(day.victim.is_stopped(), "the fault is on");
+                day.victim.until_stopped();
             }
             run.signal(signal);
             if signal == Signal::INT {
@@ -80,7 +80,7 @@ fn kill_9_of_a_run_leaves_nothing_in_any_phase() {
         let mut run = day.start(&says);
         run.until_phase(phase);
         if phase == Phase::Holding {
-            assert!(day.victim.is_stopped(), "the fault is on");
+            day.victim.until_stopped();
         }
         run.signal(Signal::KILL);
         let over = run.end().expect(&format!("kill -9 in {phase:?}"), 137, &[]);
@@ -155,7 +155,7 @@ fn a_second_run_on_the_same_target_is_refused_while_the_first_holds_it() {
     let held = format!("is held by run {} (process.pause)", first.id());
     let phrases = [held.as_str(), "wait for that run to end, or `squall undo`", "exit 2, refused"];
     second.expect("a second run", 2, &phrases).touched_nothing();
-    assert!(day.victim.is_stopped(), "the first one goes on");
+    day.victim.until_stopped();
     first.signal(Signal::TERM);
     first.end().expect("the first run", 3, &["SIGTERM"]).was_undone(&day);
     day.assert_restored();
@@ -197,7 +197,7 @@ fn a_closed_terminal_ends_a_run_and_restores() {
     });
     assert!(shown.contains("Ctrl-C stops and restores"), "{shown}");
     run.until_phase(Phase::Holding);
-    assert!(day.victim.is_stopped());
+    day.victim.until_stopped();
     drop(master);
     let over = run.end().expect("its terminal was closed", 3, &[]);
     assert!(over.verdict().sentence.contains("the closing of its terminal"));

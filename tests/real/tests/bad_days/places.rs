@@ -44,7 +44,7 @@ fn a_second_agent_and_a_file_at_the_socket_are_told_apart() {
     assert!(ran.err.contains("an agent already answers on"), "{}", ran.err);
     let mut run = day.start(&says);
     run.until_phase(Phase::Holding);
-    assert!(day.victim.is_stopped());
+    day.victim.until_stopped();
     run.signal(Signal::TERM);
     run.end().expect("a run with an agent that was there", 3, &["SIGTERM"]).was_undone(&day);
     assert!(first.try_wait().unwrap().is_none(), "it serves on");
@@ -97,7 +97,7 @@ fn without_bpf_its_faults_are_refused_and_the_others_work() {
     let says = day.says("process.pause");
     let mut run = day.start(&says);
     run.until_phase(Phase::Holding);
-    assert!(day.victim.is_stopped());
+    day.victim.until_stopped();
     run.signal(Signal::TERM);
     run.end().expect("process.pause without BPF", 3, &["SIGTERM"]).was_undone(&day);
     squall::run(&day.victim.lab, &["undo"]).expect_code(0);

@@ -3,7 +3,7 @@
 use super::orders::{Order, When, Who};
 use super::scene::{Run, Scene, kill};
 use crate::seen::{Case, Seen};
-use crate::victim::{RESTORED_WITHIN, SOON};
+use crate::victim::{SOON, restored_within};
 use rustix::process::Signal;
 use squall_agent::journal::peek;
 use squall_agent::points::Point;
@@ -47,7 +47,7 @@ pub(super) fn play(scene: &mut Scene, case: &Case, order: &Order) -> Played {
     let what = format!("{}, {order}: restored", case.fault);
     until(&what, SOON, || is_restored(scene).then_some(()));
     let took = start.elapsed();
-    assert!(took < RESTORED_WITHIN, "restored only after {took:?}");
+    assert!(took < restored_within(), "restored only after {took:?}");
     if order.who == Who::Cli {
         // Its own end is told to nobody; the agent has heard of it.
         drop(run);
