@@ -5,6 +5,7 @@
 mod aborts;
 mod bootstrap;
 mod csv;
+mod drained;
 mod nezha;
 mod overlap;
 mod petshop;

@@ -1,6 +1,7 @@
 //! Owns how attribution fares where faults are switched on and off at random.
 
 use super::bootstrap::Shares;
+use super::drained::drive;
 use super::overlap::{EVERY_MS, case, rules, shown};
 use super::threads::over;
 use super::world::dice::Stream;
@@ -19,8 +20,11 @@ const AFTER: usize = 20;
 /// How the faults are switched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Plan {
-    /// As the product plans it: alone first, a rest after every slot, and the end where a rule
-    /// stays broken through a rest.
+    /// As the product plans it where the traffic is its own: alone first, a rest after every slot,
+    /// the traffic paused where a rule is still broken at the end of one, and the end where it is
+    /// broken again with the traffic back.
+    Drains,
+    /// As it plans it elsewhere: the end where a rule stays broken through a rest.
     Rests,
     /// Slot after slot, whatever happens.
     Straight,
@@ -53,7 +57,12 @@ pub(crate) fn report() -> String {
     );
     for (title, plan) in [
         (
-            "as planned: each alone first, a rest after every slot, over where a rule stays broken \
+            "as planned with traffic of its own: each alone first, a rest after every slot, a drain \
+          where a rule is still broken after it",
+            Plan::Drains,
+        ),
+        (
+            "as planned with others' traffic: each alone first, a rest after every slot, over where a rule stays broken \
           through a rest",
             Plan::Rests,
         ),
@@ -107,10 +116,11 @@ fn schedule(seed: u64, plan: Plan) -> Vec<Vec<bool>> {
     let faults = stream.whole(2, 4);
     let rows = toggle::draw(faults, REPEATS, &mut || stream.unit());
     match plan {
-        Plan::Rests => rows,
-        Plan::Straight => {
-            rows.iter().map(|row| row[2 * faults..].iter().copied().step_by(2).collect()).collect()
-        }
+        Plan::Drains | Plan::Rests => rows,
+        Plan::Straight => rows
+            .iter()
+            .map(|row| row[2 * toggle::ALONE * faults..].iter().copied().step_by(2).collect())
+            .collect(),
     }
 }
 
@@ -119,27 +129,39 @@ fn units(seed: u64, family: Family, plan: Plan) -> Vec<Unit> {
     let mut scenario = draw(seed, family, Some(&rows));
     let Some(slots) = scenario.slots else { return Vec::new() };
     // The schedule is the product's, and a scenario lasts as long as it does.
-    let planned = if plan == Plan::Rests { rows[0].len() } else { slots.count };
+    let planned = if plan == Plan::Straight { slots.count } else { rows[0].len() };
     let Slots { from, length, .. } = slots;
     scenario.slots = Some(Slots { count: planned, ..slots });
     scenario.ticks = scenario.ticks.max(from + length * planned + AFTER);
+    let driven = (plan == Plan::Drains).then(|| drive(&mut scenario, slots, planned, AFTER));
     let truth = Truth::of(&scenario);
     let observed = observe(&scenario, &truth.full);
     let rules = rules(&observed);
-    let count = match plan {
-        Plan::Rests => ends(&rules, from, length, planned),
-        Plan::Straight => planned,
+    let taken: Vec<(usize, usize)> = match &driven {
+        Some(driven) => driven.slots.clone(),
+        None => {
+            let count = match plan {
+                Plan::Straight => planned,
+                _ => ends(&rules, from, length, planned),
+            };
+            (0..count).map(|i| (from + i * length, from + (i + 1) * length - 1)).collect()
+        }
     };
-    let (first, last) = (from, from + length * count - 1);
-    let slot = |i: usize| (ms(first + i * length), ms(first + (i + 1) * length));
+    let count = taken.len();
+    let Some((first, last)) = taken.first().zip(taken.last()).map(|(a, b)| (a.0, b.1)) else {
+        return Vec::new();
+    };
     let mut case = case(&observed);
     for injection in &mut case.injections {
         (injection.from_ms, injection.to_ms) = (ms(first), ms(last + 1));
     }
     case.toggling = Some(Toggling {
-        slots: (0..count).map(slot).collect(),
+        slots: taken.iter().map(|(from, to)| (ms(*from), ms(to + 1))).collect(),
         on: rows.iter().enumerate().map(|(i, on)| (i.to_string(), on.clone())).collect(),
         block: planned,
+        persists: (driven.as_ref())
+            .and_then(|d| d.persists)
+            .map(|(from, to)| (ms(from), ms(to + 1))),
     });
     let mut labels = Vec::new();
     for (i, rule) in rules.iter().enumerate() {

@@ -109,10 +109,13 @@ pub fn prepare(
         literal: spec.abort.literal,
         false_alarm: plan.false_alarm,
         // The raw rule is for those who want no statistics, unless they ask for them.
-        evidence_aborts: !spec.abort.literal || spec.abort.false_alarm.span.is_written(),
+        // That a toggled fault hurts is what such a run is to show, and no reason to end it.
+        evidence_aborts: spec.abort.false_alarm.span.is_written()
+            || (!spec.abort.literal && spec.strikes_end()),
         baseline_us: plan.baseline_ms * 1_000,
         steps,
         toggled: started.toggled.clone(),
+        drain_us: plan.toggle.as_ref().map_or(0, |toggle| toggle.drain_ms * 1_000),
         recovery_us: plan.recovery_ms * 1_000,
         radius_max: u32::try_from(at_once).unwrap_or(u32::MAX),
     };

@@ -15,7 +15,7 @@ use endings::Watch;
 use link::Link;
 use pulls::Pulls;
 use signals::Signals;
-use squall_signals::Source;
+use squall_signals::{Gate, Source};
 use squall_wire::record::{Event as Recorded, Line, Verdict};
 use std::fs::File;
 use std::future::Future;
@@ -74,6 +74,7 @@ pub async fn run(
     let Prepared { script, started, watched } = prepared;
     let mut run = Run {
         endings: Watch::new(&sources),
+        gates: sources.iter().filter_map(|source| source.gate()).collect(),
         link: Link::open(agent),
         pulls: Pulls::new(sources, watched, Duration::from_micros(script.every_us)),
         recorder,
@@ -108,6 +109,8 @@ pub fn block_on<F: Future>(future: F) -> Result<F::Output, RunError> {
 
 struct Run<'o> {
     endings: Watch,
+    /// What lets the run's own traffic rest.
+    gates: Vec<Gate>,
     link: Link,
     pulls: Pulls,
     recorder: Recorder<File>,
@@ -128,6 +131,9 @@ impl Run<'_> {
                 Command::Reconnect => self.link.reconnect(),
                 Command::Pull { pull, purpose } => {
                     self.pulls.start(pull, purpose, self.clock.unix_ms());
+                }
+                Command::Traffic { flows } => {
+                    self.gates.iter().for_each(|gate| gate.let_flow(flows));
                 }
                 Command::Record(event) => self.record(*event),
                 Command::Finish { exit: code } => exit = Some(code),

@@ -13,6 +13,10 @@ use crate::reading::{Counts, Data, Indicator, Reading, Rule};
 /// most services recover to no failures at all.
 const SHARES: [(f64, f64); 3] = [(0.0, 0.5), (0.2, 0.25), (0.5, 0.25)];
 
+/// Samples in a row inside their bounds after which a service counts as back, and outside after
+/// which it does not any more, where faults go on afterwards.
+pub const BACK_AFTER: u32 = 3;
+
 /// How far the recovery has come. Times are milliseconds after the restore.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Progress {

@@ -79,6 +79,11 @@ pub struct PlannedToggle {
     pub repeats: u32,
     /// The length of a slot.
     pub slot_ms: u64,
+    /// How long the run's own traffic may rest after a slot, with what follows until the service
+    /// is back; 0 for never.
+    pub drain_ms: u64,
+    /// How long all of that may take in one run.
+    pub drains_ms: u64,
     /// For each step, whether its fault is on in each slot.
     pub on: Vec<Vec<bool>>,
     /// For each slot its injections, by index into [`Plan::injections`]; none where it is free.

@@ -76,6 +76,14 @@ fn steps(plan: &Plan, out: &mut String) {
             }
         }
     }
+    if let Some(toggle) = plan.toggle.as_ref().filter(|toggle| toggle.drain_ms > 0) {
+        let what = format!(
+            "where it is not back after a slot without a fault, the traffic rests until it is; \
+             {} in all",
+            length(toggle.drains_ms)
+        );
+        line("drain", &format!("≤ {}", length(toggle.drain_ms)), &what);
+    }
     line("recover", &format!("≤ {}", length(plan.recovery_ms)), "");
     out.push('\n');
 }

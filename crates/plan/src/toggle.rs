@@ -17,7 +17,14 @@ pub(crate) fn draw(spec: &Spec, seed: u64) -> Option<PlannedToggle> {
     let on =
         squall_judge::attribution::toggle::draw(spec.method.len(), repeats as usize, &mut chance);
     let slots = on.first().map_or(0, Vec::len);
-    Some(PlannedToggle { repeats, slot_ms: spec.slot_ms(), on, slots: vec![Vec::new(); slots] })
+    Some(PlannedToggle {
+        repeats,
+        slot_ms: spec.slot_ms(),
+        drain_ms: spec.drain_ms(),
+        drains_ms: spec.drains_ms(),
+        on,
+        slots: vec![Vec::new(); slots],
+    })
 }
 
 #[cfg(test)]

@@ -30,7 +30,8 @@ pub(crate) fn worst_case(
         _ => spec.on_ms(),
     };
     let fault_ms = on_ms + lease_ms;
-    let time_ms = spec.baseline.as_millis() + hold_ms + lease_ms + spec.recovery.within.as_millis();
+    let end_ms = lease_ms + spec.recovery.within.as_millis();
+    let time_ms = spec.baseline.as_millis() + hold_ms + spec.drains_ms() + end_ms;
     let budget = at_risk(inputs, bounds, decide);
     if let (Some(budget), Some(written)) = (&budget, &spec.budget)
         && let Some(left_ms) = budget.left_ms

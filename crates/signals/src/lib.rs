@@ -6,6 +6,7 @@ pub mod exposition;
 mod fetch;
 #[doc(hidden)]
 pub mod fuzz;
+mod gate;
 mod shell;
 mod source;
 pub mod sources;
@@ -13,6 +14,7 @@ mod store;
 
 pub use endings::{Ending, Endings, Ledger};
 pub use fetch::AddressError;
+pub use gate::Gate;
 pub use source::{Pull, Pulled, Source, SourceError};
 pub use store::{
     Appended, LABEL_BYTES_MAX, LABELS_MAX, Limits, RETENTION_MS, Refusal, Refused, SAMPLES_MAX,

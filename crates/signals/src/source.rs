@@ -7,6 +7,7 @@ use std::time::Duration;
 use squall_query::Selector;
 
 use crate::endings::Ledger;
+use crate::gate::Gate;
 use crate::store::Store;
 
 /// What one pull brought.
@@ -84,6 +85,11 @@ pub trait Source: Send {
 
     /// How its own requests end, for a source that sends any.
     fn endings(&self) -> Option<Ledger> {
+        None
+    }
+
+    /// What lets its own requests rest, for a source that sends any as load.
+    fn gate(&self) -> Option<Gate> {
         None
     }
 }

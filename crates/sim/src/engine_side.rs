@@ -95,6 +95,11 @@ impl World {
                 let at_ns = self.now_ns + self.rng.random_range(MS / 2..30 * MS);
                 self.queue.at(at_ns, Happening::Pulled { pull, purpose });
             }
+            Command::Traffic { flows } => {
+                self.note(u64::from(flows));
+                self.tell(|| format!("the traffic {}", if flows { "flows" } else { "rests" }));
+                self.rests = !flows;
+            }
             Command::Record(event) => self.recorded(*event),
             Command::Finish { exit } => {
                 let exit = if exit == 5 && self.is(Mutant::ExitZero) { 0 } else { exit };
@@ -102,6 +107,7 @@ impl World {
                 self.tell(|| format!("the engine ends with {exit}"));
                 self.truth.exit = Some(exit);
                 self.engine = None;
+                self.rests = false;
                 self.break_connection();
             }
         }
@@ -112,7 +118,9 @@ impl World {
         let holding = side.core.phase() == Phase::Holding;
         let silent = self.now_ns < self.until.silent_ns;
         let acts = self.host.acting(self.boottime_ns()).next().is_some();
-        let hurt = self.now_ns < self.until.outage_ns || (self.truth.fault_hurts && acts);
+        let hurts = self.truth.fault_hurts && acts;
+        self.stuck = (self.stuck || (hurts && self.sticks)) && !self.rests;
+        let hurt = self.now_ns < self.until.outage_ns || hurts || self.stuck;
         let readings = match purpose {
             Purpose::Reference => Vec::new(),
             Purpose::Sample if silent => {
@@ -123,6 +131,10 @@ impl World {
                     Some(Mutant::HeldWithoutData) => vec![counted(0)],
                     _ => vec![Reading { gap, ..Reading::default() }],
                 }
+            }
+            Purpose::Sample if self.rests => {
+                let none = Some(0);
+                vec![Reading { total: none, bad_least: none, bad_most: none, ..counted(0) }]
             }
             Purpose::Sample => vec![counted(if hurt { REQUESTS / 4 } else { 0 })],
         };

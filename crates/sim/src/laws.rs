@@ -279,6 +279,9 @@ pub(crate) fn check(world: &mut World) -> Result<(), Broken> {
         if !world.truth.open.iter().any(|receipt| receipt.id == *id) {
             return broken("no fault without an open receipt", id.clone());
         }
+        if world.rests && world.engine.is_some() && effect.run == RUN {
+            return broken("the traffic rests only while nothing acts", id.clone());
+        }
         let Some((lease, client)) = world.truth.leases.get(id) else {
             return broken("no fault without a lease", id.clone());
         };

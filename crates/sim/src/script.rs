@@ -54,7 +54,11 @@ pub(crate) fn script(rng: &mut StdRng) -> (Script, u64) {
         }
     }
     let baseline_us = every_ms * 4_000;
-    let length_us = baseline_us + steps.iter().map(|step| step.hold_us).sum::<u64>();
+    let method_us = steps.iter().map(|step| step.hold_us).sum::<u64>();
+    // Half of the toggled runs have traffic of their own that may rest.
+    let drains = !toggled.is_empty() && rng.random_bool(0.5);
+    let drain_us = if drains { rng.random_range(8_000_000..20_000_000) } else { 0 };
+    let length_us = baseline_us + method_us + drain_us.min(method_us);
     let script = Script {
         run: RUN.into(),
         indicators: vec![indicator()],
@@ -66,6 +70,7 @@ pub(crate) fn script(rng: &mut StdRng) -> (Script, u64) {
         evidence_aborts: false,
         baseline_us,
         steps,
+        drain_us,
         toggled,
         recovery_us: every_ms * 6_000,
         radius_max: RADIUS,

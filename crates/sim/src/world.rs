@@ -89,6 +89,11 @@ pub(crate) struct World {
     pub(crate) no_agent: bool,
     pub(crate) told_no_agent: bool,
     pub(crate) half_applies: u32,
+    /// The run's own traffic rests.
+    pub(crate) rests: bool,
+    /// What a fault broke stays broken until the traffic rests; `sticks` tells whether it does so.
+    pub(crate) stuck: bool,
+    pub(crate) sticks: bool,
     trace: bool,
     told: Vec<String>,
     hash: u64,
@@ -174,6 +179,9 @@ impl World {
             no_agent: false,
             told_no_agent: false,
             half_applies: 0,
+            rests: false,
+            stuck: false,
+            sticks: script.drain_us > 0,
             trace: options.trace,
             told: Vec::new(),
             hash: 0xcbf2_9ce4_8422_2325,

@@ -80,6 +80,23 @@ impl Spec {
         self.method.first().map_or(0, |step| step.hold.as_millis())
     }
 
+    /// Returns how long a drain may last, in milliseconds; 0 where there is none.
+    pub fn drain_ms(&self) -> u64 {
+        let sends = self.signals.iter().any(|s| matches!(s.value, SignalSpec::Traffic(_)));
+        match self.toggle.map(|toggle| *toggle.drain) {
+            Some(Drain::Within(within)) if sends => within.as_millis(),
+            Some(Drain::Unwritten) if sends => DRAIN_SLOTS * self.slot_ms(),
+            _ => 0,
+        }
+    }
+
+    /// Returns how long all drains of a run may last together, in milliseconds: as long as the
+    /// method, and no longer than all that there may be.
+    pub fn drains_ms(&self) -> u64 {
+        let slots = self.toggle.map_or(0, |toggle| toggle.slots(self.method.len()));
+        self.drain_ms().saturating_mul(slots / 2).min(self.method_ms())
+    }
+
     /// Tells whether anomalous samples in a row end the run while a fault is on. A toggled method
     /// goes on, since the hurt is what it measures, unless the file writes a rule.
     pub fn strikes_end(&self) -> bool {
@@ -203,23 +220,42 @@ impl Abort {
 }
 
 /// A randomised schedule of equal slots: each fault is on in half of them. Several faults are on
-/// alone once before that, and rest after every slot.
+/// alone twice before that, and rest after every slot.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Toggle {
     /// Slots of the drawn part in which each fault is on; as many are without it.
     pub repeats: Spanned<u32>,
+    /// Whether the run's own traffic may rest where the service does not come back by itself.
+    pub drain: Spanned<Drain>,
 }
+
+/// How long the run's own traffic may rest, with what follows until the service is back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Drain {
+    /// Five slots, where the run has traffic of its own.
+    Unwritten,
+    /// Not at all.
+    Never,
+    /// Up to this long.
+    Within(Duration),
+}
+
+/// How long a drain may last where the file does not say, in slots: a rest as long as a slot, time
+/// to come back, and both once more with a rest twice as long.
+const DRAIN_SLOTS: u64 = 5;
+/// Slots in a row in which each of several faults is first on alone.
+const ALONE: u64 = 2;
 
 impl Toggle {
     /// Returns the slots in which each of so many faults is on.
     pub fn slots_on(self, faults: usize) -> u64 {
-        u64::from(*self.repeats) + u64::from(faults > 1)
+        u64::from(*self.repeats) + if faults > 1 { ALONE } else { 0 }
     }
 
     /// Returns all slots of a schedule of so many faults, rests included.
     pub fn slots(self, faults: usize) -> u64 {
         let drawn = 2 * u64::from(*self.repeats);
-        if faults > 1 { 2 * (faults as u64 + drawn) } else { drawn }
+        if faults > 1 { 2 * (ALONE * faults as u64 + drawn) } else { drawn }
     }
 }
 

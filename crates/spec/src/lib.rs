@@ -22,8 +22,8 @@ mod yaml;
 
 pub use diagnostic::{Code, Diagnostic, Level, LineIndex, Position, Span};
 pub use experiment::{
-    Abort, Budget, Checks, Experiment, FaultUse, HttpVersion, Metadata, Radius, Recovery, Selector,
-    SignalSpec, SliSpec, Spec, Step, TargetSpec, Toggle, Traffic, TrafficPhase,
+    Abort, Budget, Checks, Drain, Experiment, FaultUse, HttpVersion, Metadata, Radius, Recovery,
+    Selector, SignalSpec, SliSpec, Spec, Step, TargetSpec, Toggle, Traffic, TrafficPhase,
 };
 pub use policy::{Policy, Protected, Rule};
 pub use read::{check_experiment, closest, parse_experiment, parse_policy, parse_services};

@@ -132,10 +132,11 @@ fn spec() -> Value {
 
 fn toggled() -> Value {
     let repeats = json!({"type": "integer", "minimum": 1, "maximum": 12});
+    let drain = json!({"anyOf": [refer("duration"), {"const": "never"}]});
     let keys = json!({
         "toggle": said(
             "Slots with each fault, as many without it, in a random order.",
-            object(json!({"repeats": repeats}), &["repeats"]),
+            object(json!({"repeats": repeats, "drain": drain}), &["repeats"]),
         ),
         "faults": filled("Each holds for one slot.", "step"),
     });

@@ -243,6 +243,8 @@ pub enum Phase {
     Injecting,
     /// The faults are on.
     Holding,
+    /// The run's own traffic rests, or is back and the service is awaited: nothing counts.
+    Draining,
     /// The faults are being undone.
     Reverting,
     /// The steady state is awaited.

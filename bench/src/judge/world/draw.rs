@@ -3,7 +3,7 @@
 use super::dice::Stream;
 use super::flow::{Detail, simulate};
 use super::scenario::{
-    Bad, Disturbance, Edge, Family, Kind, Rule, Scenario, Service, Sight, Slots, TICK_S,
+    Bad, Disturbance, Driven, Edge, Family, Kind, Rule, Scenario, Service, Sight, Slots, TICK_S,
 };
 
 /// Ticks of a scenario: twenty minutes.
@@ -29,6 +29,7 @@ pub(crate) fn draw(seed: u64, family: Family, toggled: Option<&[Vec<bool>]>) -> 
         entries,
         disturbances: Vec::new(),
         slots: None,
+        driven: Driven::default(),
         rules: Vec::new(),
     };
     size(&mut stream, &mut scenario);

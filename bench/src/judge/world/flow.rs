@@ -145,7 +145,7 @@ impl<'s> System<'s> {
         self.surge = 1.0;
         self.forces.fill(Force::default());
         for (i, disturbance) in self.scenario.disturbances.iter().enumerate() {
-            let level = disturbance.level(tick, self.scenario.slots);
+            let level = disturbance.level(tick, self.scenario.slots, &self.scenario.driven);
             if !present[i] || level == 0.0 {
                 continue;
             }
@@ -170,10 +170,13 @@ impl<'s> System<'s> {
     fn load(&mut self, tick: usize) {
         self.arrivals.fill(0.0);
         self.traffic_drift = 0.9 * self.traffic_drift + 0.02 * self.dice.normal(TRAFFIC, 999, tick);
-        let day = 1.0 + 0.1 * (tick as f64 / self.scenario.ticks as f64 * 6.3).sin();
+        let driven = &self.scenario.driven;
+        let ticks = driven.day.unwrap_or(self.scenario.ticks);
+        let day = 1.0 + 0.1 * (tick as f64 / ticks as f64 * 6.3).sin();
+        let open = if driven.pauses(tick) { 0.0 } else { 1.0 };
         for (i, (entry, rate)) in self.scenario.entries.iter().enumerate() {
             let noise = self.traffic_drift + 0.04 * self.dice.normal(TRAFFIC, i, tick);
-            self.arrivals[*entry] += (rate * day * self.surge * (1.0 + noise)).max(0.0);
+            self.arrivals[*entry] += (rate * day * self.surge * (1.0 + noise)).max(0.0) * open;
         }
         for at in 0..self.scenario.services.len() {
             for e in self.below[at].clone() {

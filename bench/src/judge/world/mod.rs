@@ -17,6 +17,6 @@ pub(super) mod truth;
 mod frozen;
 
 pub(super) use draw::draw;
-pub(super) use observe::observe;
+pub(super) use observe::{observe, observe_rules};
 pub(super) use scenario::{Family, Scenario};
 pub(super) use truth::Truth;

@@ -52,6 +52,11 @@ pub(crate) struct Observed {
     pub(crate) declared: Vec<Declared>,
 }
 
+/// Looks at the rules alone.
+pub(crate) fn observe_rules(scenario: &Scenario, trace: &Trace) -> Vec<RuleSeries> {
+    Eye { scenario, dice: Dice(scenario.seed ^ 0x0B5E) }.rules(trace)
+}
+
 /// Looks at what happened.
 pub(crate) fn observe(scenario: &Scenario, trace: &Trace) -> Observed {
     let eye = Eye { scenario, dice: Dice(scenario.seed ^ 0x0B5E) };

@@ -121,9 +121,36 @@ pub(crate) struct Slots {
     pub(crate) count: usize,
 }
 
+/// What whoever drives an experiment does that was not drawn with it. Empty where nobody does
+/// anything, and then everything flows as if it were not there.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Driven {
+    /// First and last tick of each slot, where they do not simply follow each other.
+    pub(crate) slots: Vec<(usize, usize)>,
+    /// First and last ticks in which no traffic enters.
+    pub(crate) paused: Vec<(usize, usize)>,
+    /// First and last ticks that count for nothing: pauses, and what follows them until the next
+    /// slot.
+    pub(crate) uncounted: Vec<(usize, usize)>,
+    /// Ticks of its day, where the scenario goes on after it.
+    pub(crate) day: Option<usize>,
+}
+
+impl Driven {
+    /// Whether the traffic rests at a tick.
+    pub(crate) fn pauses(&self, tick: usize) -> bool {
+        self.paused.iter().any(|(from, to)| (*from..=*to).contains(&tick))
+    }
+
+    /// Whether a tick counts.
+    pub(crate) fn counts(&self, tick: usize) -> bool {
+        !self.uncounted.iter().any(|(from, to)| (*from..=*to).contains(&tick))
+    }
+}
+
 impl Disturbance {
     /// How strongly it acts at a tick, 0 to 1.
-    pub(crate) fn level(&self, tick: usize, slots: Option<Slots>) -> f64 {
+    pub(crate) fn level(&self, tick: usize, slots: Option<Slots>, driven: &Driven) -> f64 {
         if !self.works {
             return 0.0;
         }
@@ -133,8 +160,10 @@ impl Disturbance {
         let mut level = 0.0f64;
         for (i, is_on) in on.iter().enumerate() {
             let from = slots.from + i * slots.length;
+            let (from, to) =
+                driven.slots.get(i).copied().unwrap_or((from, from + slots.length - 1));
             if *is_on {
-                level = level.max(self.ramp(tick, from, from + slots.length - 1));
+                level = level.max(self.ramp(tick, from, to));
             }
         }
         level
@@ -202,6 +231,7 @@ pub(crate) struct Scenario {
     pub(crate) entries: Vec<(usize, f64)>,
     pub(crate) disturbances: Vec<Disturbance>,
     pub(crate) slots: Option<Slots>,
+    pub(crate) driven: Driven,
     pub(crate) rules: Vec<Rule>,
     pub(crate) sight: Sight,
 }

@@ -2,7 +2,7 @@
 //! the system without each, with the same luck everywhere else.
 
 use super::flow::{Detail, Present, Trace, simulate};
-use super::scenario::Scenario;
+use super::scenario::{Driven, Scenario};
 
 /// The share of an episode's excess from which a fault is one of its causes.
 pub(crate) const SHARE: f64 = 0.3;
@@ -25,6 +25,8 @@ pub(crate) struct Truth {
     /// Without the incidents.
     no_incidents: Trace,
     allowed: Vec<f64>,
+    /// What counts for nothing is no excess of anybody.
+    driven: Driven,
 }
 
 /// What is true of one episode.
@@ -49,6 +51,7 @@ impl Truth {
             only: declared.iter().map(|d| run(&|i| i == *d)).collect(),
             no_incidents: run(&|i| scenario.disturbances[i].declared),
             allowed: scenario.rules.iter().map(|rule| rule.allowed).collect(),
+            driven: scenario.driven.clone(),
         }
     }
 
@@ -58,6 +61,7 @@ impl Truth {
         let full = excess(&self.full);
         let allowed = self.allowed[rule];
         let counted: f64 = (from..=to)
+            .filter(|t| self.driven.counts(*t))
             .map(|t| self.full.rules[t][rule])
             .map(|c| (c.bad as f64 - allowed * c.total as f64).max(0.0))
             .sum();
@@ -81,6 +85,7 @@ impl Truth {
         let allowed = self.allowed[rule];
         let over =
             |t: usize| trace.rules[t][rule].expected - allowed * trace.rules[t][rule].total as f64;
-        (from..=to).map(|t| over(t).max(0.0)).sum()
+        let counted = (from..=to).filter(|t| self.driven.counts(*t));
+        counted.map(|t| over(t).max(0.0)).sum()
     }
 }

@@ -111,7 +111,8 @@ impl Core {
         };
         self.agent = Agent::Lost { until_us: self.now_us.saturating_add(wait_us) };
         self.out.push(Command::Reconnect);
-        if self.acting() > 0 || matches!(self.phase, Phase::Injecting | Phase::Holding) {
+        let under_way = matches!(self.phase, Phase::Injecting | Phase::Holding | Phase::Draining);
+        if self.acting() > 0 || under_way {
             self.end_early(lost(format!("the agent is gone: {why}")), None);
         } else {
             self.warn("agent-lost", format!("the agent is gone, and nothing was in place: {why}"));

@@ -78,6 +78,11 @@ pub enum Command {
         /// What it is for.
         purpose: Purpose,
     },
+    /// Let the run's own traffic rest, or flow again.
+    Traffic {
+        /// True to let it flow.
+        flows: bool,
+    },
     /// Append to the record.
     Record(Box<record::Event>),
     /// The run is over.

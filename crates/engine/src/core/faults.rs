@@ -56,7 +56,9 @@ impl Core {
     }
 
     pub(super) fn advance_holding(&mut self) {
-        if self.stop.is_some() || self.window_over() {
+        if self.window_over() && self.wants_drain() {
+            self.begin_drain();
+        } else if self.stop.is_some() || self.window_over() {
             self.enter(Phase::Reverting);
         }
     }
@@ -99,7 +101,7 @@ impl Core {
     }
 
     /// Tells whether the next step would put more on a system that seems to be hurt already. The
-    /// same fault on the same target once more is not more.
+    /// same fault on the same target once more is not more, and a schedule of slots has rests.
     fn pauses(&self) -> bool {
         let what = |i: &squall_wire::injection::Injection| {
             (i.fault.clone(), i.params.clone(), i.target.name.clone())
@@ -108,7 +110,7 @@ impl Core {
         let before: Vec<_> =
             steps[..=self.step].iter().flat_map(|step| &step.injections).map(what).collect();
         let adds = steps[self.step + 1].injections.iter().any(|i| !before.contains(&what(i)));
-        adds && self.hold.pauses()
+        adds && self.script.toggled.is_empty() && self.hold.pauses()
     }
 
     pub(super) fn armed(&mut self, index: usize, armed: Armed) {

@@ -24,11 +24,18 @@ impl Core {
                     "holding means that every fault of the step is in place"
                 );
             }
+            Phase::Draining => {
+                assert_eq!(acting, 0, "the traffic rests only where nothing is in place");
+            }
             Phase::Reverting => {}
             Phase::Recovering | Phase::Judging | Phase::Done => {
                 assert_eq!(acting, 0, "nothing acts after the revert, or it was given up aloud");
             }
         }
+        assert!(
+            self.flows || self.phase == Phase::Draining,
+            "the traffic flows again before anything else goes on"
+        );
         let later = |slot: &&super::slot::Slot| slot.step > self.step;
         assert!(
             self.slots.iter().filter(later).all(|slot| slot.stage == Stage::Planned),

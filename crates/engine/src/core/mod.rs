@@ -11,13 +11,15 @@
 //! - `Event::Tick` arrives at [`Core::next_wakeup_us`], or any other event after it.
 //!
 //! In return, whatever the order of events: no fault before the steady state was seen to hold;
-//! every fault that may be in place is ordered away on every path; the word is never *held*
+//! every fault that may be in place is ordered away on every path; the run's traffic rests only
+//! while nothing is in place; the word is never *held*
 //! without data, without effect or without a full recovery; and a run that ends with a fault
 //! perhaps still in place says so.
 
 mod after;
 mod agent;
 mod arms;
+mod drain;
 mod event;
 mod faults;
 mod invariant;
@@ -39,6 +41,8 @@ pub use state::Core;
 
 #[cfg(test)]
 mod laws;
+#[cfg(test)]
+mod sticky;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

@@ -133,6 +133,7 @@ impl Core {
                 }
                 self.held_sample(since_us, &judged)
             }
+            (Phase::Draining, _) => self.drained_sample(since_us, &judged),
             (Phase::Recovering, Some(recovery)) => {
                 let start_us = self.window.as_ref().map_or(since_us, |w| w.start_us);
                 recovery.sample(since_us.saturating_sub(start_us) / 1_000, &judged)

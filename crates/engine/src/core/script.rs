@@ -52,6 +52,9 @@ pub struct Script {
     pub steps: Vec<ScriptStep>,
     /// The schedule of faults that are toggled, over the steps; empty where none is.
     pub toggled: Vec<record::Toggled>,
+    /// How long the run's own traffic may rest, with what follows until the service is back, after
+    /// a slot that did not bring it back; 0 for never.
+    pub drain_us: u64,
     /// Time allowed for recovery.
     pub recovery_us: u64,
     /// How many targets the run may hold at once.

@@ -3,6 +3,7 @@
 use super::after::After;
 use super::agent::{Agent, Pending};
 use super::arms::Controls;
+use super::drain::Drain;
 use super::event::{Command, Event, Purpose};
 use super::sampling::Window;
 use super::script::{AGENT_WAIT_US, Script};
@@ -41,6 +42,11 @@ pub struct Core {
     pub(super) baseline: Watch,
     pub(super) hold: Watch,
     pub(super) toggled: Option<Toggled>,
+    pub(super) drain: Option<Drain>,
+    /// How long all drains that are over took.
+    pub(super) drained_us: u64,
+    /// False while the run's own traffic rests.
+    pub(super) flows: bool,
     pub(super) controls: Controls,
     pub(super) recovery: Option<Recovery>,
     pub(super) before: Before,
@@ -77,6 +83,9 @@ impl Core {
             baseline: Watch::new(script.rule(script.baseline_us), &judged),
             hold: Watch::new(script.hold_rule(), &judged),
             toggled: Toggled::of(&script, &judged),
+            drain: None,
+            drained_us: 0,
+            flows: true,
             controls: Controls::of(&script),
             recovery: None,
             before: Before::Unchecked,
@@ -192,6 +201,7 @@ impl Core {
             Phase::Baseline => format!("stopped by {by} before any fault"),
             Phase::Injecting => format!("stopped by {by} while the faults were put in place"),
             Phase::Holding => format!("stopped by {by} at {at_s:.2} s of {hold_s} s"),
+            Phase::Draining => format!("stopped by {by} between two slots, while it drained"),
             _ => format!("stopped by {by} after the faults"),
         };
         self.end_early(Stop { cause: AbortCause::Stopped, text, refused: false }, None);
@@ -220,6 +230,7 @@ impl Core {
                 Phase::Baseline => self.advance_baseline(),
                 Phase::Injecting => self.advance_injecting(),
                 Phase::Holding => self.advance_holding(),
+                Phase::Draining => self.advance_draining(),
                 Phase::Reverting => self.advance_reverting(),
                 Phase::Recovering => self.advance_recovering(),
                 Phase::Judging => self.judge(),

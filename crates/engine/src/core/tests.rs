@@ -1,6 +1,7 @@
 //! Whole runs of the core, each told in one line.
 
 #![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
+use super::sticky::Sticky;
 use super::world::*;
 use super::{Event, ScriptStep};
 use squall_wire::record::{AbortCause, Outcome, Phase, Toggled, Unit};
@@ -439,14 +440,15 @@ fn a_service_that_stays_broken_ends_a_toggled_run() {
 fn toggled_together() -> World {
     let mut script = script();
     (script.consecutive, script.strikes_end) = (10, false);
-    let rows = ["#...#.#.....#...", "..#.#...#...#..."].map(|row| row.chars().map(|c| c == '#'));
+    let rows = ["#.#.....#.#.....#...", "....#.#.#...#...#..."];
+    let rows = rows.map(|row| row.chars().map(|c| c == '#'));
     let rows = rows.map(Iterator::collect::<Vec<bool>>);
     let step = |slot: usize| {
         let on = (0..2).filter(|row| rows[*row][slot]);
         let injections = on.map(|row| injection(&format!("f{row}s{slot}"), 1 + row as u32));
         ScriptStep { injections: injections.collect(), hold_us: 10 * SECOND_US }
     };
-    script.steps = (0..16).map(step).collect();
+    script.steps = (0..20).map(step).collect();
     let fault = |(name, on): (&str, &Vec<bool>)| Toggled {
         fault: name.into(),
         injections: Vec::new(),
@@ -460,7 +462,7 @@ fn toggled_together() -> World {
 fn the_fault_after_which_a_service_stays_broken_is_attributed_without_a_test() {
     let mut world = toggled_together();
     // The first fault alone does nothing; with the second one on alone it breaks for good.
-    world.while_armed = Some(|_, pull| counted(500, if pull > 31 { 100 } else { 0 }));
+    world.while_armed = Some(|_, pull| counted(500, if pull > 52 { 100 } else { 0 }));
     world.run();
     let verdict = world.verdict.unwrap();
     assert_eq!(verdict.aborted, Some(AbortCause::Rule), "{}", verdict.sentence);
@@ -468,6 +470,103 @@ fn the_fault_after_which_a_service_stays_broken_is_attributed_without_a_test() {
     assert!(effect.fault == "http.abort" && !effect.caused, "{effect:?}");
     assert!(effect.text.contains("did not recover"), "{}", effect.text);
     assert!(world.armed.is_empty());
+}
+
+/// The same with traffic of the run's own that may rest, on a service that a fault breaks until it
+/// does.
+fn drained(rest_us: u64) -> World {
+    let mut world = toggled_together();
+    let mut script = world.core.script.clone();
+    let rows = ["#.#.....#...#.....#.#.....#.", "....#.#...#.#...#...#...#..."];
+    for (fault, row) in script.toggled.iter_mut().zip(rows) {
+        fault.on = row.chars().map(|c| c == '#').collect();
+    }
+    // Only the first one breaks anything.
+    let on = |slot: usize| script.toggled[0].on[slot];
+    let step = |slot: usize| ScriptStep {
+        injections: on(slot).then(|| injection(&format!("s{slot}"), 1)).into_iter().collect(),
+        hold_us: 10 * SECOND_US,
+    };
+    script.steps = (0..28).map(step).collect();
+    script.drain_us = 50 * SECOND_US;
+    world = World::new(script);
+    world.sticky = Some(Sticky::new(rest_us));
+    world
+}
+
+#[test]
+fn a_service_that_needs_its_traffic_to_rest_is_drained_and_the_schedule_is_played_to_its_end() {
+    let mut world = drained(5 * SECOND_US);
+    world.run();
+    let verdict = world.verdict.as_ref().unwrap();
+    assert_eq!(verdict.aborted, None, "{}", world.story());
+    let rests = |what: &str| world.told.iter().filter(|t| *t == what).count();
+    // Seven slots broke it; the rest after the last one is the end, broken or not.
+    assert_eq!((rests("traffic rests"), rests("traffic flows")), (6, 6), "{}", world.story());
+    assert_eq!(rests("warning drained"), 6);
+    let of = |fault| verdict.effects.iter().find(|e| e.fault == fault).unwrap();
+    assert!(of("http.delay").caused, "{:?}", of("http.delay"));
+    assert!(!of("http.abort").caused, "{:?}", of("http.abort"));
+    // What the drains saw is no part of any rule: seven slots of ten samples.
+    assert_eq!(verdict.indicators[0].total, Some(7 * 10 * 500));
+    assert!(world.flows && world.armed.is_empty());
+}
+
+#[test]
+fn a_longer_rest_is_tried_and_then_the_run_ends() {
+    let mut world = drained(15 * SECOND_US);
+    world.run();
+    assert_eq!(world.verdict.as_ref().unwrap().aborted, None, "{}", world.story());
+    let mut world = drained(500 * SECOND_US);
+    world.run();
+    let verdict = world.verdict.unwrap();
+    assert_eq!(verdict.aborted, Some(AbortCause::Rule), "{}", verdict.sentence);
+    assert!(world.why.contains("also after its traffic had rested"), "{}", world.why);
+    assert!(world.flows && world.armed.is_empty(), "nobody's traffic stays away");
+}
+
+#[test]
+fn others_traffic_ends_a_drain_and_the_run() {
+    let mut world = drained(5 * SECOND_US);
+    if let Some(sticky) = &mut world.sticky {
+        sticky.others = 100;
+    }
+    world.run();
+    let verdict = world.verdict.unwrap();
+    assert_eq!(verdict.aborted, Some(AbortCause::Rule), "{}", verdict.sentence);
+    assert!(world.why.contains("others send"), "{}", world.why);
+    assert!(world.flows && world.armed.is_empty());
+}
+
+#[test]
+fn a_person_or_an_agent_that_dies_ends_a_drain_at_once() {
+    let mut world = drained(5 * SECOND_US);
+    world.until_phase(Phase::Draining);
+    assert!(!world.flows);
+    world.give(Event::Stop { by: "Ctrl-C".into() });
+    assert!(world.flows, "the traffic flows again at once");
+    world.run();
+    assert_eq!(world.verdict.unwrap().aborted, Some(AbortCause::Stopped));
+
+    let mut world = drained(5 * SECOND_US);
+    world.until_phase(Phase::Draining);
+    world.lose_agent();
+    assert!(world.flows);
+    world.agent_back();
+    world.run();
+    assert_eq!(world.verdict.unwrap().aborted, Some(AbortCause::AgentLost));
+}
+
+#[test]
+fn without_leave_to_drain_such_a_run_ends_as_it_did() {
+    let mut world = drained(5 * SECOND_US);
+    let mut script = world.core.script.clone();
+    script.drain_us = 0;
+    world = World::new(script);
+    world.sticky = Some(Sticky::new(5 * SECOND_US));
+    world.run();
+    assert_eq!(world.verdict.as_ref().unwrap().aborted, Some(AbortCause::Rule));
+    assert!(!world.told.iter().any(|t| t.contains("traffic")), "{}", world.story());
 }
 
 #[test]

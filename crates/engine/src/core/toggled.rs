@@ -1,6 +1,7 @@
 //! Owns faults that are switched on and off at random: what each slot saw, the rule that ends such
 //! a run early, and what the switching shows in the end.
 
+use super::drain::Back;
 use super::script::Script;
 use super::state::Core;
 use super::words;
@@ -24,6 +25,10 @@ pub(super) struct Toggled {
     /// The slots free of faults: a service that stays outside in them ends the run.
     free: Watch,
     slots: Vec<(i64, i64)>,
+    /// Whether the service is back, in a slot without any fault.
+    rest: Option<Back>,
+    /// When it was outside its bounds although its traffic had rested.
+    persists: Option<(i64, i64)>,
     /// For each indicator the excess of each sample.
     points: Vec<Vec<Point>>,
 }
@@ -33,6 +38,8 @@ impl Toggled {
         (!script.toggled.is_empty()).then(|| Toggled {
             free: Watch::new(script.free_rule(), indicators),
             slots: Vec::new(),
+            rest: None,
+            persists: None,
             points: vec![Vec::new(); indicators.len()],
         })
     }
@@ -41,13 +48,34 @@ impl Toggled {
         self.free = self.free.with_baseline(bursts);
         self
     }
+
+    pub(super) fn is_back(&self, every_us: u64) -> bool {
+        self.rest.as_ref().is_some_and(|rest| rest.is_back(every_us))
+    }
+
+    pub(super) fn persists(&mut self, span_ms: (u64, u64)) {
+        let ms = |ms: u64| i64::try_from(ms).unwrap_or(i64::MAX);
+        self.persists = Some((ms(span_ms.0), ms(span_ms.1)));
+    }
+
+    /// Keeps what a sample shows of each indicator; returns its time.
+    pub(super) fn note(&mut self, at_us: u64, of: &[Indicator], readings: &[Reading]) -> i64 {
+        let at_ms = i64::try_from(at_us / 1_000).unwrap_or(i64::MAX);
+        for ((points, indicator), reading) in self.points.iter_mut().zip(of).zip(readings) {
+            points.push(Point { at_ms, value: excess(indicator, reading) });
+        }
+        at_ms
+    }
 }
 
 impl Core {
     /// Notes that a slot of the schedule begins.
     pub(super) fn begin_slot(&mut self) {
         let (now_ms, length_us) = (self.now_ms(), self.script.steps[self.step].hold_us);
+        let is_free = self.script.steps[self.step].injections.is_empty();
+        let rest = is_free.then(|| Back::new(&self.script, &self.script.judged(), self.now_us));
         if let Some(toggled) = &mut self.toggled {
+            toggled.rest = rest;
             toggled.slots.push((now_ms, now_ms.saturating_add_unsigned(length_us / 1_000)));
         }
     }
@@ -56,19 +84,21 @@ impl Core {
     /// say nothing of what the service bears, and that a fault hurts is no reason to end.
     pub(super) fn held_sample(&mut self, since_us: u64, readings: &[Reading]) -> Seen {
         let indicators = self.script.judged();
+        let drains = self.may_drain();
         let Some(toggled) = &mut self.toggled else { return self.hold.sample(readings) };
-        let at_ms = i64::try_from(since_us / 1_000).unwrap_or(i64::MAX);
-        for ((points, indicator), reading) in
-            toggled.points.iter_mut().zip(&indicators).zip(readings)
-        {
-            points.push(Point { at_ms, value: excess(indicator, reading) });
-        }
+        let at_ms = toggled.note(since_us, &indicators, readings);
         if let Some(slot) = toggled.slots.last_mut() {
             // A late sample still belongs to the slot it was taken in.
             slot.1 = slot.1.max(at_ms);
         }
         if self.script.steps[self.step].injections.is_empty() {
-            return toggled.free.sample(readings);
+            if let Some(rest) = &mut toggled.rest {
+                rest.sample(since_us, readings);
+            }
+            let seen = toggled.free.sample(readings);
+            // It has its traffic to lose before the run is given up.
+            let ends = |end: &End| !drains || *end != End::Strikes;
+            return Seen { end: seen.end.filter(ends), ..seen };
         }
         let on = self.hold.sample(readings);
         let ends = |end: &End| self.script.strikes_end || *end != End::Strikes;
@@ -90,6 +120,7 @@ impl Core {
             slots: toggled.slots.clone(),
             on: on.map(|(at, fault)| (at.to_string(), fault.on.clone())).collect(),
             block: self.script.steps.len(),
+            persists: toggled.persists,
         };
         let every_ms = i64::try_from(self.script.every_us / 1_000).unwrap_or(i64::MAX);
         let washout_ms = every_ms.saturating_mul(WASHOUT_SAMPLES);

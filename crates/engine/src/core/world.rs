@@ -1,6 +1,7 @@
 //! A small world around the core for its tests: an agent that does as it is told, sources that
 //! say what they are told to, and a clock that jumps.
 
+use super::sticky::Sticky;
 use super::{Command, Core, Event, Purpose, Script, ScriptStep};
 use squall_wire::fingerprint::Fingerprint;
 use squall_wire::identity::ProcessIdentity;
@@ -61,6 +62,7 @@ pub(super) fn script() -> Script {
         baseline_us: 3 * SECOND_US,
         steps: vec![ScriptStep { injections: vec![injection("i1", 1)], hold_us: 60 * SECOND_US }],
         toggled: Vec::new(),
+        drain_us: 0,
         recovery_us: 30 * SECOND_US,
         radius_max: 1,
     }
@@ -101,6 +103,13 @@ pub(super) struct World {
     pub(super) reading: fn(Phase, u64) -> Reading,
     /// In its place while the method is under way: by whether a fault is in place.
     pub(super) while_armed: Option<fn(bool, u64) -> Reading>,
+    /// Whether the run's own traffic flows.
+    pub(super) flows: bool,
+    /// What a fault breaks stays broken until the traffic rests, this many seconds at least; and
+    /// others may send on.
+    pub(super) sticky: Option<Sticky>,
+    /// Why the run ended early, for a person.
+    pub(super) why: String,
     pub(super) told: Vec<String>,
     pub(super) exit: Option<u8>,
     pub(super) verdict: Option<record::Verdict>,
@@ -130,6 +139,9 @@ impl World {
             other_run: false,
             reading: |_, _| counted(500, 0),
             while_armed: None,
+            flows: true,
+            sticky: None,
+            why: String::new(),
             told: Vec::new(),
             exit: None,
             verdict: None,
@@ -201,13 +213,20 @@ impl World {
                     Purpose::Sample => {
                         let phase = self.core.phase();
                         let holding = self.while_armed.filter(|_| phase == Phase::Holding);
-                        vec![match holding {
-                            Some(reading) => reading(!self.armed.is_empty(), pull),
-                            None => (self.reading)(phase, pull),
+                        let (armed, flows, now_us) =
+                            (!self.armed.is_empty(), self.flows, self.now_us);
+                        vec![match (&mut self.sticky, holding) {
+                            (Some(sticky), _) => sticky.reading(armed, flows, now_us),
+                            (None, Some(reading)) => reading(armed, pull),
+                            (None, None) => (self.reading)(phase, pull),
                         }]
                     }
                 };
                 self.events.push_back(Event::Pulled { pull, readings });
+            }
+            Command::Traffic { flows } => {
+                self.flows = flows;
+                self.told.push(format!("traffic {}", if flows { "flows" } else { "rests" }));
             }
             Command::Record(event) => self.tell(*event),
             Command::Finish { exit } => self.exit = Some(exit),
@@ -323,7 +342,10 @@ impl World {
             Recorded::Inject { injection, .. } => format!("inject {injection}"),
             Recorded::Bite { bite, .. } => format!("bite {}", bite.hits),
             Recorded::Strike { count, of, .. } => format!("strike {count}/{of}"),
-            Recorded::Abort { cause, .. } => format!("abort {cause:?}"),
+            Recorded::Abort { cause, text, .. } => {
+                self.why = text;
+                format!("abort {cause:?}")
+            }
             Recorded::Restore { injection, by, residue, .. } if residue.is_empty() => {
                 format!("restore {injection} by {by}")
             }

@@ -26,7 +26,9 @@ impl Watch {
         let next = match phase {
             Phase::Baseline => Some(Phase::Baseline),
             // Faults that follow one another, or are switched on and off, are counted as one.
-            Phase::Injecting | Phase::Holding | Phase::Reverting => Some(Phase::Holding),
+            Phase::Injecting | Phase::Holding | Phase::Draining | Phase::Reverting => {
+                Some(Phase::Holding)
+            }
             Phase::Recovering | Phase::Judging | Phase::Done => None,
         };
         if self.ledgers.is_empty() || next == self.phase {

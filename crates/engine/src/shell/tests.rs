@@ -29,6 +29,8 @@ use std::time::{Duration, Instant};
 #[derive(Default)]
 struct Peer {
     armed: AtomicBool,
+    /// What is armed, by id.
+    ids: Mutex<Vec<String>>,
     disarmed: Mutex<Option<Instant>>,
     /// Calls after arming until the connection is cut, once; 0 for never.
     cut_after: AtomicU32,
@@ -71,6 +73,7 @@ impl Peer {
             }
             Ask::Arm { injection, .. } => {
                 self.armed.store(true, Ordering::SeqCst);
+                self.ids.lock().unwrap().push(injection.id.clone());
                 Answer::Armed(Armed {
                     injection: injection.id,
                     receipt: "r-1".into(),
@@ -82,16 +85,17 @@ impl Peer {
             Ask::Renew { .. } => Answer::Renewed { remaining_ms: 1_000 },
             Ask::Disarm { run, .. } => {
                 self.disarm();
-                let outcome = Undone {
-                    run,
-                    injection: "i1".into(),
+                let outcome = |injection| Undone {
+                    run: run.clone(),
+                    injection,
                     receipt: "r-1".into(),
                     took_us: 1,
                     bite: Some(Bite { hits: 1, ..Bite::default() }),
                     residue: Vec::new(),
                     advice: None,
                 };
-                Answer::Disarmed { outcomes: vec![outcome] }
+                let ids = std::mem::take(&mut *self.ids.lock().unwrap());
+                Answer::Disarmed { outcomes: ids.into_iter().map(outcome).collect() }
             }
             Ask::Bite { .. } => Answer::Bite(Bite { hits: 1, ..Bite::default() }),
             Ask::Status => Answer::Status { armed: Vec::new(), stuck: Vec::new() },
@@ -148,7 +152,7 @@ impl Source for Orders {
     }
 }
 
-fn injection() -> Injection {
+fn injection(id: &str) -> Injection {
     let target = Target {
         name: "payment-1".into(),
         service: "payment".into(),
@@ -159,7 +163,7 @@ fn injection() -> Injection {
         probes: Vec::new(),
     };
     Injection {
-        id: "i1".into(),
+        id: id.into(),
         run: "7k2f9".into(),
         fault: "process.pause".into(),
         params: BTreeMap::new(),
@@ -183,7 +187,7 @@ fn prepared(every_ms: u64, hold_ms: u64) -> Prepared {
         bad_share: Some(0.01),
         bad_word: "failed".into(),
     };
-    let steps = vec![ScriptStep { injections: vec![injection()], hold_us: hold_ms * 1_000 }];
+    let steps = vec![ScriptStep { injections: vec![injection("i1")], hold_us: hold_ms * 1_000 }];
     let script = Script {
         run: "7k2f9".into(),
         indicators: vec![indicator.clone()],
@@ -196,6 +200,7 @@ fn prepared(every_ms: u64, hold_ms: u64) -> Prepared {
         baseline_us: 0,
         steps,
         toggled: Vec::new(),
+        drain_us: 0,
         recovery_us: 0,
         radius_max: 1,
     };
@@ -218,7 +223,7 @@ fn prepared(every_ms: u64, hold_ms: u64) -> Prepared {
         hold_ms,
         recovery_ms: 0,
         lease_ms: 1_000,
-        injections: vec![injection()],
+        injections: vec![injection("i1")],
         toggled: Vec::new(),
         spared: Vec::new(),
         radius: "1 of 1".into(),
@@ -336,4 +341,105 @@ fn no_agent_and_none_to_start_ends_before_anything_is_touched() {
     assert_eq!(outcome.exit, 2);
     let sentence = outcome.verdict.unwrap().sentence;
     assert_eq!(sentence, "squall agent needs root");
+}
+
+/// A server of its own that fails from the first moment with the fault on, until nobody has asked it
+/// for a while.
+struct Shop {
+    address: std::net::SocketAddr,
+    /// How often it recovered.
+    recovered: Arc<AtomicU32>,
+}
+
+/// How long the shop has to be left alone.
+const LEFT_ALONE: Duration = Duration::from_millis(150);
+
+fn shop(peer: Arc<Peer>) -> Shop {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let recovered = Arc::new(AtomicU32::new(0));
+    let state = Arc::new(Mutex::new((false, Instant::now())));
+    let shop = Shop { address, recovered: recovered.clone() };
+    // Ends with the test's process.
+    std::thread::spawn(move || {
+        while let Ok((stream, _)) = listener.accept() {
+            let (peer, state, recovered) = (peer.clone(), state.clone(), recovered.clone());
+            std::thread::spawn(move || {
+                let mut answers = stream.try_clone().unwrap();
+                let lines = BufReader::new(stream).lines().map_while(Result::ok);
+                // The blank line after the headers ends a request without a body.
+                for _ in lines.filter(String::is_empty) {
+                    let is_broken = {
+                        let mut state = state.lock().unwrap();
+                        let alone = state.1.elapsed() >= LEFT_ALONE;
+                        recovered.fetch_add(u32::from(state.0 && alone), Ordering::SeqCst);
+                        let armed = peer.armed.load(Ordering::SeqCst);
+                        *state = ((state.0 && !alone) || armed, Instant::now());
+                        state.0
+                    };
+                    let status = if is_broken { "503 Service Unavailable" } else { "200 OK" };
+                    let answer = format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\n\r\n");
+                    if answers.write_all(answer.as_bytes()).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    shop
+}
+
+#[test]
+fn a_service_that_stays_broken_until_its_traffic_rests_is_drained() {
+    use squall_signals::sources::traffic::Traffic;
+    use squall_spec::{HttpVersion, Rate, Spanned, SpannedMap};
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("agent.sock");
+    let peer = Arc::new(Peer::default());
+    peer.listen(&socket);
+    let shop = shop(peer.clone());
+    let traffic = squall_spec::Traffic {
+        url: Spanned::default_value(format!("http://{}/", shop.address)),
+        rate: Spanned::default_value(Rate::per_sec(100)),
+        method: Spanned::default_value("GET".to_owned()),
+        body: None,
+        headers: SpannedMap::default(),
+        protocol: Spanned::default_value(HttpVersion::Http1),
+        timeout: Spanned::default_value(squall_spec::Duration::from_secs(5)),
+        connections: Spanned::default_value(8),
+        in_flight: Spanned::default_value(1_000),
+        phases: Vec::new(),
+    };
+    let query = "sum(rate(squall_client_requests_total{outcome=\"ok\"}[30s])) / \
+                 sum(rate(squall_client_requests_total[30s]))";
+    let mut prepared = prepared(50, 500);
+    prepared.watched[0].indicator = Indicator::compile(query).unwrap();
+    let on = vec![true, false, true, false, true, false];
+    let step = |(at, on): (usize, &bool)| ScriptStep {
+        injections: on.then(|| injection(&format!("i{at}"))).into_iter().collect(),
+        hold_us: 500_000,
+    };
+    let script = &mut prepared.script;
+    script.steps = on.iter().enumerate().map(step).collect();
+    (script.consecutive, script.strikes_end, script.baseline_us) = (10, false, 300_000);
+    script.drain_us = 3_000_000;
+    script.toggled =
+        vec![record::Toggled { fault: "process.pause".into(), injections: Vec::new(), on }];
+    let start = || Err("there is nothing to start in this test".to_string());
+    let link = AgentLink { socket, by: "run 7k2f9".into(), start: Arc::new(start) };
+    let source = Traffic::start(&traffic, 1).unwrap();
+    let mut seen = Vec::new();
+    let mut observer = |line: &Line| seen.push(line.event.clone());
+    let run = run(prepared, vec![Box::new(source)], link, folder.path(), &mut observer);
+    let outcome = block_on(run).unwrap().unwrap();
+    // It never comes back by itself, so whatever came after the first slot came after a drain.
+    let phases = seen.iter().filter(|event| **event == Event::Phase(record::Phase::Draining));
+    assert!(phases.count() > 0, "{:?}", outcome.verdict);
+    let is_drained =
+        |event: &&Event| matches!(event, Event::Warning { code, .. } if code == "drained");
+    let drained = seen.iter().filter(is_drained).count();
+    assert!(drained > 0, "{:?}", outcome.verdict);
+    assert!(shop.recovered.load(Ordering::SeqCst) as usize >= drained);
+    let slots = seen.iter().filter(|event| matches!(event, Event::Inject { .. })).count();
+    assert!(slots > 1, "the schedule goes on after it");
 }

@@ -117,6 +117,9 @@ pub struct Toggling {
     /// Slots in a row among which the order was drawn; in each block every fault is on in half
     /// of the slots. 2 means pairs.
     pub block: usize,
+    /// Set where the run ended because a rule was broken again without any fault, once the traffic
+    /// was back that had been paused until nothing could be left of one: the time in which it was.
+    pub persists: Option<(i64, i64)>,
 }
 
 /// Everything known of one run.

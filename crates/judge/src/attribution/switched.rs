@@ -5,6 +5,7 @@
 //! less of without the fault, taken from the slots in which the same others were on without it.
 
 use super::case::{Episode, Toggling};
+use super::toggle::ALONE;
 
 /// Samples before a switch whose worst is what was there already.
 const BEFORE: usize = 3;
@@ -12,8 +13,9 @@ const BEFORE: usize = 3;
 const LAST: usize = 2;
 /// A rise begins where this part of it is reached, for two samples.
 const BEGINS: f64 = 0.25;
-/// A rise of less than this share of the whole excess is none.
-const RISE_MIN: f64 = 0.03;
+/// A rise of less than this share of the whole excess is none. Small ones that come with every slot
+/// of a fault are its doing, and where its faults go together more may come of them.
+const RISE_MIN: f64 = 0.005;
 /// And one that is smaller than this part of what was there before it.
 const ABOVE_MIN: f64 = 0.5;
 
@@ -27,6 +29,8 @@ pub(super) struct Block {
     /// The excess that rose after the switch, summed over the slot and its rest. 0 where nothing
     /// rose, or not from the switch on.
     pub(super) rise: f64,
+    /// The same where it may as well have begun in the rest: a queue that fills slowly, or chance.
+    late: f64,
     /// Samples in the slot itself.
     pub(super) samples: usize,
 }
@@ -35,6 +39,7 @@ pub(super) struct Block {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Blocks {
     pub(super) blocks: Vec<Block>,
+    faults: usize,
     /// The whole excess.
     total: f64,
 }
@@ -47,53 +52,74 @@ impl Blocks {
             return None;
         }
         let samples = samples(episode);
-        let whole = (toggling.slots.first()?.0, toggling.slots.last()?.1);
         let inside = |(from, to): (i64, i64)| {
             let first = samples.partition_point(|s| s.0 <= from);
             first..samples.partition_point(|s| s.0 <= to).max(first)
         };
-        let total: f64 = samples[inside(whole)].iter().map(|s| s.1).sum();
+        let seen = |slot: &(i64, i64)| samples[inside(*slot)].iter().map(|s| s.1).sum::<f64>();
+        let total: f64 = toggling.slots.iter().map(seen).sum();
+        let mean = |at: std::ops::Range<usize>| {
+            samples[at.clone()].iter().map(|s| s.1).sum::<f64>() / at.len().max(1) as f64
+        };
         let block = |pair: usize| {
             let (slot, rest) = (toggling.slots[pair], toggling.slots.get(pair + 1));
             let block = inside((slot.0, rest.map_or(slot.1, |rest| rest.1)));
             let before = samples[block.start.saturating_sub(BEFORE)..block.start].iter();
             let before = before.map(|s| s.1).fold(0.0, f64::max);
+            // What was there without any fault afterwards is not of this slot's faults either.
+            let is_last = pair + 2 >= toggling.slots.len();
+            let after = toggling.persists.filter(|_| is_last).map_or(0.0, |t| mean(inside(t)));
+            let before = f64::max(before, after);
             let above: Vec<f64> = samples[block].iter().map(|s| (s.1 - before).max(0.0)).collect();
             let within = inside(slot).len();
-            let rises = rises(&above, within, before, RISE_MIN * total);
+            let from = begins(&above, before, RISE_MIN * total);
+            let sum: f64 = above.iter().sum();
             let on = toggling.on.iter().zip(open).map(|((_, on), open)| on[pair] && *open);
             Block {
                 slot: pair,
                 on: on.collect(),
-                rise: if rises { above.iter().sum() } else { 0.0 },
+                rise: from.filter(|at| *at + LAST <= within).map_or(0.0, |_| sum),
+                late: from.map_or(0.0, |_| sum),
                 samples: within.max(1),
             }
         };
-        Some(Blocks { blocks: (0..toggling.slots.len()).step_by(2).map(block).collect(), total })
+        let mut blocks: Vec<Block> = (0..toggling.slots.len()).step_by(2).map(block).collect();
+        // Something else broke it in there: whether a fault did so, too, cannot be seen.
+        let hides = |block: &mut Block| toggling.persists.is_some() && block.rise == 0.0;
+        blocks.pop_if(hides);
+        Some(Blocks { blocks, faults: toggling.on.len(), total })
     }
 
     /// The share of the excess that each fault accounts for.
     pub(super) fn shares(&self) -> Vec<f64> {
-        let faults = self.blocks.first().map_or(0, |block| block.on.len());
         let share = |fault| if self.total > 0.0 { self.extra(fault) / self.total } else { 0.0 };
-        (0..faults).map(|fault| f64::min(share(fault), 1.0)).collect()
+        (0..self.faults).map(|fault| f64::min(share(fault), 1.0)).collect()
     }
 
     /// What rose because a fault was on: the rise of its slots above what the same others showed
-    /// without it. 0 where the rule stayed where it was in half of its slots or more: then
-    /// something else moved it in the others.
+    /// without it. 0 where the rule stayed where it was in half of its slots or more, and in one of
+    /// those in which it was first on alone: then something else moved it in the others.
     fn extra(&self, fault: usize) -> f64 {
         let on: Vec<&Block> = self.blocks.iter().filter(|block| block.on[fault]).collect();
         let moved: Vec<&&Block> = on.iter().filter(|block| block.rise > 0.0).collect();
-        if 2 * moved.len() <= on.len() {
+        let alone: Vec<&&Block> = on.iter().filter(|b| is_alone(&b.on)).take(ALONE).collect();
+        let twice = alone.len() == ALONE && alone.iter().all(|block| block.late > 0.0);
+        if 2 * moved.len() <= on.len() && !twice {
             return 0.0;
         }
-        let extra = |block: &&&Block| {
+        let extra = |block: &&Block| {
             let mut others = block.on.clone();
             others[fault] = false;
-            (block.rise - self.expected(&others)).max(0.0)
+            let rise = if twice { block.late } else { block.rise };
+            (rise - self.expected(&others)).max(0.0)
         };
-        moved.iter().map(extra).sum()
+        // Of the first slots alone the quieter one tells what is due to the fault: in the other
+        // something else may have begun.
+        let first = alone.iter().map(|block| extra(block));
+        let least = first.clone().fold(f64::INFINITY, f64::min);
+        let sum: f64 = on.iter().map(extra).sum();
+        let over: f64 = first.map(|extra| extra - least).sum();
+        if alone.len() == ALONE { sum - over } else { sum }
     }
 
     /// How far the rule rises with just these faults on.
@@ -121,10 +147,15 @@ impl Blocks {
     }
 }
 
+/// Whether one fault is on and no other.
+fn is_alone(on: &[bool]) -> bool {
+    on.iter().filter(|on| **on).count() == 1
+}
+
 /// Whether every other slot of a schedule of several faults is free of all of them.
 pub(super) fn has_rests(on: &[(String, Vec<bool>)]) -> bool {
     let slots = on.first().map_or(0, |(_, row)| row.len());
-    let lead = 2 * on.len();
+    let lead = 2 * ALONE * on.len();
     let column = |slot: usize| on.iter().filter(|(_, row)| row.get(slot) == Some(&true)).count();
     on.len() > 1
         && slots > lead
@@ -133,17 +164,16 @@ pub(super) fn has_rests(on: &[(String, Vec<bool>)]) -> bool {
         && (0..lead).step_by(2).all(|slot| column(slot) == 1)
 }
 
-/// Whether the rule rose from the switch on: far enough, and beginning while the slot lasted.
-fn rises(above: &[f64], within: usize, before: f64, least: f64) -> bool {
+/// When the rule rose, counted from the switch on, if far enough.
+fn begins(above: &[f64], before: f64, least: f64) -> Option<usize> {
     let mut sorted = above.to_vec();
     sorted.sort_by(f64::total_cmp);
-    let Some(most) = sorted.last() else { return false };
+    let most = sorted.last()?;
     let level = sorted[sorted.len() * 3 / 4].max(0.3 * most);
     if above.iter().sum::<f64>() <= least || level <= ABOVE_MIN * before {
-        return false;
+        return None;
     }
-    let begins = above.windows(2).position(|two| two.iter().all(|v| *v > BEGINS * level));
-    begins.is_some_and(|at| at <= within.saturating_sub(LAST))
+    above.windows(2).position(|two| two.iter().all(|v| *v > BEGINS * level))
 }
 
 /// The samples of a rule in time order, what is allowed counting as 0; holes keep what was before.
@@ -171,30 +201,44 @@ mod tests {
 
     /// Slots of ten seconds; `excess` tells each second's from the slot and the second in it.
     fn run(rows: &[&str], taken: usize, excess: impl Fn(usize, usize) -> f64) -> Vec<f64> {
+        shares(rows, taken, false, excess)
+    }
+
+    /// With `persists` the slot after the last one is a time without faults after a drain.
+    fn shares(
+        rows: &[&str],
+        taken: usize,
+        persists: bool,
+        excess: impl Fn(usize, usize) -> f64,
+    ) -> Vec<f64> {
         let on: Vec<(String, Vec<bool>)> = (rows.iter().enumerate())
             .map(|(i, row)| (i.to_string(), row.chars().map(|c| c == '#').collect()))
             .collect();
-        let slots = (0..taken as i64).map(|s| (s * 10_000, (s + 1) * 10_000)).collect();
+        let slot = |s: usize| (s as i64 * 10_000, (s as i64 + 1) * 10_000);
         let point = |s: usize| Point::new((s as i64 + 1) * 1_000, excess(s / 10, s % 10));
         let episode = Episode {
             rule: "orders".into(),
             service: "gateway".into(),
             measure: Measure::Errors,
             from_ms: 0,
-            to_ms: taken as i64 * 10_000,
-            excess: (0..taken * 10).map(point).collect(),
+            to_ms: slot(taken).0,
+            excess: (0..(taken + 1) * 10).map(point).collect(),
         };
-        let toggling = Toggling { slots, on, block: rows[0].len() };
+        let (slots, block) = ((0..taken).map(slot).collect(), rows[0].len());
+        let toggling = Toggling { slots, on, block, persists: persists.then(|| slot(taken)) };
         let open = vec![true; rows.len()];
         Blocks::of(&episode, &toggling, &open).unwrap().shares()
     }
 
+    /// Each is alone twice, then both go together twice.
+    const TWO: [&str; 2] = ["#.#.....#.#.", "....#.#.#.#."];
+
     #[test]
     fn what_rises_with_a_fault_alone_and_never_comes_back_is_that_fault_s() {
-        // The second is on alone in slot 2, and the rule stays broken: the run ends after its rest.
-        let shares = run(&["#...#.#.", "..#.#..."], 4, |slot, second| match slot {
-            2 if second > 3 => 50.0,
-            3 => 50.0,
+        // The second is on alone in slot 4, and the rule stays broken: the run ends after its rest.
+        let shares = run(&TWO, 6, |slot, second| match slot {
+            4 if second > 3 => 50.0,
+            5 => 50.0,
             _ => -2.0,
         });
         assert_eq!(shares[0], 0.0);
@@ -203,22 +247,51 @@ mod tests {
 
     #[test]
     fn what_happens_once_and_not_with_the_same_faults_again_is_nobody_s() {
-        let at = |slot, _| if slot == 4 || slot == 5 { 40.0 } else { 0.0 };
-        let shares = run(&["#...#.#.", "..#.#.#."], 8, at);
-        assert_eq!(shares, [0.0, 0.0], "slot 6 had both on and nothing rose");
-        let before = |slot, second| if slot == 1 && second == 9 || slot > 1 { 40.0 } else { 0.0 };
-        assert_eq!(run(&["#...#.#.", "..#.#..."], 4, before), [0.0, 0.0], "it began before");
+        let at = |slot, _| if slot == 8 || slot == 9 { 40.0 } else { 0.0 };
+        assert_eq!(run(&TWO, 12, at), [0.0, 0.0], "slot 10 had both on and nothing rose");
+        let alone = |slot, _| if slot < 2 { 40.0 } else { 0.0 };
+        assert_eq!(run(&TWO, 12, alone), [0.0, 0.0], "slot 2 had the same one on");
+        let before = |slot, second| if slot == 3 && second == 9 || slot > 3 { 40.0 } else { 0.0 };
+        assert_eq!(run(&TWO, 6, before), [0.0, 0.0], "it began before");
+    }
+
+    #[test]
+    fn what_happens_in_both_first_slots_alone_is_the_fault_s_by_the_smaller_of_the_two() {
+        // Slow enough to begin in the rest, and not any more once there is less to do.
+        let slow = |slot: usize, second: usize| match slot {
+            1 | 3 if (2..7).contains(&second) => 40.0,
+            _ => 0.0,
+        };
+        assert_eq!(run(&TWO, 12, slow), [1.0, 0.0]);
+        let once_more = |slot: usize, _| match slot {
+            0 => 40.0,
+            2 => 10.0,
+            _ => 0.0,
+        };
+        assert_eq!(run(&TWO, 12, once_more), [0.4, 0.0]);
+    }
+
+    #[test]
+    fn what_persists_without_any_fault_is_taken_off_the_last_slot() {
+        let with = |after: f64| {
+            move |slot: usize, _: usize| match slot {
+                0 | 1 => 50.0,
+                _ => after,
+            }
+        };
+        assert_eq!(shares(&TWO, 2, true, with(50.0)), [0.0, 0.0]);
+        assert_eq!(shares(&TWO, 2, true, with(20.0)), [0.6, 0.0]);
     }
 
     #[test]
     fn two_that_add_up_share() {
         let excess = |slot: usize, _| match slot {
-            0 => 30.0,
-            2 => 20.0,
-            4 | 6 => 50.0,
+            0 | 2 => 30.0,
+            4 | 6 => 20.0,
+            8 | 10 => 50.0,
             _ => 0.0,
         };
-        let shares = run(&["#...#.#.", "..#.#.#."], 8, excess);
+        let shares = run(&TWO, 12, excess);
         assert!((shares[0] - 0.6).abs() < 1e-9 && (shares[1] - 0.4).abs() < 1e-9, "{shares:?}");
     }
 }

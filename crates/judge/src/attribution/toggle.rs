@@ -12,6 +12,9 @@ use super::tag::Effect;
 /// Schedules of two faults that agree in more than this many slots beyond half cannot be told
 /// apart; such a pair is drawn anew.
 const AGREE_MAX: usize = 1;
+/// Slots in a row in which each of several faults is first on alone: what else happens in one of
+/// them rarely happens in the next as well.
+pub const ALONE: usize = 2;
 /// Draws of a whole design that are tried before pairs may agree more.
 const DRAWS_MAX: usize = 2_000;
 /// The longest block whose orders are counted: 2,704,156 of them.
@@ -20,7 +23,7 @@ const BLOCK_MAX: usize = 24;
 const SCHEDULES_MAX: usize = 200_000;
 
 /// The schedule of all faults. One fault alone is on in half of `2 * repeats` slots. Several are
-/// first on alone, each once, in an order drawn by chance; then come `2 * repeats` slots in which
+/// first on alone, each twice in a row, in an order drawn by chance; then come `2 * repeats` slots in which
 /// each is on in half and no two go together. With several every slot is followed by a rest, as
 /// long and without any fault: what does not recover by itself is seen with as few faults on as
 /// can be, and the run ends there. `chance` gives numbers of 0..1.
@@ -32,7 +35,7 @@ pub fn draw(faults: usize, repeats: usize, chance: &mut dyn FnMut() -> f64) -> V
     let mut order: Vec<usize> = (0..faults).collect();
     shuffle(&mut order, chance);
     let row = |(fault, drawn): (usize, &Vec<bool>)| {
-        let alone = order.iter().map(|first| *first == fault);
+        let alone = order.iter().flat_map(|first| [*first == fault; ALONE]);
         alone.chain(drawn.iter().copied()).flat_map(|on| [on, false]).collect()
     };
     drawn.iter().enumerate().map(row).collect()
@@ -127,7 +130,8 @@ impl Run {
             let compared = excess.clone();
             return Some(Run { on: all, block: toggling.block, compared, excess, shares });
         };
-        let drawn = &blocks.blocks[all.len().min(blocks.blocks.len())..];
+        let lead = ALONE * all.len();
+        let drawn = &blocks.blocks[lead.min(blocks.blocks.len())..];
         let rises: Vec<f64> = drawn.iter().map(|block| block.rise).collect();
         let excess = drawn.iter().map(|block| Some(block.rise / block.samples as f64)).collect();
         let row = |row: &Vec<bool>| drawn.iter().map(|block| row[block.slot]).collect();
@@ -322,7 +326,7 @@ mod tests {
             excess: excess.collect(),
         };
         let on = rows.iter().enumerate().map(|(i, on)| (i.to_string(), on.clone())).collect();
-        (episode, Toggling { slots, on, block: rows[0].len() })
+        (episode, Toggling { slots, on, block: rows[0].len(), persists: None })
     }
 
     #[test]
@@ -383,11 +387,11 @@ mod tests {
     fn several_faults_begin_alone_and_rest_after_every_slot() {
         let mut rng = StdRng::seed_from_u64(2);
         let rows = draw(3, 5, &mut || rng.random());
-        assert!(rows.iter().all(|row| row.len() == 26));
+        assert!(rows.iter().all(|row| row.len() == 32));
         let on = |slot: usize| rows.iter().filter(|row| row[slot]).count();
-        assert!((0..6).step_by(2).all(|slot| on(slot) == 1), "{rows:?}");
-        assert!((1..26).step_by(2).all(|slot| on(slot) == 0), "{rows:?}");
-        assert!(rows.iter().all(|row| row[6..].iter().filter(|on| **on).count() == 5));
+        assert!((0..12).step_by(2).all(|slot| on(slot) == 1), "{rows:?}");
+        assert!((1..32).step_by(2).all(|slot| on(slot) == 0), "{rows:?}");
+        assert!(rows.iter().all(|row| row[12..].iter().filter(|on| **on).count() == 5));
         assert_eq!(draw(1, 5, &mut || rng.random())[0].len(), 10, "one alone has no need of it");
     }
 

@@ -75,6 +75,7 @@ pub(super) fn phase_text(phase: Phase) -> &'static str {
         Phase::Baseline => "measuring the baseline",
         Phase::Injecting => "injecting",
         Phase::Holding => "holding the fault",
+        Phase::Draining => "draining",
         Phase::Reverting => "undoing the fault",
         Phase::Recovering => "awaiting recovery",
         Phase::Judging => "judging",

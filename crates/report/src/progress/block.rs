@@ -99,6 +99,7 @@ impl Progress {
             Some(Phase::Baseline) => ("Baseline", Some(started.baseline_ms)),
             Some(Phase::Injecting) => ("Injecting", None),
             Some(Phase::Holding) => ("Holding", Some(started.hold_ms)),
+            Some(Phase::Draining) => ("Draining", None),
             Some(Phase::Reverting) => ("Reverting", None),
             Some(Phase::Recovering) => ("Recovering", Some(started.recovery_ms)),
             Some(Phase::Judging) => ("Judging", None),

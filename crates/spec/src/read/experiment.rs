@@ -3,7 +3,8 @@
 use super::walk::{Fields, Walk};
 use crate::diagnostic::{Code, Diagnostic, Span, has_error};
 use crate::experiment::{
-    API_VERSION, Abort, Budget, Checks, Experiment, FaultUse, Metadata, Radius, Recovery, Spec,
+    API_VERSION, Abort, Budget, Checks, Experiment, FaultUse, Metadata, Radius, Recovery,
+    SignalSpec, Spec,
 };
 use crate::spanned::Spanned;
 use crate::units::Duration;
@@ -160,6 +161,8 @@ impl Walk<'_> {
         let window = self.window(&body);
         let radius = self.radius(&body);
         let budget = self.budget(&body);
+        let sends = signals.iter().any(|s| matches!(s.value, SignalSpec::Traffic(_)));
+        self.drains_own_traffic(toggle, sends);
         if toggle.is_none() {
             // A toggled fault is over before on purpose, and is judged by counts alone.
             self.windows_fit();

@@ -2,7 +2,7 @@
 
 use super::walk::{Fields, Walk};
 use crate::diagnostic::{Code, Diagnostic};
-use crate::experiment::{Checks, FaultUse, Step, Toggle};
+use crate::experiment::{Checks, Drain, FaultUse, Step, Toggle};
 use crate::spanned::Spanned;
 use crate::units::Duration;
 use crate::yaml::{Kind, Node, Pair};
@@ -20,6 +20,11 @@ const LEASE_LIMIT: (Duration, &str) =
 const SLOTS_DIFFER: Code = Code::warning("S312");
 /// A schedule that cannot show anything.
 const TOO_FEW: Code = Code::warning("S313");
+/// A drain without anything to pause.
+const NOT_OURS: Code = Code::error("S314");
+/// A service without its traffic for longer is taken out of use.
+const DRAIN_LIMIT: (Duration, &str) =
+    (Duration::from_secs(3600), "a service that has to rest for longer does not recover");
 /// 2^24 schedules are counted one by one in the exact test.
 const REPEATS_MAX: (u32, &str) = (12, "the exact test counts every schedule there could have been");
 /// With fewer repeats even the clearest effect is likelier by chance than one in twenty.
@@ -55,7 +60,7 @@ impl Walk<'_> {
 
     fn toggle(&mut self, fields: &Fields<'_>) -> Option<Toggle> {
         let pair = self.required(fields, "toggle", "toggle: {repeats: 5}")?;
-        let fields = self.fields(&pair.value, pair.key_span, &["repeats"])?;
+        let fields = self.fields(&pair.value, pair.key_span, &["repeats", "drain"])?;
         let repeats = self.required(&fields, "repeats", "repeats: 5")?;
         let repeats = self.count(&repeats.value, REPEATS_MAX.0, REPEATS_MAX.1)?;
         if *repeats < REPEATS_ENOUGH {
@@ -65,7 +70,29 @@ impl Walk<'_> {
                 .help("repeats: 5");
             self.report(diagnostic);
         }
-        Some(Toggle { repeats })
+        let drain = self.drain(&fields).unwrap_or(Spanned::default_value(Drain::Unwritten));
+        Some(Toggle { repeats, drain })
+    }
+
+    fn drain(&mut self, fields: &Fields<'_>) -> Option<Spanned<Drain>> {
+        let node = fields.get("drain")?;
+        if matches!(&node.kind, Kind::Scalar { text, .. } if text == "never") {
+            return Some(Spanned::new(Drain::Never, node.span));
+        }
+        let within = self.duration(node, DRAIN_LIMIT.0, DRAIN_LIMIT.1)?;
+        Some(Spanned::new(Drain::Within(*within), within.span))
+    }
+
+    /// Only traffic that the run sends itself can be let rest by it.
+    pub(super) fn drains_own_traffic(&mut self, toggle: Option<Toggle>, sends: bool) {
+        let Some(drain) = toggle.map(|toggle| toggle.drain).filter(|_| !sends) else { return };
+        if matches!(*drain, Drain::Within(_)) {
+            let message = "there is no traffic here that could rest";
+            let diagnostic = Diagnostic::new(NOT_OURS, drain.span, message)
+                .note("a drain pauses what signals: [{traffic: …}] sends, never others' requests")
+                .help("drain: never, or traffic of the run's own among the signals");
+            self.report(diagnostic);
+        }
     }
 
     /// In a schedule of slots every fault stays for one slot, so all are as long.

@@ -6,9 +6,9 @@ use serde_json::Value;
 use squall_spec::{FaultShape, KeyShape, schema};
 
 /// What only a reader can know: units against queries, sums, names, zones, YAML itself.
-const READER_ONLY: [&str; 15] = [
+const READER_ONLY: [&str; 16] = [
     "S100", "S101", "S102", "S103", "S107", "S108", "S112", "S113", "S116", "S201", "S202", "S203",
-    "S204", "S205", "S206",
+    "S204", "S205", "S206", "S314",
 ];
 
 fn json(text: &str) -> Option<Value> {

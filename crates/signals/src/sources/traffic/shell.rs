@@ -24,7 +24,7 @@ use super::{
     connections::{Answer, Connections},
     tally::{Outcome, Tally},
 };
-use crate::endings::Ledger;
+use crate::{endings::Ledger, gate::Gate};
 
 /// Arrivals handed over but not yet taken: a second at the highest rate one core sends.
 const HANDOVER_MAX: usize = 20_000;
@@ -41,6 +41,7 @@ pub(super) struct Load {
 pub(super) struct Generator {
     tally: Arc<Mutex<Tally>>,
     endings: Ledger,
+    gate: Gate,
     started: Instant,
     /// Dropping it wakes and ends the pace, which ends the sending.
     stop: Option<Sender<()>>,
@@ -64,10 +65,11 @@ impl Generator {
         let counts = Counts { tally: Arc::clone(&tally), endings: endings.clone() };
         let sending = named("squall-traffic")
             .spawn(move || runtime.block_on(send_all(dues, Arc::new(load), counts)))?;
-        let counts = Arc::clone(&tally);
-        let pacing =
-            named("squall-pace").spawn(move || pace(started, arrivals, &stopped, &due, &counts))?;
-        Ok(Generator { tally, endings, started, stop: Some(stop), threads: vec![pacing, sending] })
+        let gate = Gate::default();
+        let pace = Pace { started, arrivals, gate: gate.clone(), tally: Arc::clone(&tally) };
+        let pacing = named("squall-pace").spawn(move || pace.keep(&stopped, &due))?;
+        let threads = vec![pacing, sending];
+        Ok(Generator { tally, endings, gate, started, stop: Some(stop), threads })
     }
 
     /// Returns the counts so far and how long ago they began.
@@ -78,6 +80,11 @@ impl Generator {
     /// Returns how requests end, to be read while it runs.
     pub(super) fn endings(&self) -> Ledger {
         self.endings.clone()
+    }
+
+    /// Returns what lets it rest.
+    pub(super) fn gate(&self) -> Gate {
+        self.gate.clone()
     }
 
     /// Tells whether it still sends.
@@ -113,27 +120,35 @@ fn lock(tally: &Mutex<Tally>) -> MutexGuard<'_, Tally> {
     tally.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Hands over each arrival when it is due; after a delay all that are overdue, as due when they were.
-fn pace(
+/// What says when.
+struct Pace {
     started: Instant,
     arrivals: Arrivals,
-    stopped: &Receiver<()>,
-    due: &mpsc::Sender<Instant>,
-    tally: &Mutex<Tally>,
-) {
-    for offset in arrivals {
-        let at = started + offset;
-        let wait = at.saturating_duration_since(Instant::now());
-        // Waiting on the channel is a sleep that a stop can end.
-        if stopped.recv_timeout(wait) != Err(RecvTimeoutError::Timeout) {
-            return;
-        }
-        match due.try_send(at) {
-            Ok(()) => {}
-            Err(mpsc::error::TrySendError::Full(_)) => {
-                lock(tally).count(Outcome::Dropped, None, None);
+    gate: Gate,
+    tally: Arc<Mutex<Tally>>,
+}
+
+impl Pace {
+    /// Hands over each arrival when it is due, but for a rest; after a delay all that are overdue,
+    /// as due when they were.
+    fn keep(self, stopped: &Receiver<()>, due: &mpsc::Sender<Instant>) {
+        for offset in self.arrivals {
+            let at = self.started + offset;
+            let wait = at.saturating_duration_since(Instant::now());
+            // Waiting on the channel is a sleep that a stop can end.
+            if stopped.recv_timeout(wait) != Err(RecvTimeoutError::Timeout) {
+                return;
             }
-            Err(mpsc::error::TrySendError::Closed(_)) => return,
+            if self.gate.rests() {
+                continue;
+            }
+            match due.try_send(at) {
+                Ok(()) => {}
+                Err(mpsc::error::TrySendError::Full(_)) => {
+                    lock(&self.tally).count(Outcome::Dropped, None, None);
+                }
+                Err(mpsc::error::TrySendError::Closed(_)) => return,
+            }
         }
     }
 }

@@ -20,6 +20,7 @@ use super::{
 };
 use crate::{
     endings::Ledger,
+    gate::Gate,
     source::{Pull, Pulled, Source, SourceError},
     store::{Appended, Store},
 };
@@ -170,6 +171,10 @@ fn request(
 impl Source for Traffic {
     fn endings(&self) -> Option<Ledger> {
         Some(self.generator.endings())
+    }
+
+    fn gate(&self) -> Option<Gate> {
+        Some(self.generator.gate())
     }
 
     fn describe(&self) -> String {

@@ -275,3 +275,29 @@ fn a_request_that_cannot_be_sent_is_refused_with_the_reason() {
         "send traffic with the header \"a b\": its name or value is not allowed in HTTP",
     );
 }
+
+#[test]
+fn traffic_rests_and_flows_again() {
+    let server = server(HttpVersion::Http1);
+    let traffic = Traffic::start(&spec(&format!("http://{}/", server.address), 200), 7).unwrap();
+    let gate = traffic.gate().unwrap();
+    let until = |what: &str, done: &dyn Fn() -> bool| {
+        let deadline = Instant::now() + PATIENCE;
+        while !done() {
+            assert!(Instant::now() < deadline, "{what}");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    };
+    let count = || server.requests.load(SeqCst);
+    until("it sends", &|| count() > 0);
+    gate.let_flow(false);
+    // What is under way ends; then nothing comes any more for a tenth of a second.
+    until("it rests", &|| {
+        let before = count();
+        std::thread::sleep(Duration::from_millis(100));
+        count() == before
+    });
+    let before = count();
+    gate.let_flow(true);
+    until("it flows again", &|| count() > before);
+}
