@@ -3,10 +3,11 @@
 use super::bootstrap::Shares;
 use super::threads::over;
 use super::world::observe::{Line, Observed};
+use super::world::scenario::Kind;
 use super::world::{Family, Scenario, Truth, draw, observe};
 use squall_judge::attribution::{
-    Attribution, Case, Injection, Measure, Point, RuleCounts, Rung, Service, ServiceMap, Settings,
-    Signal, attribute,
+    Attribution, Case, Dose, Injection, Measure, Point, RuleCounts, Rung, Service, ServiceMap,
+    Settings, Signal, attribute,
 };
 use squall_judge::reading::Counts;
 use squall_judge::verdict::Bitten;
@@ -38,6 +39,9 @@ pub(crate) fn tried(scenario: &Scenario) -> Tried {
     let observed = observe(scenario, &truth.full);
     let rules = rules(&observed);
     let mut case = case(&observed);
+    for (injection, declared) in case.injections.iter_mut().zip(scenario.declared()) {
+        injection.dose = dose(scenario.disturbances[declared].kind);
+    }
     let mut labels = Vec::new();
     for (i, rule) in rules.iter().enumerate() {
         for episode in rule.episodes() {
@@ -95,6 +99,7 @@ pub(crate) fn case(observed: &Observed) -> Case {
             "cpu.load" => Some(Measure::Resource),
             _ => None,
         },
+        dose: None,
     });
     Case {
         every_ms: EVERY_MS,
@@ -102,6 +107,16 @@ pub(crate) fn case(observed: &Observed) -> Case {
         map: Some(ServiceMap::new(observed.map.iter().cloned())),
         services,
         ..Case::default()
+    }
+}
+
+/// What was asked of a fault, which whoever declares it knows; not whether it works, nor when.
+fn dose(kind: Kind) -> Option<Dose> {
+    match kind {
+        Kind::Error(share) | Kind::Loss(share) => Some(Dose::Requests(share)),
+        Kind::Cpu(share) | Kind::Kill(share) => Some(Dose::Capacity(share)),
+        Kind::Delay(seconds) => Some(Dose::Seconds(seconds)),
+        Kind::Queries(_) | Kind::Surge(_) => None,
     }
 }
 

@@ -1,5 +1,6 @@
 //! Owns the injections of a matrix: from ChaosBlade's reports and Squall's records.
 
+use super::dose::dose;
 use crate::context::Context;
 use crate::diagnostics;
 use crate::files;
@@ -99,6 +100,7 @@ impl Faults {
 }
 
 fn of_blade(injection: chaosblade::Injection) -> Injection {
+    let dose = dose(&injection.fault, &injection.flags);
     let mut about = injection.flags;
     if let Some(service) = &injection.service {
         about.entry("service".into()).or_insert_with(|| service.clone());
@@ -115,6 +117,7 @@ fn of_blade(injection: chaosblade::Injection) -> Injection {
         to_ms: injection.to_ms,
         // ChaosBlade tells that a command ran, not that it acted.
         bitten: Bitten::Unknown,
+        dose,
     }
 }
 
@@ -160,5 +163,6 @@ fn of_record(injection: &squall_wire::injection::Injection, lines: &[Line]) -> O
         from_ms: from_ms?,
         to_ms,
         bitten,
+        dose: dose(&injection.fault, &injection.params),
     })
 }

@@ -3,6 +3,7 @@
 pub(crate) mod check;
 pub(crate) mod compile;
 mod document;
+mod dose;
 pub(crate) mod eval;
 mod faults;
 pub(crate) mod fmt;

@@ -185,6 +185,7 @@ pub(super) fn facts_now(url: &str, agreements: &[Agreement], now_ms: i64) -> Res
         from_ms: now_ms.saturating_sub(1_000),
         to_ms: None,
         bitten: Bitten::Unknown,
+        dose: None,
     };
     read(url, agreements, &[now], None, now_ms).map(|samples| samples.facts)
 }

@@ -62,6 +62,17 @@ pub struct Episode {
     pub excess: Vec<Point>,
 }
 
+/// How much of a fault was asked for.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Dose {
+    /// This share of requests or calls fails or is lost, 0 to 1.
+    Requests(f64),
+    /// This share of the target's capacity or instances is taken, 0 to 1.
+    Capacity(f64),
+    /// Each request takes this many seconds more.
+    Seconds(f64),
+}
+
 /// One declared use of a fault.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Injection {
@@ -81,6 +92,8 @@ pub struct Injection {
     pub bitten: Bitten,
     /// What it disturbs first, where that is known from the catalogue: latency for a delay.
     pub disturbs: Option<Measure>,
+    /// How much of it was asked for, where that is known.
+    pub dose: Option<Dose>,
 }
 
 /// One series of one service.

@@ -2,25 +2,46 @@
 //! data speaks against it.
 
 use super::case::{Case, Episode, Injection, Toggling};
+use super::forest::likelihood;
 use super::map::Reach;
 use super::own::Model;
-use super::share::{bit, shares};
+use super::share::{Shares, bit, shares};
+use super::signs::{Signs, System};
 use super::tag::{Attribution, Check, Conclusion, Rung, Settings, Step, Tag};
 use super::toggle::{Tested, shares as switched, test};
 use crate::verdict::Bitten;
 use std::cmp::Ordering;
 
+/// The likelihood from which a fault is said to be a cause.
+const LIKELY: f64 = 0.5;
+
 /// Explains every episode of a case.
 pub fn attribute(case: &Case, settings: &Settings) -> Vec<Attribution> {
     let model = if settings.up_to >= Rung::C { Model::of(case) } else { None };
-    let climb = Climb { case, settings, model: model.as_ref() };
+    let system = model.as_ref().map(|model| System::of(case, model));
+    let climb = Climb { case, settings, model: model.as_ref(), system };
     case.episodes.iter().map(|episode| climb.explain(episode)).collect()
+}
+
+/// What is told of each injection for each episode of a case, before it is weighed; none where an
+/// injection is ruled out by then or too little is known of its target.
+pub fn signs(case: &Case, settings: &Settings) -> Vec<Vec<Option<Signs>>> {
+    let model = Model::of(case);
+    let system = model.as_ref().map(|model| System::of(case, model));
+    let climb = Climb { case, settings, model: model.as_ref(), system };
+    let of = |episode: &Episode| {
+        let tags: Vec<Tag> = case.injections.iter().map(|i| climb.ask(episode, i)).collect();
+        let found = climb.shares(episode, &tags);
+        found.map_or_else(|| vec![None; tags.len()], |found| climb.signs(episode, &tags, &found))
+    };
+    case.episodes.iter().map(of).collect()
 }
 
 struct Climb<'c> {
     case: &'c Case,
     settings: &'c Settings,
     model: Option<&'c Model>,
+    system: Option<System<'c>>,
 }
 
 impl Climb<'_> {
@@ -96,6 +117,53 @@ impl Climb<'_> {
 
     /// Rung D, over all injections at once. Returns the share that none explains.
     fn share_out(&self, episode: &Episode, tags: &mut [Tag]) -> Option<f64> {
+        let Some(found) = self.shares(episode, tags) else {
+            let text = "no series of the rule's service to share the excess out";
+            let step = Step { rung: Rung::D, check: Check::NoData, text: text.into() };
+            tags.iter_mut().filter(|t| !is_out(t)).for_each(|t| t.steps.push(step.clone()));
+            return None;
+        };
+        let signs = self.signs(episode, tags, &found);
+        for (i, tag) in tags.iter_mut().enumerate().filter(|(_, tag)| !is_out(tag)) {
+            let passed = |s: &Step| s.rung == Rung::B && s.check == Check::Passed;
+            let at_home = self.case.injections[i].services.contains(&episode.service);
+            if !at_home && !tag.steps.iter().any(passed) {
+                // Blame cannot walk where no call is known; that is no reason to clear a fault.
+                let text = "no known calls lead from the rule's service to its target".into();
+                tag.steps.push(Step { rung: Rung::D, check: Check::NoData, text });
+                continue;
+            }
+            let share = found.shares[i];
+            let text = format!("explains {:.0} % of the excess", share * 100.0);
+            let (enough, text) = match signs[i].as_ref().map(likelihood) {
+                Some(chance) => {
+                    (chance >= LIKELY, format!("{text}; likely a cause by {chance:.2}"))
+                }
+                None => (share >= self.settings.share_min, text),
+            };
+            let check = if enough { Check::Passed } else { Check::Failed };
+            tag.steps.push(Step { rung: Rung::D, check, text });
+            tag.share = Some(share);
+            tag.effect = Some(found.effects[i]);
+        }
+        Some(found.organic)
+    }
+
+    /// The signs of each injection that is not ruled out, where it was on in one go.
+    fn signs(&self, episode: &Episode, tags: &[Tag], found: &Shares) -> Vec<Option<Signs>> {
+        let system = self.system.as_ref().filter(|_| self.case.toggling.is_none());
+        let of = |(i, tag): (usize, &Tag)| {
+            let at_c = tag.steps.iter().any(|s| s.rung == Rung::C && s.check == Check::Passed);
+            let seen = match self.case.injections[i].bitten {
+                Bitten::Yes | Bitten::Off => 2.0,
+                _ => f64::from(u8::from(at_c)),
+            };
+            system.filter(|_| !is_out(tag))?.signs(episode, i, found, seen)
+        };
+        tags.iter().enumerate().map(of).collect()
+    }
+
+    fn shares(&self, episode: &Episode, tags: &[Tag]) -> Option<Shares> {
         let open: Vec<bool> = tags.iter().map(|tag| !is_out(tag)).collect();
         let called = |i: &Injection| match &self.case.map {
             Some(map) => i
@@ -106,31 +174,7 @@ impl Climb<'_> {
         };
         let called: Vec<bool> = self.case.injections.iter().map(called).collect();
         let asked = (open.as_slice(), called.as_slice());
-        let found = self.model.and_then(|m| shares(self.case, m, episode, asked, self.settings));
-        let Some(found) = found else {
-            let text = "no series of the rule's service to share the excess out";
-            let step = Step { rung: Rung::D, check: Check::NoData, text: text.into() };
-            tags.iter_mut().filter(|t| !is_out(t)).for_each(|t| t.steps.push(step.clone()));
-            return None;
-        };
-        for (i, tag) in tags.iter_mut().enumerate().filter(|(i, _)| open[*i]) {
-            let passed = |s: &Step| s.rung == Rung::B && s.check == Check::Passed;
-            let at_home = self.case.injections[i].services.contains(&episode.service);
-            if !at_home && !tag.steps.iter().any(passed) {
-                // Blame cannot walk where no call is known; that is no reason to clear a fault.
-                let text = "no known calls lead from the rule's service to its target".into();
-                tag.steps.push(Step { rung: Rung::D, check: Check::NoData, text });
-                continue;
-            }
-            let share = found.shares[i];
-            let enough = share >= self.settings.share_min;
-            let text = format!("explains {:.0} % of the excess", share * 100.0);
-            let check = if enough { Check::Passed } else { Check::Failed };
-            tag.steps.push(Step { rung: Rung::D, check, text });
-            tag.share = Some(share);
-            tag.effect = Some(found.effects[i]);
-        }
-        Some(found.organic)
+        self.model.and_then(|m| shares(self.case, m, episode, asked, self.settings))
     }
 
     /// Rung E, for the injections that were toggled. The switch is in our hands, so what it says
@@ -300,6 +344,7 @@ mod tests {
             to_ms: seconds.1 * 1_000,
             bitten,
             disturbs: Some(Measure::Latency),
+            dose: None,
         }
     }
 

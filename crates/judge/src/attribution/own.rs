@@ -46,8 +46,8 @@ pub(super) struct Node {
     pub(super) below: Vec<usize>,
     /// Edges from services that call it.
     pub(super) above: Vec<usize>,
-    raw_errors: Track,
-    raw_latency: Track,
+    pub(super) raw_errors: Track,
+    pub(super) raw_latency: Track,
 }
 
 /// One service's calls to another.
@@ -63,7 +63,7 @@ pub(super) struct Edge {
     pub(super) fails: Vec<f64>,
     /// Time above normal.
     pub(super) latency: Vec<f64>,
-    raw_fails: Track,
+    pub(super) raw_fails: Track,
     raw_latency: Track,
 }
 

@@ -27,6 +27,10 @@ const DEVIATIONS: f64 = 1.96;
 pub(super) struct Shares {
     /// One an injection: its share.
     pub(super) shares: Vec<f64>,
+    /// One an injection: the share that began with it, whoever calls its target.
+    pub(super) began: Vec<f64>,
+    /// One an injection: the share to which calls lead.
+    pub(super) led: Vec<f64>,
     /// One an injection: the excess a sample that it explains.
     pub(super) effects: Vec<Effect>,
     /// The share that no injection explains.
@@ -89,6 +93,7 @@ pub(super) fn shares(
     if all <= 0.0 {
         return None;
     }
+    let (began, led) = (of(&started, all), of(&sums, all));
     for ((sum, started), called) in sums.iter_mut().zip(started).zip(called) {
         let by_time = if *called { started } else { 0.0 };
         *sum = BY_TIME * by_time + (1.0 - BY_TIME) * *sum;
@@ -97,7 +102,12 @@ pub(super) fn shares(
     let effects = (sums.iter().zip(&reaches))
         .map(|(sum, reach)| effect(*sum, noise, reach.slots_in(from, to)))
         .collect();
-    Some(Shares { shares: sums.iter().map(|s| s / all).collect(), effects, organic: organic / all })
+    Some(Shares { shares: of(&sums, all), began, led, effects, organic: organic / all })
+}
+
+/// Each of some sums, of a whole.
+fn of(sums: &[f64], all: f64) -> Vec<f64> {
+    sums.iter().map(|sum| sum / all).collect()
 }
 
 /// Who is responsible in one slot, one share an injection.
@@ -160,7 +170,7 @@ fn smoothed(excess: &super::grid::Track) -> Vec<f64> {
 }
 
 /// The usual spread of a rule's excess.
-fn noise(grid: &Grid, excess: &super::grid::Track) -> f64 {
+pub(super) fn noise(grid: &Grid, excess: &super::grid::Track) -> f64 {
     let normal: Vec<f64> = excess[grid.normal.clone()].iter().flatten().copied().collect();
     let mean = normal.iter().sum::<f64>() / normal.len().max(1) as f64;
     let squares: f64 = normal.iter().map(|v| (v - mean).powi(2)).sum();

@@ -105,6 +105,7 @@ fn declared(injection: &Injection, input: &Input<'_>) -> Declared {
         to_ms: injection.to_ms.unwrap_or(input.now_ms),
         bitten: injection.bitten,
         disturbs: disturbs(&injection.fault),
+        dose: injection.dose,
     }
 }
 

@@ -194,6 +194,7 @@ fn fault(line: &str, at: usize) -> Option<Injection> {
         from_ms: ms(from)?,
         to_ms,
         bitten,
+        dose: None,
     })
 }
 

@@ -23,7 +23,7 @@ pub use cells::{matrix, selectors};
 pub use evidence::{Evidence, Point};
 pub use rows::GROUPS_MAX;
 
-use crate::attribution::ServiceMap;
+use crate::attribution::{Dose, ServiceMap};
 use crate::verdict::Bitten;
 use squall_query::Storage;
 use squall_spec::sla::Agreement;
@@ -53,6 +53,8 @@ pub struct Injection {
     pub to_ms: Option<i64>,
     /// Whether it was seen to act.
     pub bitten: Bitten,
+    /// How much of it was asked for, where that is known.
+    pub dose: Option<Dose>,
 }
 
 /// What a matrix is made of.
