@@ -3,14 +3,20 @@
 mod group;
 mod sockets;
 
+use rustix::fs::{Mode, OFlags, fstat, open, openat, readlinkat};
+use rustix::io::Errno;
 use squall_faults::sys::process;
 use squall_wire::identity::ProcessIdentity;
 use squall_wire::target::Inventory;
 pub use squall_wire::target::Process;
 use std::collections::BTreeMap;
-use std::fs;
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::Read;
 use std::net::IpAddr;
-use std::os::unix::fs::MetadataExt;
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStringExt;
+use std::path::{Path, PathBuf};
 
 /// Processes looked at; a host with more is sampled from the lowest pid.
 pub const PROCESSES_MAX: usize = 65_536;
@@ -18,6 +24,10 @@ pub const PROCESSES_MAX: usize = 65_536;
 const WORDS_MAX: usize = 16;
 /// The longest kept word.
 const WORD_BYTES_MAX: usize = 256;
+/// Room for what a file of `/proc` usually holds, so that one read gets it.
+const CONTENTS_BYTES: usize = 1_024;
+/// No more is read: a command line may be as long as its owner likes.
+const CONTENTS_BYTES_MAX: u64 = 1 << 20;
 
 /// Scans `/proc`. Processes that end meanwhile are left out.
 pub fn scan() -> Inventory {
@@ -28,31 +38,24 @@ pub fn scan() -> Inventory {
         if stat.state == 'Z' {
             continue;
         }
-        let link = fs::read_link(format!("/proc/{pid}/exe"));
-        // Whoever may not look into it still sees its words.
-        let is_hidden = |why: &std::io::Error| why.kind() == std::io::ErrorKind::PermissionDenied;
-        let is_program = link.as_ref().map_or_else(is_hidden, |_| true);
-        let executable = link.ok();
+        // A kernel thread has no more to say, and a host has more of them than of programs.
+        let seen = (!stat.kernel).then(|| Seen::through(pid)).flatten().unwrap_or_default();
         // The agent, its watchdog and its workers run the same file.
-        if executable.is_some() && executable == own_executable && !own.contains(&pid) {
+        if seen.executable.is_some() && seen.executable == own_executable && !own.contains(&pid) {
             own.push(pid);
         }
-        let name_of = |path: &std::path::Path| path.file_name()?.to_str().map(str::to_owned);
-        // A kernel thread has no more to say, and a host has more of them than of programs.
-        let groups = is_program.then(|| fs::read_to_string(format!("/proc/{pid}/cgroup")).ok());
-        let groups = groups.flatten().unwrap_or_default();
-        let owner = is_program.then(|| fs::metadata(format!("/proc/{pid}")).ok()).flatten();
-        let cgroup = group::path(&groups);
+        let name_of = |path: &Path| path.file_name()?.to_str().map(str::to_owned);
+        let cgroup = group::path(&seen.groups);
         processes.push(Process {
             process: ProcessIdentity { pid, start_ticks: stat.start_ticks },
             parent: stat.parent,
             name: stat.name,
-            executable: executable.as_deref().and_then(name_of).unwrap_or_default(),
-            command: if is_program { command(pid) } else { Vec::new() },
-            uid: owner.map_or(0, |found| found.uid()),
-            netns: is_program.then(|| netns(pid)).flatten().unwrap_or(0),
+            executable: seen.executable.as_deref().and_then(name_of).unwrap_or_default(),
+            command: seen.command,
+            uid: seen.uid,
+            netns: seen.netns,
             unit: group::unit(&cgroup),
-            container: group::container(&groups),
+            container: group::container(&seen.groups),
             cgroup,
             listening: Vec::new(),
             probes: Vec::new(),
@@ -75,17 +78,61 @@ fn ancestors(pid: u32) -> Vec<u32> {
     out
 }
 
-fn command(pid: u32) -> Vec<String> {
-    let words = process::command_line(pid).into_iter().take(WORDS_MAX);
+/// What the folder of a program in `/proc` says.
+#[derive(Default)]
+struct Seen {
+    executable: Option<PathBuf>,
+    uid: u32,
+    groups: String,
+    command: Vec<String>,
+    netns: u64,
+}
+
+impl Seen {
+    /// Opened once, so that its path is walked once; nothing where there is no program.
+    fn through(pid: u32) -> Option<Seen> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let folder = open(format!("/proc/{pid}"), flags, Mode::empty()).ok()?;
+        let executable = match readlinkat(&folder, "exe", Vec::new()) {
+            Ok(path) => Some(PathBuf::from(OsString::from_vec(path.into_bytes()))),
+            // Whoever may not look into it still sees its words.
+            Err(Errno::ACCESS | Errno::PERM) => None,
+            Err(_) => return None,
+        };
+        let text = |name| String::from_utf8_lossy(&contents(&folder, name)).into_owned();
+        let netns = readlinkat(&folder, "ns/net", Vec::new()).ok();
+        Some(Seen {
+            executable,
+            uid: fstat(&folder).map_or(0, |found| found.st_uid),
+            groups: text("cgroup"),
+            command: words(&text("cmdline")),
+            netns: netns.and_then(|link| netns_in(link.to_str().ok()?)).unwrap_or(0),
+        })
+    }
+}
+
+/// A file of `/proc`, whose size is not known before it is read; nothing where it cannot be.
+fn contents(folder: &OwnedFd, name: &str) -> Vec<u8> {
+    let file = openat(folder, name, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
+    let mut bytes = Vec::with_capacity(CONTENTS_BYTES);
+    // What was read before an error is as good as nothing: the process has ended.
+    let read = file.map(|file| File::from(file).take(CONTENTS_BYTES_MAX).read_to_end(&mut bytes));
+    if matches!(read, Ok(Ok(_))) { bytes } else { Vec::new() }
+}
+
+fn words(text: &str) -> Vec<String> {
+    let words = text.split('\0').filter(|word| !word.is_empty()).take(WORDS_MAX);
     words.map(|word| word.chars().take(WORD_BYTES_MAX).collect()).collect()
 }
 
 /// The inode of a process's network namespace.
 pub fn netns(pid: u32) -> Option<u64> {
     // The text is `net:[4026531840]`; no file is opened for it.
-    let link = fs::read_link(format!("/proc/{pid}/ns/net")).ok()?;
-    let text = link.to_str()?;
-    text.strip_prefix("net:[")?.strip_suffix(']')?.parse().ok()
+    netns_in(fs::read_link(format!("/proc/{pid}/ns/net")).ok()?.to_str()?)
+}
+
+fn netns_in(link: &str) -> Option<u64> {
+    link.strip_prefix("net:[")?.strip_suffix(']')?.parse().ok()
 }
 
 /// Fills in who listens where, of every namespace once. Returns the namespaces' addresses.

@@ -37,8 +37,12 @@ fn work(words: Vec<String>) -> ExitCode {
 
 /// Every process of this host, with the probes of those that have registered with the agent.
 pub(crate) fn inventory() -> Inventory {
-    let mut inventory = squall_agent::inventory::scan();
-    for Registered { process, hello } in registered().unwrap_or_default() {
+    // The agent is asked meanwhile: both take a millisecond or more.
+    let (mut inventory, registered) = std::thread::scope(|scope| {
+        let asked = scope.spawn(|| registered().unwrap_or_default());
+        (squall_agent::inventory::scan(), asked.join().unwrap_or_default())
+    });
+    for Registered { process, hello } in registered {
         let same = inventory.processes.iter_mut().find(|found| found.process == process);
         if let Some(found) = same {
             found.probes = hello.probes;

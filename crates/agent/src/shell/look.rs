@@ -5,6 +5,7 @@ use super::Input;
 use crate::core::{Client, Event};
 use crate::journal::JOURNAL_BYTES_MAX;
 use squall_faults::sys::fingerprint::{beside, other_agents};
+use squall_faults::sys::process;
 use squall_wire::journal::replay;
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -16,9 +17,11 @@ use std::thread::Builder;
 pub(super) fn begin(events: &Sender<Input>, client: Client, call: u64, pids: Vec<u32>) {
     let events = events.clone();
     let read = move || {
-        let agents = other_agents();
+        // Once for all: reading every process of a host is most of this.
+        let all = process::all();
+        let agents = other_agents(&all);
         let before = runs(&agents);
-        let mut fingerprint = beside(&agents, &pids);
+        let mut fingerprint = beside(&all, &agents, &pids);
         // A receipt is older than what it undoes and is closed after it: whatever was read has
         // one at one of these two moments, unless it came and went in between.
         fingerprint.runs = before.into_iter().chain(runs(&agents)).collect();

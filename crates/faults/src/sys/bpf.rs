@@ -15,7 +15,6 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 /// from a thread of its own.
 pub fn warm() {
     drop(loader());
-    give_back();
 }
 
 /// The type information came in as megabytes, and the allocator keeps them for the next. They are
@@ -35,6 +34,8 @@ fn loader() -> MutexGuard<'static, Option<EbpfLoader<'static>>> {
     loader.get_or_insert_with(|| {
         let mut loader = EbpfLoader::new();
         loader.btf(None);
+        // Here, because the fault that it is made for may be held when the process is killed.
+        give_back();
         loader
     });
     loader

@@ -14,7 +14,7 @@ mod programs;
 
 use crate::sys::inprocess;
 use crate::sys::netns::Netns;
-use crate::sys::process;
+use crate::sys::process::{self, Stat};
 use others::Held;
 use squall_wire::fingerprint::Fingerprint;
 use std::collections::{BTreeMap, BTreeSet};
@@ -32,11 +32,12 @@ type Facts = io::Result<Vec<String>>;
 
 /// Reads the host's state around these processes.
 pub fn fingerprint(pids: &[u32]) -> Fingerprint {
-    beside(&[], pids)
+    beside(&process::all(), &[], pids)
 }
 
-/// The same without the BPF objects that these other agents have in their hands.
-pub fn beside(agents: &[u32], pids: &[u32]) -> Fingerprint {
+/// The same with all processes read already, and without the BPF objects that these other agents
+/// have in their hands.
+pub fn beside(all: &[(u32, Stat)], agents: &[u32], pids: &[u32]) -> Fingerprint {
     let pids: Vec<u32> = pids.iter().copied().take(PIDS_MAX).filter(|pid| is_alive(*pid)).collect();
     let pids = pids.as_slice();
     let spaces = namespaces(pids);
@@ -49,14 +50,14 @@ pub fn beside(agents: &[u32], pids: &[u32]) -> Fingerprint {
     put(&mut out, "cgroup limits", groups::limits(&groups));
     put(&mut out, "cgroups", groups::children(&groups));
     put(&mut out, "frozen cgroups", groups::frozen(&groups));
-    let (stopped, own) = processes::stopped_and_own(pids);
+    let (stopped, own) = processes::stopped_and_own(all, pids);
     put(&mut out, "stopped processes", Ok(stopped));
     put(&mut out, "squall processes", Ok(own));
     put(&mut out, "process limits", Ok(processes::limits(pids)));
     put(&mut out, "traced processes", Ok(processes::traced(pids)));
     // Only the agent that armed them can tell; the processes end them when it is gone.
     put(&mut out, "faults in processes", Ok(inprocess::armed()));
-    let ours = own::processes();
+    let ours = own::processes(all);
     put(&mut out, "squall sockets", own::sockets(pids, &ours));
     put(&mut out, "disk held by squall", own::held_files(&ours));
     put(&mut out, "squall files", own::named_files(pids));

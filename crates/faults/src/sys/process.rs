@@ -6,9 +6,17 @@ use rustix::process::{
 };
 use squall_wire::identity::ProcessIdentity;
 use std::collections::BTreeSet;
-use std::fs;
+use std::fs::{self, File};
+use std::io::Read;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::sync::OnceLock;
+
+/// More than any line of `/proc/PID/stat` has: 52 numbers and a short name.
+const STAT_BYTES_MAX: usize = 2_048;
+/// `PF_KTHREAD` of the kernel's `sched.h`.
+const KERNEL_THREAD: u64 = 0x0020_0000;
 
 /// What `/proc/PID/stat` says of a process or a thread.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +27,8 @@ pub struct Stat {
     pub state: char,
     /// The parent.
     pub parent: u32,
+    /// True for a thread of the kernel, which runs no program.
+    pub kernel: bool,
     /// User and system time in clock ticks.
     pub cpu_ticks: u64,
     /// When it started, in clock ticks since boot.
@@ -27,20 +37,34 @@ pub struct Stat {
 
 /// Reads a process; `None` when it is gone.
 pub fn stat(pid: u32) -> Option<Stat> {
-    parse_stat(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
+    read_stat(Path::new(&format!("/proc/{pid}/stat")))
+}
+
+/// By one read into a buffer that holds any: a host has hundreds of processes, and looking through
+/// them all is most of a fingerprint.
+fn read_stat(path: &Path) -> Option<Stat> {
+    let mut line = [0; STAT_BYTES_MAX];
+    let read = File::open(path).ok()?.read(&mut line).ok()?;
+    parse_stat(&String::from_utf8_lossy(&line[..read]))
 }
 
 /// The name may hold spaces and parentheses, so fields are counted from the last one.
 pub(crate) fn parse_stat(line: &str) -> Option<Stat> {
     let (open, close) = (line.find('(')?, line.rfind(')')?);
     let name = line.get(open + 1..close)?.to_owned();
-    let fields: Vec<&str> = line.get(close + 1..)?.split_ascii_whitespace().collect();
-    // The first field after the name is number 3 of proc(5).
-    let number = |at: usize| fields.get(at - 3)?.parse::<u64>().ok();
+    let mut fields = line.get(close + 1..)?.split_ascii_whitespace();
+    // The first field after the name is number 3 of proc(5), and what is read comes in order.
+    let state = fields.next()?.chars().next()?;
+    let mut next = 4;
+    let mut number = |at: usize| {
+        let skipped = at - std::mem::replace(&mut next, at + 1);
+        fields.nth(skipped)?.parse::<u64>().ok()
+    };
     Some(Stat {
         name,
-        state: fields.first()?.chars().next()?,
+        state,
         parent: u32::try_from(number(4)?).ok()?,
+        kernel: number(9)? & KERNEL_THREAD != 0,
         cpu_ticks: number(14)?.saturating_add(number(15)?),
         start_ticks: number(22)?,
     })
@@ -55,10 +79,7 @@ pub fn identity(pid: u32) -> Option<ProcessIdentity> {
 /// The states of all threads of a process.
 pub fn thread_states(pid: u32) -> Vec<char> {
     let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else { return Vec::new() };
-    let state = |entry: fs::DirEntry| {
-        let line = fs::read_to_string(entry.path().join("stat")).ok()?;
-        Some(parse_stat(&line)?.state)
-    };
+    let state = |entry: fs::DirEntry| Some(read_stat(&entry.path().join("stat"))?.state);
     threads.flatten().filter_map(state).collect()
 }
 
@@ -71,7 +92,11 @@ pub fn all() -> Vec<(u32, Stat)> {
 
 /// The descendants of a process, parents first.
 pub fn descendants(root: u32) -> Vec<ProcessIdentity> {
-    let all = all();
+    descendants_among(&all(), root)
+}
+
+/// The same among processes that were read before.
+pub(crate) fn descendants_among(all: &[(u32, Stat)], root: u32) -> Vec<ProcessIdentity> {
     let mut found = vec![root];
     let mut at = 0;
     let mut out = Vec::new();
@@ -93,15 +118,25 @@ pub fn descendants(root: u32) -> Vec<ProcessIdentity> {
 /// # Errors
 /// [`EffectError::InTheWay`].
 pub(crate) fn refuse_own(target: ProcessIdentity) -> Result<(), EffectError> {
-    let mut own = Some(std::process::id());
-    while let Some(pid) = own {
-        if pid == target.pid {
-            let text = format!("pid {pid} is Squall itself or started it");
-            return Err(EffectError::InTheWay(text));
-        }
-        own = stat(pid).map(|stat| stat.parent).filter(|&parent| parent > 0);
+    // Read once: whoever dies is replaced by one that is further up, and so among them already.
+    static OWN: OnceLock<Vec<ProcessIdentity>> = OnceLock::new();
+    if OWN.get_or_init(line).contains(&target) {
+        let text = format!("pid {} is Squall itself or started it", target.pid);
+        return Err(EffectError::InTheWay(text));
     }
     Ok(())
+}
+
+/// This process and those it descends from.
+fn line() -> Vec<ProcessIdentity> {
+    let mut line = Vec::new();
+    let mut next = Some(std::process::id());
+    while let Some(pid) = next {
+        let Some(stat) = stat(pid) else { break };
+        line.push(ProcessIdentity { pid, start_ticks: stat.start_ticks });
+        next = Some(stat.parent).filter(|&parent| parent > 0);
+    }
+    line
 }
 
 /// True where pids here are the pids that BPF programs see.
@@ -206,9 +241,23 @@ mod tests {
         let stat = parse_stat(&format!("42 (a) b (c)) S {tail}")).unwrap();
         assert_eq!(stat.name, "a) b (c)");
         assert_eq!((stat.state, stat.parent, stat.cpu_ticks), ('S', 1, 58));
-        assert_eq!(stat.start_ticks, 987_654);
+        assert_eq!((stat.start_ticks, stat.kernel), (987_654, false));
+        let kernel = "42 (kworker/0:0) I 2 0 0 0 -1 69238880 0 0 0 0 5 6 0 0 20 0 1 0 9 0 0";
+        let stat = parse_stat(kernel).unwrap();
+        assert_eq!((stat.cpu_ticks, stat.start_ticks, stat.kernel), (11, 9, true));
         assert_eq!(parse_stat("42 (x"), None);
         assert_eq!(parse_stat(""), None);
+    }
+
+    #[test]
+    fn squall_and_whoever_started_it_are_refused() {
+        let own = identity(std::process::id()).unwrap();
+        let parent = identity(stat(own.pid).unwrap().parent).unwrap();
+        for one in [own, parent] {
+            assert!(matches!(refuse_own(one), Err(EffectError::InTheWay(_))));
+        }
+        let other = ProcessIdentity { start_ticks: own.start_ticks + 1, ..own };
+        assert!(refuse_own(other).is_ok());
     }
 
     #[test]

@@ -13,8 +13,8 @@ const MARK: &str = "squall";
 /// The word after the program's name that makes a process an agent.
 const ROLE: &str = "agent";
 
-/// The agents that live on this host, without this process.
-pub fn other_agents() -> Vec<u32> {
+/// The agents among these processes, without this one.
+pub fn other_agents(all: &[(u32, process::Stat)]) -> Vec<u32> {
     let own = std::process::id();
     let is_agent = |pid: u32, stat: &process::Stat| {
         pid != own
@@ -22,8 +22,7 @@ pub fn other_agents() -> Vec<u32> {
             && !matches!(stat.state, 'Z' | 'X')
             && process::command_line(pid).get(1).is_some_and(|word| word == ROLE)
     };
-    let all = process::all().into_iter();
-    all.filter(|(pid, stat)| is_agent(*pid, stat)).map(|(pid, _)| pid).collect()
+    all.iter().filter(|(pid, stat)| is_agent(*pid, stat)).map(|(pid, _)| *pid).collect()
 }
 
 /// BPF objects by their number in the kernel.

@@ -24,16 +24,16 @@ const LISTENS: &str = "0A";
 const SPACES: &[&str] = &["cgroup", "ipc", "mnt", "net", "pid", "time", "user", "uts"];
 
 /// This process, its workers, and those whose parent is gone.
-pub(super) fn processes() -> Vec<u32> {
+pub(super) fn processes(all: &[(u32, process::Stat)]) -> Vec<u32> {
     let own = std::process::id();
     let is_near = |stat: &process::Stat| stat.parent == own || stat.parent <= 1;
-    let works = |(pid, stat): &(u32, process::Stat)| {
+    let works = |(pid, stat): &&(u32, process::Stat)| {
         stat.name.starts_with(MARK)
             && stat.state != 'Z'
             && is_near(stat)
             && process::command_line(*pid).iter().any(|word| word == WORK_ARGUMENT)
     };
-    let workers = process::all().into_iter().filter(works).map(|(pid, _)| pid);
+    let workers = all.iter().filter(works).map(|(pid, _)| *pid);
     [own].into_iter().chain(workers).collect()
 }
 

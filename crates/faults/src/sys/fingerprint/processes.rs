@@ -1,6 +1,6 @@
 //! Processes that are stopped, traced or limited, and those of Squall that work for a fault.
 
-use crate::sys::process;
+use crate::sys::process::{self, Stat};
 use crate::sys::worker::WORK_ARGUMENT;
 use squall_wire::fingerprint::OF_TARGET;
 
@@ -9,10 +9,12 @@ const WORDS_SHOWN: usize = 2;
 
 /// Stopped processes by name, because pids change by themselves, the given ones and what descends
 /// from them marked; and Squall's own children.
-pub(super) fn stopped_and_own(pids: &[u32]) -> (Vec<String>, Vec<String>) {
+pub(super) fn stopped_and_own(all: &[(u32, Stat)], pids: &[u32]) -> (Vec<String>, Vec<String>) {
     let (mut stopped, mut own) = (Vec::new(), Vec::new());
-    let below = |root: &u32| process::descendants(*root).into_iter().map(|found| found.pid);
-    for (pid, stat) in process::all() {
+    let below =
+        |root: &u32| process::descendants_among(all, *root).into_iter().map(|found| found.pid);
+    for (pid, stat) in all {
+        let pid = *pid;
         // The state a tracer's stop shows is `t`.
         if stat.state == 'T' {
             let of_target = pids.contains(&pid) || pids.iter().flat_map(below).any(|p| p == pid);
