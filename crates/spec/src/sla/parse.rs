@@ -378,9 +378,10 @@ impl Parser<'_> {
     }
 
     fn is_nearly_clause(&self, token: Token) -> bool {
-        let line = self.text[..token.start].rsplit('\n').next().unwrap_or_default();
+        // Looking back over the whole line would cost its square.
+        let before = self.text[..token.start].trim_end_matches([' ', '\t']);
         token.kind == Kind::Word
-            && line.trim().is_empty()
+            && before.ends_with('\n')
             && closest(self.word_of(token), CLAUSES.iter().map(|known| known.word)).is_some()
     }
 

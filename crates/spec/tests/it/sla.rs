@@ -254,6 +254,8 @@ fn huge_files_end_with_an_answer() {
         "\"".repeat(1 << 17),
         "SLA(".repeat(1 << 15),
         format!("SLA(\"{}\")", "x".repeat(10 << 20)),
+        format!("SLA(\"a\") {}", "x ".repeat(1 << 17)),
+        format!("SLA(\"a\") {}", "WHEM\n".repeat(1 << 15)),
         format!("SLA(\"a\") WHERE label=\"{{{}", "a='b',".repeat(1 << 16)),
         format!("SLA(\"a\") WHERE label=\"{{a=~'{}'}}\"", "(".repeat(1 << 18)),
         format!("SLA(\"a\") WHERE label=\"{{a=~'{}'}}\";", "(".repeat(4_000)),
@@ -262,6 +264,15 @@ fn huge_files_end_with_an_answer() {
         assert!(checked.agreements.is_empty() && !checked.diagnostics.is_empty());
         assert_eq!(checked.parsed.tree().text().len(), rowan_len(&hostile));
     }
+}
+
+#[test]
+fn each_misspelled_clause_is_said() {
+    let text = "SLA(\"a\")\nWHEN metrc=\"m\"\nWHERE lable=\"{a='b'}\"\nAGREGATE rate(5m)\n\
+                TRESHOLD >= 99%;\n";
+    let found = check(text, &Facts::default()).diagnostics;
+    let said: Vec<&str> = found.iter().map(|d| &text[d.span.start..d.span.end]).collect();
+    assert_eq!(said, ["metrc", "lable", "AGREGATE", "TRESHOLD"]);
 }
 
 fn rowan_len(text: &str) -> rowan::TextSize {
