@@ -47,6 +47,22 @@ mod tests {
     }
 
     #[test]
+    fn drains_are_bounded_by_themselves_and_together() {
+        let text = include_str!("../../../examples/payment-toggled.yaml");
+        let of = |text: &str| {
+            let (experiment, diagnostics) = squall_spec::parse_experiment(text);
+            assert!(diagnostics.is_empty(), "{diagnostics:?}");
+            let toggle = draw(&experiment.unwrap().spec, 1).unwrap();
+            (toggle.drain_ms, toggle.drains_ms)
+        };
+        assert_eq!(of(text), (30_000, 60_000), "five slots of 6 s; ten slots");
+        let written =
+            |drain: &str| text.replace("{repeats: 5}", &format!("{{repeats: 5, {drain}}}"));
+        assert_eq!(of(&written("drain: 10s")), (10_000, 50_000), "after at most five slots");
+        assert_eq!(of(&written("drain: never")), (0, 0));
+    }
+
+    #[test]
     fn several_faults_take_the_time_that_the_file_is_said_to_take() {
         let text = include_str!("../../../examples/payment-toggled.yaml");
         let (experiment, _) = squall_spec::parse_experiment(text);
