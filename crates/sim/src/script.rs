@@ -63,7 +63,7 @@ pub(crate) fn script(rng: &mut StdRng) -> (Script, u64) {
         run: RUN.into(),
         indicators: vec![indicator()],
         consecutive: 2,
-        strikes_end: true,
+        strikes_end: !drains,
         every_us: every_ms * 1_000,
         literal: false,
         false_alarm: 0.01,
