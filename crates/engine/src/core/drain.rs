@@ -8,7 +8,7 @@ use super::script::Script;
 use super::state::{Core, Stop};
 use super::words;
 use squall_judge::monitor::{Judged, Seen, Status};
-use squall_judge::reading::{Indicator, Reading, Rule};
+use squall_judge::reading::{Reading, Rule};
 use squall_judge::recovery::{BACK_AFTER, Recovery};
 use squall_wire::record::{AbortCause, Phase};
 
@@ -21,13 +21,19 @@ pub(super) struct Back {
     recovery: Recovery,
     since_us: u64,
     last_us: u64,
+    /// Samples in a row that it takes: some, or all there are in a shorter stretch.
+    asked: u64,
 }
 
 impl Back {
-    pub(super) fn new(script: &Script, indicators: &[Indicator], since_us: u64) -> Back {
+    /// Begins a stretch of this length.
+    pub(super) fn new(script: &Script, since_us: u64, length_us: u64) -> Back {
+        let indicators = &script.judged();
+        let asked = (length_us / script.every_us.max(1)).clamp(1, u64::from(BACK_AFTER));
         let free = script.steps.iter().map(|step| step.hold_us).sum();
         let rule = Rule { consecutive: BACK_AFTER, ..script.rule(free) };
-        Back { recovery: Recovery::new(rule, indicators), since_us, last_us: since_us }
+        let recovery = Recovery::new(rule, indicators);
+        Back { recovery, since_us, last_us: since_us, asked }
     }
 
     pub(super) fn sample(&mut self, at_us: u64, readings: &[Reading]) -> Seen {
@@ -36,13 +42,12 @@ impl Back {
         self.recovery.sample(after_ms, readings)
     }
 
-    /// True once it has been inside for some samples, or for all there were in a short slot.
+    /// True once it has been inside for as many samples as are asked.
     pub(super) fn is_back(&self, every_us: u64) -> bool {
         let Some(inside_ms) = self.recovery.progress().inside_ms else { return false };
         let length_us = self.last_us.saturating_sub(self.since_us);
-        let samples = (length_us / every_us.max(1)).clamp(1, u64::from(BACK_AFTER));
         // Samples are not taken to the microsecond.
-        let asked_us = (samples - 1).saturating_mul(every_us).saturating_sub(every_us / 2);
+        let asked_us = (self.asked - 1).saturating_mul(every_us).saturating_sub(every_us / 2);
         length_us.saturating_sub(inside_ms.saturating_mul(1_000)) >= asked_us
     }
 }
@@ -129,7 +134,7 @@ impl Core {
             }
             return;
         }
-        let back = Back::new(&self.script, &self.script.judged(), self.now_us);
+        let back = Back::new(&self.script, self.now_us, self.settle_us());
         if let Some(drain) = &mut self.drain {
             drain.back = Some(back);
         }

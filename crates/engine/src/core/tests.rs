@@ -504,6 +504,13 @@ fn a_service_that_needs_its_traffic_to_rest_is_drained_and_the_schedule_is_playe
     // Seven slots broke it; the rest after the last one is the end, broken or not.
     assert_eq!((rests("traffic rests"), rests("traffic flows")), (6, 6), "{}", world.story());
     assert_eq!(rests("warning drained"), 6);
+    let told = world.told.iter().position(|t| t == "traffic flows").unwrap();
+    assert_eq!(world.told[told + 1], "warning drained", "{}", world.story());
+    assert!(
+        world.flowing_us >= 3 * SECOND_US,
+        "three samples with its traffic: {}",
+        world.flowing_us
+    );
     let of = |fault| verdict.effects.iter().find(|e| e.fault == fault).unwrap();
     assert!(of("http.delay").caused, "{:?}", of("http.delay"));
     assert!(!of("http.abort").caused, "{:?}", of("http.abort"));

@@ -73,7 +73,7 @@ impl Core {
     pub(super) fn begin_slot(&mut self) {
         let (now_ms, length_us) = (self.now_ms(), self.script.steps[self.step].hold_us);
         let is_free = self.script.steps[self.step].injections.is_empty();
-        let rest = is_free.then(|| Back::new(&self.script, &self.script.judged(), self.now_us));
+        let rest = is_free.then(|| Back::new(&self.script, self.now_us, length_us));
         if let Some(toggled) = &mut self.toggled {
             toggled.rest = rest;
             toggled.slots.push((now_ms, now_ms.saturating_add_unsigned(length_us / 1_000)));

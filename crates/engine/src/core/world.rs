@@ -105,6 +105,9 @@ pub(super) struct World {
     pub(super) while_armed: Option<fn(bool, u64) -> Reading>,
     /// Whether the run's own traffic flows.
     pub(super) flows: bool,
+    flowed_us: Option<u64>,
+    /// How long it flowed when the last drain was over.
+    pub(super) flowing_us: u64,
     /// What a fault breaks stays broken until the traffic rests, this many seconds at least; and
     /// others may send on.
     pub(super) sticky: Option<Sticky>,
@@ -140,6 +143,8 @@ impl World {
             reading: |_, _| counted(500, 0),
             while_armed: None,
             flows: true,
+            flowed_us: None,
+            flowing_us: 0,
             sticky: None,
             why: String::new(),
             told: Vec::new(),
@@ -226,6 +231,7 @@ impl World {
             }
             Command::Traffic { flows } => {
                 self.flows = flows;
+                self.flowed_us = flows.then_some(self.now_us);
                 self.told.push(format!("traffic {}", if flows { "flows" } else { "rests" }));
             }
             Command::Record(event) => self.tell(*event),
@@ -354,7 +360,11 @@ impl World {
             Recorded::Recover { inside_ms, confirmed_ms, .. } => {
                 format!("recover {inside_ms:?} {confirmed_ms:?}")
             }
-            Recorded::Warning { code, .. } => format!("warning {code}"),
+            Recorded::Warning { code, .. } => {
+                let since_us = self.flowed_us.filter(|_| code == "drained");
+                self.flowing_us = since_us.map_or(self.flowing_us, |at| self.now_us - at);
+                format!("warning {code}")
+            }
             Recorded::Verdict(verdict) => {
                 let told = format!("{:?} {}", verdict.word, verdict.exit);
                 self.verdict = Some(*verdict);
