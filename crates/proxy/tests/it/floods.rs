@@ -177,6 +177,8 @@ fn an_urgent_byte_arrives_in_its_place() {
 fn answerer() -> std::net::SocketAddr {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
+    // Room for all: one that finds the queue full is only let in seconds later.
+    rustix::net::listen(&listener, 4_096).unwrap();
     let address = listener.local_addr().unwrap();
     let serve = async move {
         let listener = tokio::net::TcpListener::from_std(listener).unwrap();
