@@ -325,12 +325,10 @@ impl Shell {
     fn carry_out(&mut self, command: Command) {
         match command {
             Command::Prepare { slot, injection } => {
-                let watched = (!may_end_target(&injection)).then_some(injection.target.process);
-                // First what is waited for: whoever is woken first gets the processor first.
-                self.effector.give(slot, Job::Prepare(injection));
-                if let Some(process) = watched {
-                    self.exits.watch(slot, process);
+                if !may_end_target(&injection) {
+                    self.exits.watch(slot, injection.target.process);
                 }
+                self.effector.give(slot, Job::Prepare(injection));
             }
             Command::WriteReceipt { slot, receipt } => self.disk.give(Write::Open(slot, receipt)),
             Command::Apply { slot, receipt, deadline_ns } => {
