@@ -25,7 +25,7 @@ usage: cargo xtask VERB
   test [LAYER]   every test this machine can run, or one layer
   tidy           the rules of the house that a machine can check
   gen [KIND]     rewrites the generated lists, or the one; --check says which are stale
-  gen docs       rewrites docs/faults/ from the catalogue and the figures
+  gen docs       rewrites docs/faults/ from the catalog and the figures
   bench [NAME]   the figures of bench/README.md; `faults [FAMILY] [--write]` those of bench/faults/
   bench residue [--kills N] [--minutes N] [--fault NAME] [--fresh] [--write]
                  the crash campaign of docs/safety.md, going on where it was

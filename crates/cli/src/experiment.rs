@@ -6,7 +6,7 @@ use crate::exit::Exit;
 use crate::files::{self, Text};
 use crate::history;
 use crate::host;
-use squall_plan::{Catalogue, Inputs, Plan, plan};
+use squall_plan::{Catalog, Inputs, Plan, plan};
 use squall_spec::{
     Diagnostic, Experiment, Policy, Services, check_experiment, parse_policy, parse_services,
 };
@@ -69,7 +69,7 @@ impl Loaded {
 /// said.
 pub(crate) fn load(context: &Context, options: &ExperimentOptions) -> Option<Loaded> {
     let text = files::read(context, &options.file, files::EXPERIMENT)?;
-    let (experiment, found) = check_experiment(&text.text, &Catalogue::all());
+    let (experiment, found) = check_experiment(&text.text, &Catalog::all());
     let mut findings = vec![(text.clone(), found)];
     let beside = |given: Option<&Path>, name: &str| -> Option<Option<Text>> {
         match files::companion(given, &options.file, name) {
@@ -125,7 +125,7 @@ pub(crate) fn make_plan(
         experiment,
         inventory: &host::inventory(),
         services: loaded.services.as_ref(),
-        catalogue: &Catalogue::all(),
+        catalog: &Catalog::all(),
         policy: loaded.policy.as_ref(),
         who: &who.unwrap_or_default(),
         now_unix_ms,

@@ -1,5 +1,5 @@
 //! What the faults of the family `dns` have in common: how questions are chosen, and how a fault
-//! on them lives. Each fault is a folder of the catalogue.
+//! on them lives. Each fault is a folder of the catalog.
 
 #[cfg(feature = "effects")]
 pub(crate) mod effect;

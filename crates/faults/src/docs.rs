@@ -1,5 +1,5 @@
-//! The pages of `docs/faults/`, made from the folders of the catalogue and the tables of figures.
-//! Text in, text out: the test beside the catalogue writes the files.
+//! The pages of `docs/faults/`, made from the folders of the catalog and the tables of figures.
+//! Text in, text out: the test beside the catalog writes the files.
 
 use crate::catalog::{ALL, Entry};
 use crate::fault::{Death, Description, Param};

@@ -1,5 +1,5 @@
 //! What the faults of the families `http` and `grpc` have in common: which requests they are about,
-//! and how a fault on them lives. Each fault is a folder of the catalogue.
+//! and how a fault on them lives. Each fault is a folder of the catalog.
 
 #[cfg(feature = "effects")]
 pub(crate) mod effect;

@@ -1,4 +1,4 @@
-//! The catalogue: one folder a fault (reason: another privilege behind one feature).
+//! The catalog: one folder a fault (reason: another privilege behind one feature).
 //!
 //! Without the feature `effects` this crate is pure description: what a fault is called, what it
 //! takes, how bad it can get and how it dies. With it, each folder also brings the code that

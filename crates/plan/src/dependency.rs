@@ -1,7 +1,7 @@
 //! A service named as the other end of a target's traffic (`where: {service: payment}`): resolved,
 //! for each target, to the addresses and ports that its instances listen on.
 
-use crate::catalogue::{place, values};
+use crate::catalog::{place, values};
 use crate::inputs::Inputs;
 use crate::select::{Found, Known, instances_of};
 use squall_faults::fault::{Fault, Kind, Param};

@@ -1,6 +1,6 @@
 //! Everything a plan is made from.
 
-use crate::catalogue::Catalogue;
+use crate::catalog::Catalog;
 use squall_spec::{Duration, Experiment, Policy, Services};
 use squall_wire::target::Inventory;
 use std::collections::BTreeMap;
@@ -15,7 +15,7 @@ pub struct Inputs<'a> {
     /// Names for it, where a file gives them.
     pub services: Option<&'a Services>,
     /// The faults there are.
-    pub catalogue: &'a Catalogue,
+    pub catalog: &'a Catalog,
     /// What is allowed, where a file says so.
     pub policy: Option<&'a Policy>,
     /// The user who asks.

@@ -1,11 +1,11 @@
-//! Experiment times inventory times catalogue to a bounded plan (reason: purity that the compiler guards).
+//! Experiment times inventory times catalog to a bounded plan (reason: purity that the compiler guards).
 //!
 //! Touches nothing and knows no clock: the host comes in as an inventory, the time as a number.
 //! No plan takes a protected process, exceeds a cap, or takes every instance of a service unless
 //! both the experiment and the policy say so.
 #![forbid(unsafe_code)]
 
-pub mod catalogue;
+pub mod catalog;
 mod choose;
 mod decide;
 mod dependency;
@@ -22,7 +22,7 @@ mod toggle;
 mod words;
 mod worst_case;
 
-pub use catalogue::{Catalogue, schema};
+pub use catalog::{Catalog, schema};
 pub use choose::INSTANCES_HARD_CAP;
 pub use dry_run::{Decision, Place, Plan, PlannedStep, PlannedToggle, WorstCase};
 pub use inputs::{History, Inputs};

@@ -1,6 +1,6 @@
 //! The plan, from everything it is made from; every diagnostic at once.
 
-use crate::catalogue::values;
+use crate::catalog::values;
 use crate::choose::{Choice, choose, within_radius};
 use crate::decide::{decide, traffic_per_s};
 use crate::dependency;
@@ -109,7 +109,7 @@ fn resolve<'i>(
     let choice = candidates(inputs, known, &step.target)
         .and_then(|candidates| choose(inputs, known, &step.target, candidates));
     let choice = choice.map_err(|diagnostic| diagnostics.push(*diagnostic)).ok();
-    let fault = inputs.catalogue.checked(&used);
+    let fault = inputs.catalog.checked(&used);
     let (fault, checked) = fault.map_err(|issues| diagnostics.extend(issues)).ok()?;
     let choice = choice?;
     let bound = fault.bound(&checked);

@@ -1,4 +1,4 @@
-//! The randomised schedule of toggled faults.
+//! The randomized schedule of toggled faults.
 
 use crate::dry_run::PlannedToggle;
 use squall_spec::Spec;

@@ -219,7 +219,7 @@ impl Abort {
     };
 }
 
-/// A randomised schedule of equal slots: each fault is on in half of them. Several faults are on
+/// A randomized schedule of equal slots: each fault is on in half of them. Several faults are on
 /// alone twice before that, and rest after every slot.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Toggle {
@@ -262,7 +262,7 @@ impl Toggle {
 /// One fault on one target for a while.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Step {
-    /// A name from the catalogue.
+    /// A name from the catalog.
     pub fault: Spanned<String>,
     /// Whom it acts on.
     pub target: Spanned<TargetSpec>,
@@ -276,7 +276,7 @@ pub struct Step {
     pub lease: Spanned<Duration>,
 }
 
-/// What a step says about its fault, for the catalogue to check.
+/// What a step says about its fault, for the catalog to check.
 #[derive(Debug, Clone, Copy)]
 pub struct FaultUse<'s> {
     /// The name.
@@ -287,7 +287,7 @@ pub struct FaultUse<'s> {
     pub with: &'s SpannedMap,
 }
 
-/// Checks that need to know more than the language: the catalogue of faults, the query language.
+/// Checks that need to know more than the language: the catalog of faults, the query language.
 pub trait Checks {
     /// Checks one use of a fault.
     fn fault(&self, used: &FaultUse<'_>) -> Vec<Diagnostic>;

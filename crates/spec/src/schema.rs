@@ -1,6 +1,6 @@
 //! The experiment file as a JSON Schema, for editors and for Kubernetes.
 //!
-//! Faults come in as data, so that the language does not know the catalogue.
+//! Faults come in as data, so that the language does not know the catalog.
 
 use serde_json::{Map, Value, json};
 

@@ -15,7 +15,7 @@ pub struct Injection {
     pub id: String,
     /// The run it belongs to.
     pub run: String,
-    /// The fault's name in the catalogue.
+    /// The fault's name in the catalog.
     pub fault: String,
     /// The `with` block.
     pub params: Values,

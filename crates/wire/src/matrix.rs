@@ -241,7 +241,7 @@ pub struct Tag {
     pub share: Option<f64>,
     /// The effect in excess events a sample, with its interval.
     pub effect: Option<(f64, f64, f64)>,
-    /// The p value of the randomised schedule.
+    /// The p value of the randomized schedule.
     pub p: Option<f64>,
     /// The rungs' answers, lowest first.
     pub steps: Vec<String>,

@@ -189,7 +189,7 @@ pub struct Started {
     pub lease_ms: u64,
     /// What will be injected.
     pub injections: Vec<Injection>,
-    /// The randomised schedule, an entry a fault; empty where the faults follow one another. Each
+    /// The randomized schedule, an entry a fault; empty where the faults follow one another. Each
     /// slot of it is one `holding` phase, in their order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub toggled: Vec<Toggled>,

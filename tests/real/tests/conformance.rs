@@ -1,4 +1,4 @@
-//! What every fault of the catalogue has to stand, by loop: no fault is forgotten.
+//! What every fault of the catalog has to stand, by loop: no fault is forgotten.
 
 use crate::seen::{CASES, Case, Pairs, Seen};
 use crate::victim::{Agent, ROLE, SOON, Victim, alone, arm, disarm};

@@ -10,7 +10,7 @@ pub(crate) type Pairs = &'static [(&'static str, &'static str)];
 
 /// One use of a fault that every host can show.
 pub(crate) struct Case {
-    /// The name in the catalogue.
+    /// The name in the catalog.
     pub(crate) fault: &'static str,
     /// The `with` block.
     pub(crate) with: Pairs,

@@ -16,7 +16,7 @@ pub(crate) fn ignore_ends() {
 /// Holds back every signal that asks to end, in this thread and in those it starts, for
 /// [`wait_for_end`]. To be called before the first thread.
 pub(crate) fn hold_back_ends() {
-    // SAFETY: the set lives on this stack and is initialised by sigemptyset before use.
+    // SAFETY: the set lives on this stack and is initialized by sigemptyset before use.
     unsafe {
         let mut set = std::mem::zeroed();
         libc::sigemptyset(&mut set);

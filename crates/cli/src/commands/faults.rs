@@ -1,4 +1,4 @@
-//! `squall faults`: the catalogue as a table, one fault as a page, or what is armed now.
+//! `squall faults`: the catalog as a table, one fault as a page, or what is armed now.
 
 use super::{Verb, options};
 use crate::columns::Columns;

@@ -234,7 +234,7 @@ async fn greet(
     }
 }
 
-/// Reads one line, newline included, to the end of `line`. Cancelling it loses nothing.
+/// Reads one line, newline included, to the end of `line`. Canceling it loses nothing.
 async fn read_line(lines: &mut BufReader<OwnedReadHalf>, line: &mut Vec<u8>) -> Result<(), String> {
     let room = (MESSAGE_BYTES_MAX + 1).saturating_sub(line.len()) as u64;
     match lines.take(room).read_until(b'\n', line).await {

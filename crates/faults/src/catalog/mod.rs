@@ -4,7 +4,7 @@
 
 use crate::fault::Fault;
 
-/// One fault of the catalogue.
+/// One fault of the catalog.
 pub struct Entry {
     /// Its description.
     pub fault: &'static dyn Fault,

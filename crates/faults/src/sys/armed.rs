@@ -21,7 +21,7 @@ use std::collections::BTreeSet;
 use std::fs::File;
 use std::sync::{Mutex, PoisonError};
 
-/// An object of the catalogue.
+/// An object of the catalog.
 #[derive(Debug)]
 pub(crate) struct Object {
     /// What it is, for messages.

@@ -62,19 +62,19 @@ pub(super) fn value(param: &Param, text: &str) -> Read {
     }
 }
 
-/// Returns whether a duration lies in a range of the catalogue.
+/// Returns whether a duration lies in a range of the catalog.
 pub(super) fn duration_within(text: &str, min: &str, max: &str) -> bool {
     let read = |text: &str| text.parse::<Duration>().ok();
     read(min) <= read(text) && read(text) <= read(max)
 }
 
-/// Returns whether a size lies in a range of the catalogue.
+/// Returns whether a size lies in a range of the catalog.
 pub(super) fn bytes_within(text: &str, min: &str, max: &str) -> bool {
     let read = |text: &str| text.parse::<Bytes>().ok();
     read(min) <= read(text) && read(text) <= read(max)
 }
 
-/// Returns whether a rate of data lies in a range of the catalogue.
+/// Returns whether a rate of data lies in a range of the catalog.
 pub(super) fn byte_rate_within(text: &str, min: &str, max: &str) -> bool {
     let read = |text: &str| text.parse::<ByteRate>().ok().map(ByteRate::bytes_per_second);
     read(min) <= read(text) && read(text) <= read(max)

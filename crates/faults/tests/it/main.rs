@@ -1,4 +1,4 @@
-//! The catalogue on a real kernel. Tests that need root print SKIP and pass without it.
+//! The catalog on a real kernel. Tests that need root print SKIP and pass without it.
 #![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
 mod bad_targets;

@@ -90,7 +90,7 @@ pub struct Injection {
     pub to_ms: i64,
     /// Whether the fault itself was seen to act on its target.
     pub bitten: Bitten,
-    /// What it disturbs first, where that is known from the catalogue: latency for a delay.
+    /// What it disturbs first, where that is known from the catalog: latency for a delay.
     pub disturbs: Option<Measure>,
     /// How much of it was asked for, where that is known.
     pub dose: Option<Dose>,
@@ -120,7 +120,7 @@ pub struct Service {
     pub signals: Vec<Signal>,
 }
 
-/// The randomised on/off schedule of an experiment with `method: {toggle: …}`.
+/// The randomized on/off schedule of an experiment with `method: {toggle: …}`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Toggling {
     /// The slots of the schedule, in time order: start and end.

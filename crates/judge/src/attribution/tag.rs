@@ -59,7 +59,7 @@ pub enum Word {
     BitAtTheTarget,
     /// It explains a share of the excess.
     Attributed,
-    /// Shown by randomised toggling.
+    /// Shown by randomized toggling.
     Caused,
 }
 

@@ -1,6 +1,6 @@
 //! A host like the one of the examples, and one call that plans on it.
 
-use squall_plan::{Catalogue, History, Inputs, Plan, plan};
+use squall_plan::{Catalog, History, Inputs, Plan, plan};
 use squall_spec::{
     Diagnostic, Experiment, Policy, Services, parse_experiment, parse_policy, parse_services,
 };
@@ -17,7 +17,7 @@ pub(crate) struct Fixture {
     pub(crate) policy: Option<String>,
     pub(crate) inventory: Inventory,
     pub(crate) history: Option<History>,
-    pub(crate) catalogue: Catalogue,
+    pub(crate) catalog: Catalog,
 }
 
 pub(crate) const SERVICES: &str = "services:
@@ -105,7 +105,7 @@ impl Fixture {
             policy: None,
             inventory: inventory(),
             history: None,
-            catalogue: Catalogue::all(),
+            catalog: Catalog::all(),
         }
     }
 
@@ -144,7 +144,7 @@ impl Fixture {
             experiment: &experiment,
             inventory: &self.inventory,
             services: services.as_ref(),
-            catalogue: &self.catalogue,
+            catalog: &self.catalog,
             policy: policy.as_ref(),
             who: "alice",
             now_unix_ms: NOW,

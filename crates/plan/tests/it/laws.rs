@@ -2,7 +2,7 @@
 
 use crate::fixture::{Fixture, NOW, SERVICES, process};
 use proptest::prelude::*;
-use squall_plan::{Catalogue, INSTANCES_HARD_CAP, Inputs, plan};
+use squall_plan::{Catalog, INSTANCES_HARD_CAP, Inputs, plan};
 use squall_spec::{parse_experiment, parse_policy, parse_services};
 use squall_wire::target::{Inventory, Process};
 
@@ -67,7 +67,7 @@ proptest! {
             experiment: &experiment,
             inventory: &inventory,
             services: services.as_ref().filter(|_| named),
-            catalogue: &Catalogue::all(),
+            catalog: &Catalog::all(),
             policy: Some(&policy),
             who: "anybody",
             now_unix_ms: NOW,

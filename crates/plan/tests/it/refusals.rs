@@ -3,7 +3,7 @@
 use crate::fixture::{Fixture, process, step};
 use squall_faults::fault::{Bound, Death, Description, Fault};
 use squall_faults::values::Checked;
-use squall_plan::{Catalogue, History};
+use squall_plan::{Catalog, History};
 use squall_spec::{Duration, LineIndex, check_experiment};
 use squall_wire::target::Target;
 
@@ -25,10 +25,10 @@ fn check(fixture: &Fixture, expected: &[&str]) {
 }
 
 #[test]
-fn the_catalogue_and_the_query_language_check_the_file() {
+fn the_catalog_and_the_query_language_check_the_file() {
     let fixture = Fixture::new(&step("process.puase", "{service: payment}", ""));
     let text = fixture.experiment.replace("[30s])))", "[30s]))");
-    let (experiment, diagnostics) = check_experiment(&text, &Catalogue::all());
+    let (experiment, diagnostics) = check_experiment(&text, &Catalog::all());
     assert!(experiment.is_none());
     let lines = LineIndex::new(&text);
     let codes: Vec<_> =
@@ -37,7 +37,7 @@ fn the_catalogue_and_the_query_language_check_the_file() {
     assert_eq!(diagnostics[1].label, "did you mean \"process.pause\"?");
     let (_, diagnostics) = check_experiment(
         &Fixture::new(&step("process.pause", "{pid: 7}", ", with: {tere: no}")).experiment,
-        &Catalogue::all(),
+        &Catalog::all(),
     );
     assert_eq!((diagnostics[0].code, &*diagnostics[0].label), ("F001", "did you mean \"tree\"?"));
 }
@@ -303,7 +303,7 @@ impl Fault for Listening {
 #[test]
 fn a_fault_that_does_not_fit_says_why() {
     let mut fixture = Fixture::new(&step("test.listening", "{pid: 900}", ""));
-    fixture.catalogue = Catalogue::of(vec![&Listening]);
+    fixture.catalog = Catalog::of(vec![&Listening]);
     check(&fixture, &[]);
     fixture.inventory.processes[4].listening.clear();
     check(
@@ -316,7 +316,7 @@ fn a_fault_that_does_not_fit_says_why() {
 fn every_code_of_the_planner_is_tested() {
     let tests = include_str!("refusals.rs");
     let sources = [
-        include_str!("../../src/catalogue.rs"),
+        include_str!("../../src/catalog.rs"),
         include_str!("../../src/choose.rs"),
         include_str!("../../src/decide.rs"),
         include_str!("../../src/make.rs"),

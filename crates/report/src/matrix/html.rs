@@ -232,7 +232,7 @@ fn key() -> String {
         ("B", "on the path", "在路径上"),
         ("C", "bit at the target", "目标见效"),
         ("D", "attributed, share of the excess", "已归因，占超出量"),
-        ("E", "caused, by randomised toggling", "由其造成，随机开关证明"),
+        ("E", "caused, by randomized toggling", "由其造成，随机开关证明"),
     ];
     let rungs: String = rungs
         .iter()

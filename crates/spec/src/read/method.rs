@@ -31,7 +31,7 @@ const REPEATS_MAX: (u32, &str) = (12, "the exact test counts every schedule ther
 const REPEATS_ENOUGH: u32 = 4;
 
 impl Walk<'_> {
-    /// Reads the steps; at least one. The catalogue checks each use of a fault, broken or not.
+    /// Reads the steps; at least one. The catalog checks each use of a fault, broken or not.
     pub(super) fn method(
         &mut self,
         body: &Fields<'_>,

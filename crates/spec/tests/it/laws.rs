@@ -131,7 +131,7 @@ impl Checks for EveryMean {
 }
 
 #[test]
-fn the_catalogue_is_asked_although_the_file_is_broken() {
+fn the_catalog_is_asked_although_the_file_is_broken() {
     let text = whole_file().replace("99.95%", "101%");
     let (experiment, diagnostics) = check_experiment(&text, &EveryMean);
     assert!(experiment.is_none());

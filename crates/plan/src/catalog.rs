@@ -15,34 +15,34 @@ const BAD_QUERY: Code = Code::error("P102");
 
 /// Returns the JSON Schema of the experiment file with every fault of this build.
 pub fn schema() -> serde_json::Value {
-    squall_spec::schema(&Catalogue::all().shapes())
+    squall_spec::schema(&Catalog::all().shapes())
 }
 
 /// The faults there are.
 #[derive(Clone)]
-pub struct Catalogue {
+pub struct Catalog {
     faults: Vec<&'static dyn Fault>,
 }
 
-impl std::fmt::Debug for Catalogue {
+impl std::fmt::Debug for Catalog {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_list().entries(self.names()).finish()
     }
 }
 
-impl Catalogue {
+impl Catalog {
     /// Returns every fault this build has.
     pub fn all() -> Self {
         let faults = squall_faults::catalog::ALL.iter().map(|entry| entry.fault);
         Self { faults: faults.collect() }
     }
 
-    /// Returns a catalogue of these faults.
+    /// Returns a catalog of these faults.
     pub fn of(faults: Vec<&'static dyn Fault>) -> Self {
         Self { faults }
     }
 
-    /// Returns the names, in the catalogue's order.
+    /// Returns the names, in the catalog's order.
     pub fn names(&self) -> impl Iterator<Item = &'static str> + '_ {
         self.faults.iter().map(|fault| fault.describe().name)
     }
@@ -90,7 +90,7 @@ impl Catalogue {
     }
 }
 
-impl Checks for Catalogue {
+impl Checks for Catalog {
     fn fault(&self, used: &FaultUse<'_>) -> Vec<Diagnostic> {
         self.checked(used).err().unwrap_or_default()
     }
@@ -121,7 +121,7 @@ fn key_shape(param: &Param) -> KeyShape {
     }
 }
 
-/// Returns a block as the catalogue reads it.
+/// Returns a block as the catalog reads it.
 pub(crate) fn values(map: &SpannedMap) -> Values {
     map.entries.iter().map(|e| (e.key.value.clone(), e.value.value.clone())).collect()
 }
