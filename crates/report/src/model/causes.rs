@@ -72,7 +72,24 @@ pub(super) fn causes(record: &Record, verdict: Option<&Verdict>, names: &Names) 
         let (fault, target) = names.fault_and_target(&injection.id);
         Some(Cause { fault, target, rung, effect: effect(bite, injection) })
     });
-    with_bite.collect()
+    once(with_bite.collect())
+}
+
+/// A fault that was switched on several times is one cause, shown by its first time on.
+fn once(all: Vec<Cause>) -> Vec<Cause> {
+    let mut causes: Vec<(Cause, usize)> = Vec::new();
+    for cause in all {
+        let of = |c: &Cause| (c.fault.clone(), c.target.clone(), c.rung);
+        match causes.iter_mut().find(|(known, _)| of(known) == of(&cause)) {
+            Some((_, times)) => *times += 1,
+            None => causes.push((cause, 1)),
+        }
+    }
+    let said = |(cause, times): (Cause, usize)| match times {
+        1 => cause,
+        _ => Cause { effect: format!("on {times} times; the first: {}", cause.effect), ..cause },
+    };
+    causes.into_iter().map(said).collect()
 }
 
 /// Whether one fault alone was on: of several, untouched instances cannot say which it was.
@@ -127,4 +144,28 @@ fn unit_of(asked: f64, injection: &Injection) -> String {
     units.dedup();
     let only = (units.len() == 1).then(|| units.remove(0));
     same.or(only).map_or(String::new(), |unit| format!(" {unit}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_that_was_on_several_times_is_one_cause() {
+        let cause = |target: &str, effect: &str| Cause {
+            fault: "http.delay".into(),
+            target: target.into(),
+            rung: Some(Rung::E),
+            effect: effect.into(),
+        };
+        let all = vec![cause("a", "5 of 5"), cause("b", "1 of 1"), cause("a", "4 of 5")];
+        let texts: Vec<String> = once(all).iter().map(Cause::text).collect();
+        assert_eq!(
+            texts,
+            [
+                "http.delay → a, caused (rung E): on 2 times; the first: 5 of 5",
+                "http.delay → b, caused (rung E): 1 of 1",
+            ]
+        );
+    }
 }

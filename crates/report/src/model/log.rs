@@ -108,6 +108,10 @@ pub fn describe(event: &Event, names: &Names) -> Option<(&'static str, Tone, Str
             };
             ("bite", Tone::Inject, format!("{fault} on {target}: {counted}"))
         }
+        // A toggled run goes on while it hurts.
+        Event::Strike { count, of, text, .. } if count > of => {
+            ("strike", Tone::Refuted, format!("{count} by now: {text}"))
+        }
         Event::Strike { count, of, text, .. } => {
             ("strike", Tone::Refuted, format!("{count} of {of}: {text}"))
         }
