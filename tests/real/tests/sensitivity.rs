@@ -67,6 +67,7 @@ fn a_dose_series_says_where_it_breaks_and_which_time_out_cut_in() {
     };
     assert!(ran.out.contains(&said), "{}", ran.out);
     let slowdown = slowdown();
+    assert!([50, 100, 250].contains(&broke) || slowdown > 2.0, "{}", ran.out);
     assert!(held.is_some() || slowdown > 2.0, "no dose was delivered: {}", ran.out);
     // What was asked of the shop is what is found: 70 ms, give or take a busy machine's own. Where
     // requests end at many times, it is not said.

@@ -12,9 +12,8 @@
 //!
 //! In return, whatever the order of events: no fault before the steady state was seen to hold;
 //! every fault that may be in place is ordered away on every path; the run's traffic rests only
-//! while nothing is in place; the word is never *held*
-//! without data, without effect or without a full recovery; and a run that ends with a fault
-//! perhaps still in place says so.
+//! while nothing is in place; the word is never *held* without data, without effect or without a
+//! full recovery; and a run that ends with a fault perhaps still in place says so.
 
 mod after;
 mod agent;

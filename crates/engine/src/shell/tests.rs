@@ -304,9 +304,10 @@ fn a_breach_is_undone_at_once() {
     one_of_a_few_takes_less(Duration::from_millis(50), || {
         let ran = go(prepared(20, 5_000), Under::Failing, 0);
         assert_eq!(ran.outcome.exit, 1, "{:?}", ran.outcome.verdict);
-        assert!(ran.took < Duration::from_secs(5), "the rest of the hold is not waited for");
+        // The rest of the hold is not waited for.
+        let at_once = ran.took < Duration::from_secs(2);
         // From the deciding answer to the undo.
-        ran.undo.unwrap()
+        if at_once { ran.undo.unwrap() } else { ran.took }
     });
 }
 

@@ -83,7 +83,7 @@ pub(crate) fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
 }
 
 /// Nothing on loopback takes this long by itself, and every delay here is longer.
-const DIRECT_US_MAX: u64 = 150_000;
+pub(crate) const DIRECT_US_MAX: u64 = 150_000;
 /// How often something quick is tried before it counts as slow.
 const TRIES: usize = 8;
 

@@ -1,6 +1,8 @@
 //! `http.delay` on a service in a network namespace of its own.
 
-use crate::bench::{OwnGroup, Use, eventually, is_direct, is_root, prepare, takes_less, target};
+use crate::bench::{
+    DIRECT_US_MAX, OwnGroup, Use, eventually, is_direct, is_root, prepare, takes_less, target,
+};
 use crate::child::Part;
 use squall_faults::catalog::find;
 use squall_wire::receipt::Receipt;
@@ -68,6 +70,11 @@ fn requests_are_late_on_every_family_until_it_is_undone() {
     assert_eq!(bite.asked, Some(200.0));
     assert!(bite.delivered.unwrap() >= 199.6, "{bite:?}");
     assert_eq!(bite.detail, format!("4 of 4 matching requests delayed, {} seen", bite.seen));
+    // A busy machine makes some later; the mean of more comes near what was asked.
+    eventually("the mean is near what was asked", || {
+        service.get(v4, "/api/a");
+        holder.bite().unwrap().delivered.unwrap() < 300.0
+    });
 
     let started = Instant::now();
     drop(holder);
@@ -102,6 +109,9 @@ fn addresses_on_a_device_are_redirected_once_and_not_in_a_circle() {
     }
     // In a circle it would have seen them again.
     assert_eq!(holder.bite().unwrap().seen, 2);
+    for address in [at("10.99.0.1", port), at("fd99::1", port)] {
+        assert!(takes_less(2 * DELAY_US, || service.get(address, "/")), "{address}");
+    }
 }
 
 #[test]
@@ -200,9 +210,15 @@ fn two_injections_on_one_address_share_the_proxy_and_add_up() {
     // Each has its own counters, and its own end.
     let bite = one.bite().unwrap();
     assert_eq!((bite.hits, bite.seen), (1, 2));
+    let mut more = 0;
+    let slower_alone = || {
+        more += 1;
+        service.get(v4, "/")
+    };
+    assert!(takes_less(500_000, slower_alone));
     drop(one);
     let bite = two.bite().unwrap();
-    assert_eq!((bite.hits, bite.seen), (2, 2));
+    assert_eq!((bite.hits, bite.seen), (2 + more, 2 + more));
     assert_eq!(slow.residue(), [""; 0]);
     assert_eq!(slower.residue().len(), 1);
     assert!(service.get(v4, "/api/a") >= 299_000);
@@ -274,7 +290,7 @@ fn a_lease_that_ran_out_ends_it_though_its_holder_hangs() {
     let mut holder = used.apply_for(Duration::from_secs(20));
     assert!(service.get(service.v4, "/") >= DELAY_US);
     holder.extend(crate::bench::lease(Duration::from_millis(1))).unwrap();
-    eventually("direct after the lease", || service.get(service.v4, "/") < DELAY_US);
+    eventually("direct after the lease", || service.get(service.v4, "/") < DIRECT_US_MAX);
     drop(holder);
 }
 
@@ -304,7 +320,7 @@ fn kill_9_of_the_holder_ends_it_and_so_does_the_receipt_alone() {
     // A connection that met the dying listener may still be reset.
     eventually("direct after kill -9", || {
         let answer = service.part.ask(&format!("get {v4} /"));
-        answer.parse::<u64>().is_ok_and(|took| took < DELAY_US)
+        answer.parse::<u64>().is_ok_and(|took| took < DIRECT_US_MAX)
     });
     println!("direct {:?} after kill -9", killed.elapsed());
     effect.revert(&receipt).unwrap();

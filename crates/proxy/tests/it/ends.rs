@@ -79,6 +79,13 @@ fn each_connection_is_exempt_while_it_lives() {
 
 #[test]
 fn a_drain_lets_go_at_once_and_loses_no_request() {
+    // The quickest of a few: a busy machine makes any of them late.
+    let at_once = (0..5).any(|_| drain() < Duration::from_millis(50));
+    assert!(at_once, "stop does not wait");
+}
+
+/// Drains a proxy with an idle connection and a held request; how long the order to do so took.
+fn drain() -> Duration {
     let mut stand = Stand::before(mirror());
     stand.delay("/slow", Side::Request, Duration::from_secs(600));
     let mut idle = stand.client();
@@ -89,13 +96,14 @@ fn a_drain_lets_go_at_once_and_loses_no_request() {
 
     let began = Instant::now();
     stand.proxy.stop(Stop::Drain);
-    assert!(began.elapsed() < squall_proxy::DRAIN_MAX, "stop does not wait");
+    let took = began.elapsed();
     crate::stand::read_answer(&mut held);
     // A connection opened before goes on, without delay.
     assert_eq!(get(&mut idle, "/slow").0, "HTTP/1.1 200 OK");
     assert_eq!((stand.seen().cut, stand.seen().delayed), (1, 0));
     drop((idle, held));
     assert!(stand.join() < squall_proxy::DRAIN_MAX, "nothing is left to wait for");
+    took
 }
 
 /// A client that heeds `Connection: close` and never repeats a request, as Go's does with a POST.

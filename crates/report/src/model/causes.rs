@@ -79,8 +79,10 @@ pub(super) fn causes(record: &Record, verdict: Option<&Verdict>, names: &Names) 
 fn once(all: Vec<Cause>) -> Vec<Cause> {
     let mut causes: Vec<(Cause, usize)> = Vec::new();
     for cause in all {
-        let of = |c: &Cause| (c.fault.clone(), c.target.clone(), c.rung);
-        match causes.iter_mut().find(|(known, _)| of(known) == of(&cause)) {
+        let same = |known: &Cause| {
+            (&known.fault, &known.target, known.rung) == (&cause.fault, &cause.target, cause.rung)
+        };
+        match causes.iter_mut().find(|(known, _)| same(known)) {
             Some((_, times)) => *times += 1,
             None => causes.push((cause, 1)),
         }
