@@ -42,7 +42,22 @@ pub(crate) fn line(command: &Command) -> String {
 pub(crate) fn cargo() -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(crate::tree::root());
+    as_by_hand(&mut command);
     command
+}
+
+/// Takes away what the cargo that started this tool says of its package. Build scripts of
+/// dependencies look at such variables, so with them whatever was built by hand is built anew.
+pub(crate) fn as_by_hand(command: &mut Command) {
+    let of_package = |name: &str| {
+        name.starts_with("CARGO_PKG_")
+            || ["CARGO_MANIFEST_DIR", "CARGO_MANIFEST_PATH"].contains(&name)
+    };
+    for (name, _) in std::env::vars_os() {
+        if name.to_str().is_some_and(of_package) {
+            command.env_remove(name);
+        }
+    }
 }
 
 #[cfg(test)]
@@ -59,6 +74,19 @@ mod tests {
         assert!(said.contains("no-such-program-here did not start"), "{said}");
         let said = read(Command::new("sh").args(["-c", "echo why >&2; exit 3"])).unwrap_err();
         assert!(said.ends_with("why"), "{said}");
+    }
+
+    #[test]
+    fn cargo_is_called_as_by_hand() {
+        let taken: Vec<_> = cargo()
+            .get_envs()
+            .filter(|(_, value)| value.is_none())
+            .map(|(name, _)| name.to_string_lossy().into_owned())
+            .collect();
+        // This test itself was started by a cargo, which set them.
+        for name in ["CARGO_MANIFEST_DIR", "CARGO_PKG_NAME"] {
+            assert!(std::env::var_os(name).is_none() || taken.iter().any(|it| it == name));
+        }
     }
 
     #[test]

@@ -2,21 +2,23 @@
 //! last line is `N passed, N failed, N skipped`.
 
 mod browser;
+mod failures;
 mod go;
 mod pace;
 mod rust;
 mod tally;
 
 use crate::{command, setup, tidy};
+use failures::Outcome;
 use std::time::Instant;
 use tally::Tally;
 
 /// What a layer is called and what runs it.
-type Layer = (&'static str, fn(&mut Built) -> Result<Tally, String>);
+type Layer = (&'static str, fn(&mut Built) -> Result<Outcome, String>);
 
 /// Every layer in order.
 const LAYERS: &[Layer] = &[
-    ("tidy", |_| tidy::count().map(|(passed, failed)| Tally { passed, failed, skipped: 0 })),
+    ("tidy", |_| tidied()),
     ("fmt", |_| once(&["fmt", "--all", "--check"])),
     ("clippy", |_| once(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])),
     ("unit", |built| rust::unit(built.get()?)),
@@ -49,18 +51,20 @@ pub(crate) fn run(only: Option<&str>) -> Result<(), String> {
     }
     setup::ensure(&setup::TEST)?;
     let mut built = Built::default();
-    let mut sum = Tally::default();
+    let mut sum = Outcome::default();
     for (name, layer) in layers {
         println!("== {name}");
         let begin = Instant::now();
         // A layer that could not run has failed, and the ones after it still run.
-        let tally = layer(&mut built).unwrap_or_else(|message| {
+        let outcome = layer(&mut built).unwrap_or_else(|message| {
             println!("{message}");
-            Tally::FAILED
+            Outcome::failed(name, message)
         });
-        println!("== {name}: {tally} in {} s", begin.elapsed().as_secs());
-        sum += tally;
+        println!("== {name}: {} in {} s", outcome.tally, begin.elapsed().as_secs());
+        sum += outcome;
     }
+    print!("{}", failures::said(&sum.failures));
+    let sum = sum.tally;
     println!("{sum}");
     let strict = std::env::var("CI").is_ok_and(|ci| ci == "true") && sum.skipped > 0;
     // The plain line is the last one: nothing is said after it.
@@ -68,7 +72,17 @@ pub(crate) fn run(only: Option<&str>) -> Result<(), String> {
 }
 
 /// A cargo command that is one test as a whole.
-fn once(args: &[&str]) -> Result<Tally, String> {
+fn once(args: &[&str]) -> Result<Outcome, String> {
     command::run(command::cargo().args(args))?;
-    Ok(Tally::PASSED)
+    Ok(Tally::PASSED.into())
+}
+
+/// The house's rules; each is a test.
+fn tidied() -> Result<Outcome, String> {
+    let (passed, findings) = tidy::look()?;
+    let mut sum = Outcome::from(Tally { passed, ..Tally::default() });
+    for (name, said) in findings {
+        sum += Outcome::failed(&format!("tidy: {name}"), said);
+    }
+    Ok(sum)
 }

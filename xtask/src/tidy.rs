@@ -53,22 +53,21 @@ const CHECKS: &[Check] = &[
 
 /// Prints every finding; fails where there is one.
 pub(crate) fn run() -> Result<(), String> {
-    let (_, failed) = count()?;
+    let failed = look()?.1.len();
     if failed == 0 { Ok(()) } else { Err(format!("{failed} of {} checks failed", CHECKS.len())) }
 }
 
-/// Runs every check and returns how many passed and failed.
-pub(crate) fn count() -> Result<(u64, u64), String> {
+/// Runs and prints every check; returns how many passed, and the others with what they found.
+pub(crate) fn look() -> Result<(u64, Vec<(&'static str, String)>), String> {
     let files = tree::files()?;
-    let (mut passed, mut failed) = (0, 0);
+    let (mut passed, mut failed) = (0, Vec::new());
     for (name, check) in CHECKS {
         let mut findings = check(&files)?;
         findings.sort();
         println!("tidy: {name}: {}", if findings.is_empty() { "ok" } else { "FAILED" });
-        for finding in &findings {
-            println!("  {finding}");
-        }
-        if findings.is_empty() { passed += 1 } else { failed += 1 }
+        let found: String = findings.iter().map(|finding| format!("  {finding}\n")).collect();
+        print!("{found}");
+        if findings.is_empty() { passed += 1 } else { failed.push((*name, found)) }
     }
     Ok((passed, failed))
 }

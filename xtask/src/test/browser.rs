@@ -1,34 +1,40 @@
 //! The browser layer: a script opens the report in a real browser. It prints the same plain line
 //! as this tool does.
 
+use super::failures::{Failure, Outcome};
 use super::tally::Tally;
 use crate::{command, tree};
 use std::process::Command;
 
 /// Installs the driver from its lock file and runs the script.
-pub(crate) fn run() -> Result<Tally, String> {
+pub(crate) fn run() -> Result<Outcome, String> {
     let folder = tree::root().join("crates/report/browser");
     if !folder.join("package.json").is_file() {
         println!("SKIP browser: no script in crates/report/browser");
-        return Ok(Tally::SKIPPED);
+        return Ok(Tally::SKIPPED.into());
     }
     let mut npm = Command::new("npm");
     npm.args(["ci", "--no-audit", "--no-fund"])
         .current_dir(&folder)
         .env("PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD", "1");
     command::run(&mut npm)?;
-    let output = Command::new("npm")
-        .args(["test", "--silent"])
-        .current_dir(&folder)
-        .output()
-        .map_err(|e| format!("npm did not start: {e}"))?;
+    let mut script = Command::new("npm");
+    script.args(["test", "--silent"]).current_dir(&folder);
+    // It calls cargo for its samples.
+    command::as_by_hand(&mut script);
+    let output = script.output().map_err(|e| format!("npm did not start: {e}"))?;
     let text = String::from_utf8_lossy(&output.stdout);
-    print!("{text}{}", String::from_utf8_lossy(&output.stderr));
+    let said = format!("{text}{}", String::from_utf8_lossy(&output.stderr));
+    print!("{said}");
     let mut tally = last_line(&text);
     if !output.status.success() && tally.failed == 0 {
         tally += Tally::FAILED;
     }
-    Ok(tally)
+    let mut outcome = Outcome::from(tally);
+    if tally.failed > 0 {
+        outcome.failures.push(Failure { name: "browser".to_owned(), said });
+    }
+    Ok(outcome)
 }
 
 /// Reads the last `N passed, N failed, N skipped`.

@@ -1,5 +1,6 @@
 //! The Go layer: format, vet and tests with the race detector, each module by itself.
 
+use super::failures::{Failure, Outcome};
 use super::tally::Tally;
 use crate::{command, demo, tree};
 use serde_json::Value;
@@ -11,22 +12,22 @@ use std::process::{Command, Stdio};
 const HOMES: &[&str] = &["sdk/go", "targets", "targets/shop"];
 
 /// Runs every module.
-pub(crate) fn run() -> Result<Tally, String> {
-    let mut sum = Tally::default();
+pub(crate) fn run() -> Result<Outcome, String> {
+    let mut sum = Outcome::default();
     for module in modules()? {
         let name = module.strip_prefix(tree::root()).unwrap_or(&module).display().to_string();
-        let mut tally = vet(&module, &name);
+        let mut outcome = vet(&module, &name);
         let mut go = demo::go(&module);
         go.args(["test", "-race", "-json", "./..."]).stderr(Stdio::inherit());
         let output = go.output().map_err(|e| format!("go did not start: {e}"))?;
         let text = String::from_utf8_lossy(&output.stdout);
-        let (tests, said) = read(&text, output.status.success());
-        tally += tests;
-        if tests.failed > 0 {
+        let (tests, said) = read(&name, &text, output.status.success());
+        if tests.tally.failed > 0 {
             println!("{said}");
         }
-        println!("  {name}: {tally}");
-        sum += tally;
+        outcome += tests;
+        println!("  {name}: {}", outcome.tally);
+        sum += outcome;
     }
     Ok(sum)
 }
@@ -50,28 +51,28 @@ fn modules() -> Result<Vec<PathBuf>, String> {
 }
 
 /// Format and vet are one test each.
-fn vet(module: &std::path::Path, name: &str) -> Tally {
-    let mut tally = Tally::default();
+fn vet(module: &std::path::Path, name: &str) -> Outcome {
+    let mut outcome = Outcome::default();
     let unformatted = command::read(Command::new("gofmt").args(["-l", "."]).current_dir(module));
     let vetted = command::run(demo::go(module).args(["vet", "./..."]));
     for problem in [unformatted.and_then(none), vetted] {
         match problem {
-            Ok(()) => tally += Tally::PASSED,
+            Ok(()) => outcome += Tally::PASSED.into(),
             Err(message) => {
                 println!("  {name}: {message}");
-                tally += Tally::FAILED;
+                outcome += Outcome::failed(name, message);
             }
         }
     }
-    tally
+    outcome
 }
 
 fn none(files: String) -> Result<(), String> {
     if files.is_empty() { Ok(()) } else { Err(format!("gofmt would change {}", files.trim())) }
 }
 
-/// Reads `go test -json`: the sum of its tests, and what the failed ones printed.
-fn read(messages: &str, ended_well: bool) -> (Tally, String) {
+/// Reads `go test -json` of a module: how its tests ended, and what the failed ones printed.
+fn read(module: &str, messages: &str, ended_well: bool) -> (Outcome, String) {
     let mut tally = Tally::default();
     let mut said: Vec<(String, String)> = Vec::new();
     let mut failed = BTreeSet::new();
@@ -97,11 +98,19 @@ fn read(messages: &str, ended_well: bool) -> (Tally, String) {
             _ => {}
         }
     }
+    said.retain(|(test, _)| test.is_empty() || failed.contains(test));
+    let all: String = said.iter().map(|(_, output)| output.as_str()).collect();
+    let whole = failed.iter().filter(|test| !test.is_empty() && !test.contains('/'));
+    let failures = whole.map(|test| {
+        let of_it = |(one, _): &&(String, String)| one.split('/').next() == Some(test);
+        let said = said.iter().filter(of_it).map(|(_, output)| output.as_str()).collect();
+        Failure { name: format!("{module}: {test}"), said }
+    });
+    let mut outcome = Outcome { tally, failures: failures.collect() };
     if !ended_well && tally.failed == 0 {
-        tally += Tally::FAILED;
+        outcome += Outcome::failed(module, all.clone());
     }
-    let text = said.into_iter().filter(|(test, _)| test.is_empty() || failed.contains(test));
-    (tally, text.map(|(_, output)| output).collect())
+    (outcome, all)
 }
 
 #[cfg(test)]
@@ -113,21 +122,25 @@ mod tests {
         let messages = r#"{"Action":"run","Test":"TestA"}
 {"Action":"pass","Test":"TestA/one"}
 {"Action":"pass","Test":"TestA"}
-{"Action":"output","Test":"TestB","Output":"why\n"}
+{"Action":"output","Test":"TestB/two","Output":"why\n"}
+{"Action":"fail","Test":"TestB/two"}
 {"Action":"output","Test":"TestA","Output":"quiet\n"}
 {"Action":"fail","Test":"TestB"}
 {"Action":"skip","Test":"TestC"}
 {"Action":"fail"}"#;
-        let (tally, said) = read(messages, false);
-        assert_eq!(tally.to_string(), "1 passed, 1 failed, 1 skipped");
+        let (outcome, said) = read("sdk/go", messages, false);
+        assert_eq!(outcome.tally.to_string(), "1 passed, 1 failed, 1 skipped");
         assert_eq!(said, "why\n");
+        let failure = Failure { name: "sdk/go: TestB".to_owned(), said };
+        assert_eq!(outcome.failures, [failure]);
     }
 
     #[test]
     fn a_build_that_fails_is_a_failure() {
-        let (tally, said) =
-            read("{\"Action\":\"build-output\",\"Output\":\"x.go:1: no\\n\"}\n", false);
-        assert_eq!(tally, Tally::FAILED);
+        let messages = "{\"Action\":\"build-output\",\"Output\":\"x.go:1: no\\n\"}\n";
+        let (outcome, said) = read("sdk/go", messages, false);
+        assert_eq!(outcome.tally, Tally::FAILED);
         assert_eq!(said, "x.go:1: no\n");
+        assert_eq!(outcome.failures, [Failure { name: "sdk/go".to_owned(), said }]);
     }
 }

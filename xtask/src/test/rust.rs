@@ -1,6 +1,7 @@
 //! The Rust layers: one build of every test program, then each is run by itself, so that no
 //! layer is compiled twice and each has its own deadline.
 
+use super::failures::Outcome;
 use super::pace::Pace;
 use super::tally::Tally;
 use crate::{command, demo, setup, tree};
@@ -78,7 +79,7 @@ fn programs(messages: &str) -> (Vec<Program>, Option<PathBuf>) {
 }
 
 /// Unit and property tests: everything but the command line's own and the real layer.
-pub(crate) fn unit(programs: &Programs) -> Result<Tally, String> {
+pub(crate) fn unit(programs: &Programs) -> Result<Outcome, String> {
     let mut sum = each(programs, |p| p.package != "real" && p.package != "cli", &[], false)?;
     let mut docs = command::cargo();
     docs.args(["test", "--workspace", "--doc", "--quiet"]);
@@ -87,12 +88,12 @@ pub(crate) fn unit(programs: &Programs) -> Result<Tally, String> {
 }
 
 /// The binary as a person calls it.
-pub(crate) fn cli(programs: &Programs) -> Result<Tally, String> {
+pub(crate) fn cli(programs: &Programs) -> Result<Outcome, String> {
     each(programs, |p| p.package == "cli", &[], false)
 }
 
 /// The real kernel and real services, one test at a time.
-pub(crate) fn real(programs: &Programs) -> Result<Tally, String> {
+pub(crate) fn real(programs: &Programs) -> Result<Outcome, String> {
     if setup::root() {
         demo::build_shop()?;
         demo::build_instrumented()?;
@@ -105,8 +106,8 @@ fn each(
     wanted: fn(&Program) -> bool,
     args: &[&str],
     live: bool,
-) -> Result<Tally, String> {
-    let mut sum = Tally::default();
+) -> Result<Outcome, String> {
+    let mut sum = Outcome::default();
     for program in programs.tests.iter().filter(|p| wanted(p)) {
         let mut command = Command::new(&program.path);
         // The output of passing tests is shown, since a skip's reason stands there.
@@ -125,7 +126,7 @@ fn each(
 
 /// Runs one program to its end or its deadline. Its output is shown as it comes (`live`), or only
 /// where something failed or was skipped.
-fn finish(command: &mut Command, name: &str, live: bool) -> Result<Tally, String> {
+fn finish(command: &mut Command, name: &str, live: bool) -> Result<Outcome, String> {
     let mut child = command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -133,7 +134,8 @@ fn finish(command: &mut Command, name: &str, live: bool) -> Result<Tally, String
         .spawn()
         .map_err(|e| format!("{name} did not start: {e}"))?;
     let (output, said, ended_well) = collect(&mut child, live)?;
-    let tally = Tally::of_libtest(&output, ended_well);
+    let outcome = Outcome::of_libtest(name, &output, &said, ended_well);
+    let tally = outcome.tally;
     if tally.failed > 0 && !live {
         // What passing tests said stands before the failures.
         println!("{}{said}", output.find("\nfailures:\n").map_or(&*output, |at| &output[at..]));
@@ -143,7 +145,7 @@ fn finish(command: &mut Command, name: &str, live: bool) -> Result<Tally, String
     if tally != Tally::default() {
         println!("  {name}: {tally}");
     }
-    Ok(tally)
+    Ok(outcome)
 }
 
 /// Reads both streams to their end while a watch kills the program at its deadline.
