@@ -24,7 +24,7 @@ use disk::{Disk, Write};
 use exits::Exits;
 use guard::Guard;
 use squall_faults::catalog;
-use squall_faults::sys::{bpf, clock, inprocess, spares};
+use squall_faults::sys::{bpf, clock, inprocess, process, spares};
 use squall_faults::values::check;
 use squall_wire::injection::Injection;
 use squall_wire::protocol::{Answer, FromAgent, Reply};
@@ -35,6 +35,8 @@ use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
+/// What lists of processes call it; other agents know it by the first half.
+const NAME: &str = "squall-agent";
 /// Connections at once; a person and a few runs need fewer than ten.
 pub const CLIENTS_MAX: usize = 32;
 /// How long a starting agent waits for the journal of one that is just dying.
@@ -124,6 +126,7 @@ pub fn serve(options: &Options) -> Result<u8, ServeError> {
     if !rustix::process::geteuid().is_root() {
         return Err(ServeError::NotRoot);
     }
+    process::call_itself(NAME);
     let start = |step| move |source| ServeError::Start { step, source };
     privilege::give_up_the_rest().map_err(start("give up privileges"))?;
     signals::hold_back_ends();

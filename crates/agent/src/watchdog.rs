@@ -15,7 +15,7 @@ use guard::{Guard, Look};
 use replay::{AGAIN_NS, RESTORE_NS_MAX, Replay, Step};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
-use squall_faults::sys::clock;
+use squall_faults::sys::{clock, process};
 use squall_wire::receipt::Receipt;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -23,12 +23,15 @@ use std::path::Path;
 
 /// How long it waits for the journal of a dead agent. Whoever else has it by then undoes itself.
 pub const LOCK_NS_MAX: u64 = 2 * 1_000_000_000;
+/// What lists of processes call it.
+const NAME: &str = "squall-watchdog";
 /// The first line the watchdog sends: from here on it keeps guard.
 pub(crate) const READY: &[u8] = b"ready\n";
 
 /// Runs the watchdog of the parent process, whose pid is `agent_pid`, with the link to it as
 /// standard input. Returns the exit code.
 pub fn main(state_dir: &Path, agent_pid: u32) -> u8 {
+    process::call_itself(NAME);
     crate::shell::signals::ignore_ends();
     // A session of its own: a closed terminal or a signal to the group must not reach it.
     let _ = rustix::process::setsid();

@@ -1,17 +1,27 @@
 //! Two agents on one host, as two jobs of a build machine have them: neither takes the other's
 //! faults for something that its own run left behind, and a dead one's are never overlooked.
 
-use crate::victim::{Agent, SOON, Victim, alone, arm, disarm, until_closed};
+use crate::victim::{Agent, ROLE, SOON, Victim, alone, arm, disarm, until_closed};
 use rustix::process::{Pid, Signal, kill_process};
 use squall_agent::undo::undo_all;
+use squall_faults::sys::process;
 use squall_real::needs::{Need, met};
 use squall_real::until::until;
 use squall_wire::fingerprint::Fingerprint;
+use std::process::Command;
 
 const NEEDS: &[Need] = &[Need::Root, Need::Netns, Need::Cgroup2];
 
 fn signal(pid: u32, signal: Signal) {
     kill_process(Pid::from_raw(pid.try_into().unwrap()).unwrap(), signal).unwrap();
+}
+
+/// A run starts its agent as `/proc/self/exe`, which the kernel calls `exe`; found by the name of
+/// the program, no agent of a run knew any other.
+fn start_as_a_run_does(victim: &Victim) -> Agent {
+    let link = victim.lab.scratch().join("exe");
+    std::os::unix::fs::symlink(ROLE, &link).unwrap();
+    Agent::start_with(victim, Command::new(link), &["agent"])
 }
 
 /// What has come to be of BPF, as text.
@@ -39,8 +49,11 @@ fn an_agent_knows_what_another_holds_and_overlooks_nothing_of_a_dead_one() {
     let _alone = alone();
     let (here, there) = (Victim::new(), Victim::new());
     let _agent = Agent::start(&here);
-    let mut other = Agent::start(&there);
+    let mut other = start_as_a_run_does(&there);
     let mut client = other.client();
+    let named = |pid| process::stat(pid).map(|stat| stat.name);
+    assert_eq!(named(other.child.id()).as_deref(), Some("squall-agent"));
+    assert_eq!(named(client.greeting().watchdog).as_deref(), Some("squall-watchdog"));
     let mut injection = there.injection("net.refuse", &[]);
     injection.run = "other".into();
     let before = here.fingerprint();

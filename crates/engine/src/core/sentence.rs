@@ -6,6 +6,7 @@ use super::words;
 use squall_judge::decide::seconds_to_held;
 use squall_judge::outcome::Outcome;
 use squall_judge::verdict::{After, Before, Bitten, Facts, Stop, Word};
+use squall_wire::injection::{Bite, Injection};
 use squall_wire::record::{Indicator, IndicatorVerdict, Unit};
 
 /// The evidence for one indicator in one line.
@@ -139,8 +140,7 @@ impl Core {
         let off = self.slots.iter().filter(|slot| slot.was_armed);
         let lines = off.filter_map(|slot| {
             let bite = slot.bite.as_ref().filter(|bite| bite.is_off())?;
-            let (fault, target) = (&slot.injection.fault, &slot.injection.target.name);
-            Some(format!("{fault} on {target} missed its dose: {}", bite.detail))
+            missed(&slot.injection, bite)
         });
         lines.collect::<Vec<_>>().join("; ")
     }
@@ -195,4 +195,22 @@ impl Core {
         };
         vec![format!("ask again with hold: {hold}, or with a wider bound")]
     }
+}
+
+/// What was delivered, what was asked, and how far apart the two may be.
+fn missed(injection: &Injection, bite: &Bite) -> Option<String> {
+    let (fault, target) = (&injection.fault, &injection.target.name);
+    let (asked, delivered) = (bite.asked?, bite.delivered?);
+    let unit = injection.unit_of(asked);
+    let amount = |value: f64| match unit.as_str() {
+        "" | "%" => format!("{}{unit}", words::number(value)),
+        unit => format!("{} {unit}", words::number(value)),
+    };
+    let allowed = bite.tolerance.map(|most| format!(", at most {} off allowed", amount(most)));
+    let (delivered, asked, allowed) =
+        (amount(delivered), amount(asked), allowed.unwrap_or_default());
+    let detail = &bite.detail;
+    Some(format!(
+        "{fault} on {target} missed its dose: {delivered} delivered, {asked} asked{allowed}; {detail}"
+    ))
 }

@@ -90,7 +90,8 @@ fn another_dose_than_asked_is_invalid_and_says_both() {
     let story = world.run().story();
     assert!(story.ends_with("Invalid 4"), "{story}");
     let verdict = world.verdict.expect("a run ends with a verdict");
-    let expected = "http.delay on payment-1 missed its dose: asked 80%, got 52%";
+    let expected = "http.delay on payment-1 missed its dose: 52 delivered, 80 asked, \
+                    at most 5 off allowed; asked 80%, got 52%";
     assert_eq!(verdict.sentence, expected);
     assert!(verdict.advice[0].contains("a dose that this host can give"), "{verdict:?}");
     let mut close = held();

@@ -70,7 +70,7 @@ pub(super) fn reading(indicator: &Indicator, reading: &Reading) -> String {
     }
 }
 
-fn number(value: f64) -> String {
+pub(super) fn number(value: f64) -> String {
     if value.abs() >= 1e6 {
         format!("{value:.3e}")
     } else {

@@ -120,7 +120,10 @@ fn effect(bite: &Bite, injection: &Injection) -> String {
         }
     }
     if let (Some(asked), Some(delivered)) = (bite.asked, bite.delivered) {
-        let unit = unit_of(asked, injection);
+        let unit = match injection.unit_of(asked) {
+            none if none.is_empty() => none,
+            unit => format!(" {unit}"),
+        };
         let (delivered, asked) = (number::plain(delivered), number::plain(asked));
         parts.push(format!("{delivered}{unit} delivered, {asked}{unit} asked"));
     }
@@ -128,24 +131,6 @@ fn effect(bite: &Bite, injection: &Injection) -> String {
         parts.push(bite.detail.clone());
     }
     parts.join(", ")
-}
-
-/// The dose's unit, with a space before it: that of the parameter which holds the dose asked for,
-/// else the only unit besides percent that parameters have.
-fn unit_of(asked: f64, injection: &Injection) -> String {
-    let split = |value: &String| {
-        let at = value.find(|c: char| !(c.is_ascii_digit() || c == '.'))?;
-        let (digits, unit) = value.split_at(at);
-        Some((digits.parse::<f64>().ok()?, unit.trim().to_string()))
-    };
-    let all: Vec<(f64, String)> = injection.params.values().filter_map(split).collect();
-    let same = all.iter().find(|(number, _)| *number == asked).map(|(_, unit)| unit.clone());
-    let mut units: Vec<String> =
-        all.into_iter().map(|(_, unit)| unit).filter(|unit| unit != "%").collect();
-    units.sort();
-    units.dedup();
-    let only = (units.len() == 1).then(|| units.remove(0));
-    same.or(only).map_or(String::new(), |unit| format!(" {unit}"))
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use super::{FAILED, READY, WORK_NAME, parse};
 use crate::catalog;
-use crate::sys::clock;
+use crate::sys::{clock, process};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::time::Timespec;
 use std::ffi::OsString;
@@ -37,8 +37,7 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         eprintln!("a worker is started by an agent, not by hand");
         return ExitCode::from(2);
     };
-    // The name of the whole process, whichever thread this is; without it only tables suffer.
-    let _named = std::fs::write("/proc/self/comm", WORK_NAME);
+    process::call_itself(WORK_NAME);
     let _as_before = std::fs::write("/proc/self/oom_score_adj", oom_score.to_string());
     // Unbuffered, so that what is not read yet can be waited for.
     let Ok(input) = io::stdin().as_fd().try_clone_to_owned() else { return ExitCode::FAILURE };
