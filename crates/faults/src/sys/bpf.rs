@@ -4,6 +4,7 @@
 //! holder is gone. A program is armed by writing to its map.
 
 use crate::effect::EffectError;
+use crate::sys::dying;
 use aya::maps::{Array, Map, MapData, loaded_maps};
 use aya::programs::loaded_programs;
 use aya::{Ebpf, EbpfLoader};
@@ -15,6 +16,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 /// from a thread of its own.
 pub fn warm() {
     drop(loader());
+    dying::keep();
 }
 
 /// The type information came in as megabytes, and the allocator keeps them for the next. They are
