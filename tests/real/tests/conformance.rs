@@ -137,7 +137,10 @@ fn apply_bites_and_revert_leaves_nothing_even_twice() {
         let agent = Agent::start(&victim);
         let mut client = agent.client();
         let count = case.count(&victim);
-        assert!(!case.shows(&victim, count), "{}: unhurt before", case.fault);
+        // A busy machine is late by itself, so one look may see what looks like an effect.
+        until(&format!("{}: unhurt before", case.fault), SOON, || {
+            (!case.shows(&victim, count)).then_some(())
+        });
         let before = victim.fingerprint();
         let armed = arm(&mut client, &case.injection(&victim));
         println!("{}: {} after {} µs", case.fault, armed.mechanism, armed.apply_us);

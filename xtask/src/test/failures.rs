@@ -141,17 +141,22 @@ fn one(failure: &Failure, max: usize) -> String {
     out
 }
 
-/// Parts what panics said, with their places, from everything else.
+/// Parts what panics said, with their places, from everything else. Where a backtrace is asked
+/// for, its frames are left out: there are more of them than lines that may be said.
 fn panics(said: &str) -> (String, String) {
-    let (mut panics, mut rest, mut inside) = (String::new(), String::new(), false);
+    let (mut panics, mut rest) = (String::new(), String::new());
+    let (mut inside, mut frames) = (false, false);
     for line in said.lines() {
         if line.starts_with("thread '") && line.contains(" panicked at ") {
-            inside = true;
-        } else if line.starts_with("note: run with `RUST_BACKTRACE=") {
-            inside = false;
-            continue;
+            (inside, frames) = (true, false);
         } else if line == "stack backtrace:" {
-            inside = false;
+            (inside, frames) = (false, true);
+        } else if line.starts_with("note: ") && line.contains("`RUST_BACKTRACE=") {
+            (inside, frames) = (false, false);
+            continue;
+        }
+        if frames {
+            continue;
         }
         let to = if inside { &mut panics } else { &mut rest };
         to.push_str(line);
@@ -242,6 +247,16 @@ the lab is gone
 it said nothing
 ";
         assert_eq!(said(&outcome.failures), expected);
+    }
+
+    #[test]
+    fn the_frames_of_a_backtrace_are_left_out() {
+        let text = "before\nthread 't' (1) panicked at src/x.rs:1:2:\nwhy\nstack backtrace:\n   0: \
+                    frame\n             at ./x.rs:1:2\nnote: Some details are omitted, run with \
+                    `RUST_BACKTRACE=full` for a verbose backtrace.\nafter\n";
+        let expected = "\n== what failed: 1\n-- t\nthread 't' (1) panicked at src/x.rs:1:2:\nwhy\n\
+                        its last lines:\nbefore\nafter\n";
+        assert_eq!(said(&[failure("t", text)]), expected);
     }
 
     #[test]
