@@ -57,8 +57,11 @@ pub(crate) fn run() -> Result<(), String> {
     if failed == 0 { Ok(()) } else { Err(format!("{failed} of {} checks failed", CHECKS.len())) }
 }
 
-/// Runs and prints every check; returns how many passed, and the others with what they found.
-pub(crate) fn look() -> Result<(u64, Vec<(&'static str, String)>), String> {
+/// A check's name and what it found, as it is printed.
+type Found = (&'static str, String);
+
+/// Runs and prints every check; returns how many passed, and what the others found.
+pub(crate) fn look() -> Result<(u64, Vec<Found>), String> {
     let files = tree::files()?;
     let (mut passed, mut failed) = (0, Vec::new());
     for (name, check) in CHECKS {
