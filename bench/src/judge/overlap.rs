@@ -39,9 +39,7 @@ pub(crate) fn tried(scenario: &Scenario) -> Tried {
     let observed = observe(scenario, &truth.full);
     let rules = rules(&observed);
     let mut case = case(&observed);
-    for (injection, declared) in case.injections.iter_mut().zip(scenario.declared()) {
-        injection.dose = dose(scenario.disturbances[declared].kind);
-    }
+    tell_doses(&mut case, scenario);
     let mut labels = Vec::new();
     for (i, rule) in rules.iter().enumerate() {
         for episode in rule.episodes() {
@@ -107,6 +105,13 @@ pub(crate) fn case(observed: &Observed) -> Case {
         map: Some(ServiceMap::new(observed.map.iter().cloned())),
         services,
         ..Case::default()
+    }
+}
+
+/// Adds the doses that were declared.
+pub(crate) fn tell_doses(case: &mut Case, scenario: &Scenario) {
+    for (injection, declared) in case.injections.iter_mut().zip(scenario.declared()) {
+        injection.dose = dose(scenario.disturbances[declared].kind);
     }
 }
 

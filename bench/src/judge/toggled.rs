@@ -2,7 +2,7 @@
 
 use super::bootstrap::Shares;
 use super::drained::drive;
-use super::overlap::{EVERY_MS, case, rules, shown};
+use super::overlap::{EVERY_MS, case, rules, shown, tell_doses};
 use super::threads::over;
 use super::world::dice::Stream;
 use super::world::scenario::Slots;
@@ -152,6 +152,7 @@ fn units(seed: u64, family: Family, plan: Plan) -> Vec<Unit> {
         return Vec::new();
     };
     let mut case = case(&observed);
+    tell_doses(&mut case, &scenario);
     for injection in &mut case.injections {
         (injection.from_ms, injection.to_ms) = (ms(first), ms(last + 1));
     }

@@ -7,8 +7,9 @@ use super::map::Reach;
 use super::own::Model;
 use super::share::{Shares, bit, shares};
 use super::signs::{Signs, System};
+use super::switched::Followed;
 use super::tag::{Attribution, Check, Conclusion, Rung, Settings, Step, Tag};
-use super::toggle::{Tested, shares as switched, test};
+use super::toggle::{Tested, followed as switched, test};
 use crate::verdict::Bitten;
 use std::cmp::Ordering;
 
@@ -37,11 +38,11 @@ pub fn signs(case: &Case, settings: &Settings) -> Vec<Vec<Option<Signs>>> {
     case.episodes.iter().map(of).collect()
 }
 
-struct Climb<'c> {
-    case: &'c Case,
-    settings: &'c Settings,
-    model: Option<&'c Model>,
-    system: Option<System<'c>>,
+pub(super) struct Climb<'c> {
+    pub(super) case: &'c Case,
+    pub(super) settings: &'c Settings,
+    pub(super) model: Option<&'c Model>,
+    pub(super) system: Option<System<'c>>,
 }
 
 impl Climb<'_> {
@@ -81,7 +82,7 @@ impl Climb<'_> {
     }
 
     /// Rungs A to C, each of which looks at one injection alone.
-    fn ask(&self, episode: &Episode, injection: &Injection) -> Tag {
+    pub(super) fn ask(&self, episode: &Episode, injection: &Injection) -> Tag {
         let mut steps = vec![overlap(self.case, episode, injection, self.settings)];
         let goes_on = |steps: &[Step]| steps.iter().all(|s| s.check != Check::Failed);
         if self.settings.up_to >= Rung::B && goes_on(&steps) {
@@ -150,7 +151,12 @@ impl Climb<'_> {
     }
 
     /// The signs of each injection that is not ruled out, where it was on in one go.
-    fn signs(&self, episode: &Episode, tags: &[Tag], found: &Shares) -> Vec<Option<Signs>> {
+    pub(super) fn signs(
+        &self,
+        episode: &Episode,
+        tags: &[Tag],
+        found: &Shares,
+    ) -> Vec<Option<Signs>> {
         let system = self.system.as_ref().filter(|_| self.case.toggling.is_none());
         let of = |(i, tag): (usize, &Tag)| {
             let at_c = tag.steps.iter().any(|s| s.rung == Rung::C && s.check == Check::Passed);
@@ -163,7 +169,7 @@ impl Climb<'_> {
         tags.iter().enumerate().map(of).collect()
     }
 
-    fn shares(&self, episode: &Episode, tags: &[Tag]) -> Option<Shares> {
+    pub(super) fn shares(&self, episode: &Episode, tags: &[Tag]) -> Option<Shares> {
         let open: Vec<bool> = tags.iter().map(|tag| !is_out(tag)).collect();
         let called = |i: &Injection| match &self.case.map {
             Some(map) => i
@@ -179,22 +185,24 @@ impl Climb<'_> {
 
     /// Rung E, for the injections that were toggled. The switch is in our hands, so what it says
     /// stands above every model: it may rule out what looked like a cause, and name what did not.
+    /// Only what was measured to have touched nothing is not asked about.
     fn follow_the_switch(&self, episode: &Episode, tags: &mut [Tag]) {
         let Some(toggling) = &self.case.toggling else { return };
         let washout_ms = self.settings.lag_max_ms.min(slot_length(toggling) / 2);
         let of = |id: &String| tags.iter().position(|tag| tag.injection == *id);
         let rows: Vec<Option<usize>> = toggling.on.iter().map(|(id, _)| of(id)).collect();
-        let untouched = |tag: &Tag| fails(tag, Rung::C);
-        let open: Vec<bool> =
-            rows.iter().map(|at| at.is_some_and(|i| !untouched(&tags[i]))).collect();
+        let touched = |i: &usize| self.case.injections[*i].bitten != Bitten::No;
+        let rows: Vec<Option<usize>> = rows.into_iter().map(|at| at.filter(touched)).collect();
+        let open: Vec<bool> = rows.iter().map(Option::is_some).collect();
         let tested = test(episode, toggling, &open, washout_ms);
-        let shares = switched(episode, toggling, &open);
-        for (row, at) in rows.into_iter().enumerate() {
-            let Some(tag) = at.filter(|_| open[row]).map(|at| &mut tags[at]) else { continue };
+        let shown = |risen| self.shown_in(episode, toggling, &rows, risen);
+        let shares = switched(episode, toggling, &open, &shown);
+        for (row, at) in rows.iter().enumerate() {
+            let Some(tag) = at.map(|at| &mut tags[at]) else { continue };
             match (tested[row], &shares) {
                 (None, None) => {}
                 (Some(tested), None) => self.switched(tag, &tested),
-                (tested, Some(shares)) => self.followed(tag, tested.as_ref(), shares[row]),
+                (tested, Some(shares)) => self.followed(tag, tested.as_ref(), &shares[row]),
             }
         }
     }
@@ -210,15 +218,20 @@ impl Climb<'_> {
 
     /// What followed the switch, where every slot is followed by a rest. The share says whether it
     /// is a cause; only the test may say that it "caused", and only where the run was complete.
-    fn followed(&self, tag: &mut Tag, tested: Option<&Tested>, share: f64) {
-        let enough = share >= self.settings.share_min;
+    fn followed(&self, tag: &mut Tag, tested: Option<&Tested>, followed: &Followed) {
+        let enough = followed.share >= self.settings.share_min;
         let caused = tested.is_some_and(|t| t.adjusted <= self.settings.alpha && enough);
-        if caused {
+        if enough {
             tag.steps.retain(|step| step.check != Check::Failed);
         }
         tag.steps.retain(|step| step.rung != Rung::D);
         let check = if enough { Check::Passed } else { Check::Failed };
-        let text = format!("{:.0} % of the excess followed its switch", share * 100.0);
+        let seen = match followed.by_target {
+            0 => String::new(),
+            slots => format!(", by what its target shows in {slots} of its slots"),
+        };
+        let text =
+            format!("{:.0} % of the excess followed its switch{seen}", followed.share * 100.0);
         tag.steps.push(Step { rung: Rung::D, check, text });
         match tested {
             Some(tested) => {
@@ -232,7 +245,7 @@ impl Climb<'_> {
                 tag.effect = None;
             }
         }
-        tag.share = Some(share);
+        tag.share = Some(followed.share);
     }
 
     /// Rung F: what may be concluded, and where nothing may be.
@@ -261,10 +274,6 @@ impl Climb<'_> {
 
 fn is_out(tag: &Tag) -> bool {
     tag.steps.iter().any(|step| step.check == Check::Failed)
-}
-
-fn fails(tag: &Tag, rung: Rung) -> bool {
-    tag.steps.iter().any(|step| step.rung == rung && step.check == Check::Failed)
 }
 
 fn step_e(tested: &Tested, check: Check) -> Step {

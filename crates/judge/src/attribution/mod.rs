@@ -18,6 +18,7 @@ mod own;
 pub mod rank;
 mod share;
 pub mod signs;
+mod slot;
 mod switched;
 pub mod tag;
 pub mod toggle;

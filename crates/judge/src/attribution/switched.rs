@@ -5,6 +5,7 @@
 //! less of without the fault, taken from the slots in which the same others were on without it.
 
 use super::case::{Episode, Toggling};
+use super::slot::{Risen, Shown};
 use super::toggle::ALONE;
 
 /// Samples before a switch whose worst is what was there already.
@@ -19,6 +20,19 @@ const RISE_MIN: f64 = 0.005;
 /// And one that is smaller than this part of what was there before it.
 const ABOVE_MIN: f64 = 0.5;
 
+/// Tells what each fault's target shows of what rose in a slot.
+pub(super) type ShownIn<'s> = &'s dyn Fn(Risen) -> Vec<Shown>;
+
+/// What followed a fault's switch.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Followed {
+    /// Its share of the excess.
+    pub(super) share: f64,
+    /// Slots that count by what its target shows in them alone: the rule did not rise in enough
+    /// others.
+    pub(super) by_target: usize,
+}
+
 /// A slot with its rest.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Block {
@@ -31,6 +45,10 @@ pub(super) struct Block {
     pub(super) rise: f64,
     /// The same where it may as well have begun in the rest: a queue that fills slowly, or chance.
     late: f64,
+    /// The same whatever was there without any fault afterwards.
+    whole: f64,
+    /// One a fault: what its target shows of it.
+    shown: Vec<Shown>,
     /// Samples in the slot itself.
     pub(super) samples: usize,
 }
@@ -47,7 +65,12 @@ pub(super) struct Blocks {
 impl Blocks {
     /// Reads the slots that took place: in a run that ended early these are fewer than the
     /// schedule has. None where the schedule has no rests.
-    pub(super) fn of(episode: &Episode, toggling: &Toggling, open: &[bool]) -> Option<Blocks> {
+    pub(super) fn of(
+        episode: &Episode,
+        toggling: &Toggling,
+        open: &[bool],
+        shown: ShownIn<'_>,
+    ) -> Option<Blocks> {
         if !has_rests(&toggling.on) {
             return None;
         }
@@ -69,57 +92,78 @@ impl Blocks {
             // What was there without any fault afterwards is not of this slot's faults either.
             let is_last = pair + 2 >= toggling.slots.len();
             let after = toggling.persists.filter(|_| is_last).map_or(0.0, |t| mean(inside(t)));
-            let before = f64::max(before, after);
-            let above: Vec<f64> = samples[block].iter().map(|s| (s.1 - before).max(0.0)).collect();
+            let rise = |before: f64| {
+                let above = samples[block.clone()].iter().map(|s| (s.1 - before).max(0.0));
+                let above: Vec<f64> = above.collect();
+                let from = begins(&above, before, RISE_MIN * total);
+                (from, from.map_or(0.0, |_| above.iter().sum()))
+            };
             let within = inside(slot).len();
-            let from = begins(&above, before, RISE_MIN * total);
-            let sum: f64 = above.iter().sum();
+            let (from, sum) = rise(f64::max(before, after));
+            let (whole_from, whole) = rise(before);
+            let risen =
+                whole_from.map(|at| Risen { slot: pair, began_ms: samples[block.start + at].0 });
+            let shown = risen.map_or_else(|| vec![Shown::Open; open.len()], shown);
             let on = toggling.on.iter().zip(open).map(|((_, on), open)| on[pair] && *open);
             Block {
                 slot: pair,
                 on: on.collect(),
                 rise: from.filter(|at| *at + LAST <= within).map_or(0.0, |_| sum),
-                late: from.map_or(0.0, |_| sum),
+                late: sum,
+                whole,
+                shown,
                 samples: within.max(1),
             }
         };
         let mut blocks: Vec<Block> = (0..toggling.slots.len()).step_by(2).map(block).collect();
         // Something else broke it in there: whether a fault did so, too, cannot be seen.
-        let hides = |block: &mut Block| toggling.persists.is_some() && block.rise == 0.0;
+        let hides = |block: &mut Block| {
+            let persists = toggling.persists.is_some() && block.rise == 0.0;
+            persists && !block.shown.contains(&Shown::Likely)
+        };
         blocks.pop_if(hides);
         Some(Blocks { blocks, faults: toggling.on.len(), total })
     }
 
-    /// The share of the excess that each fault accounts for.
-    pub(super) fn shares(&self) -> Vec<f64> {
-        let share = |fault| if self.total > 0.0 { self.extra(fault) / self.total } else { 0.0 };
-        (0..self.faults).map(|fault| f64::min(share(fault), 1.0)).collect()
+    /// What followed each fault's switch.
+    pub(super) fn followed(&self) -> Vec<Followed> {
+        (0..self.faults).map(|fault| self.followed_by(fault)).collect()
     }
 
     /// What rose because a fault was on: the rise of its slots above what the same others showed
-    /// without it. 0 where the rule stayed where it was in half of its slots or more, and in one of
-    /// those in which it was first on alone: then something else moved it in the others.
-    fn extra(&self, fault: usize) -> f64 {
+    /// without it. Where the rule stayed where it was in half of its slots or more, and in one of
+    /// those in which it was first on alone, something else may have moved it in the others: of
+    /// those only slots count in which its target shows that it did. Where it rose in more of
+    /// them, but not in both alone, slots do not count in which its target shows that it did not.
+    fn followed_by(&self, fault: usize) -> Followed {
         let on: Vec<&Block> = self.blocks.iter().filter(|block| block.on[fault]).collect();
-        let moved: Vec<&&Block> = on.iter().filter(|block| block.rise > 0.0).collect();
-        let alone: Vec<&&Block> = on.iter().filter(|b| is_alone(&b.on)).take(ALONE).collect();
+        let moved = on.iter().filter(|block| block.rise > 0.0).count();
+        let alone: Vec<&Block> =
+            on.iter().copied().filter(|b| is_alone(&b.on)).take(ALONE).collect();
         let twice = alone.len() == ALONE && alone.iter().all(|block| block.late > 0.0);
-        if 2 * moved.len() <= on.len() && !twice {
-            return 0.0;
-        }
+        let recurs = 2 * moved > on.len();
         let extra = |block: &&Block| {
             let mut others = block.on.clone();
             others[fault] = false;
-            let rise = if twice { block.late } else { block.rise };
+            let rise = match block.shown[fault] {
+                Shown::Likely => block.whole,
+                _ if twice => block.late,
+                Shown::Open if recurs => block.rise,
+                _ => return 0.0,
+            };
             (rise - self.expected(&others)).max(0.0)
         };
         // Of the first slots alone the quieter one tells what is due to the fault: in the other
         // something else may have begun.
-        let first = alone.iter().map(|block| extra(block));
-        let least = first.clone().fold(f64::INFINITY, f64::min);
+        let least = alone.iter().map(extra).fold(f64::INFINITY, f64::min);
+        let is_likely = |block: &&&Block| block.shown[fault] == Shown::Likely;
+        let unsure = alone.iter().filter(|block| alone.len() == ALONE && !is_likely(block));
+        let over: f64 = unsure.map(|block| extra(block) - least).sum();
         let sum: f64 = on.iter().map(extra).sum();
-        let over: f64 = first.map(|extra| extra - least).sum();
-        if alone.len() == ALONE { sum - over } else { sum }
+        let share = if self.total > 0.0 { (sum - over) / self.total } else { 0.0 };
+        let by_target = on.iter().filter(is_likely).filter(|block| extra(block) > 0.0).count();
+        let by_target = if twice || recurs { 0 } else { by_target };
+        Followed { share: share.clamp(0.0, 1.0), by_target }
     }
 
     /// How far the rule rises with just these faults on.
@@ -211,6 +255,19 @@ mod tests {
         persists: bool,
         excess: impl Fn(usize, usize) -> f64,
     ) -> Vec<f64> {
+        let open = |_| vec![Shown::Open; rows.len()];
+        let followed = followed(rows, taken, persists, &open, excess);
+        followed.into_iter().map(|followed| followed.share).collect()
+    }
+
+    /// The same, with what the targets show.
+    fn followed(
+        rows: &[&str],
+        taken: usize,
+        persists: bool,
+        shown: ShownIn<'_>,
+        excess: impl Fn(usize, usize) -> f64,
+    ) -> Vec<Followed> {
         let on: Vec<(String, Vec<bool>)> = (rows.iter().enumerate())
             .map(|(i, row)| (i.to_string(), row.chars().map(|c| c == '#').collect()))
             .collect();
@@ -227,7 +284,7 @@ mod tests {
         let (slots, block) = ((0..taken).map(slot).collect(), rows[0].len());
         let toggling = Toggling { slots, on, block, persists: persists.then(|| slot(taken)) };
         let open = vec![true; rows.len()];
-        Blocks::of(&episode, &toggling, &open).unwrap().shares()
+        Blocks::of(&episode, &toggling, &open, shown).unwrap().followed()
     }
 
     /// Each is alone twice, then both go together twice.
@@ -281,6 +338,46 @@ mod tests {
         };
         assert_eq!(shares(&TWO, 2, true, with(50.0)), [0.0, 0.0]);
         assert_eq!(shares(&TWO, 2, true, with(20.0)), [0.6, 0.0]);
+    }
+
+    #[test]
+    fn a_slot_counts_alone_where_the_fault_s_target_shows_it() {
+        let once = |slot: usize, _: usize| if slot < 2 { 40.0 } else { -1.0 };
+        let first = |risen: Risen| {
+            assert_eq!((risen.slot, risen.began_ms), (0, 1_000), "it is asked where the rule rose");
+            vec![Shown::Likely, Shown::Open]
+        };
+        let of = |share, by_target| Followed { share, by_target };
+        assert_eq!(followed(&TWO, 12, false, &first, once), [of(1.0, 1), of(0.0, 0)]);
+        // What else persists is not taken off a slot that the target speaks for.
+        let persists = |slot: usize, _: usize| if slot < 3 { 40.0 } else { -1.0 };
+        assert_eq!(followed(&TWO, 2, true, &first, persists), [of(1.0, 1), of(0.0, 0)]);
+        // Of what both did in a slot, the one whose target speaks has what the other does not do.
+        let both = |slot: usize, _: usize| match slot {
+            4 | 6 => 10.0,
+            8 => 50.0,
+            _ => -1.0,
+        };
+        let eighth = |risen: Risen| match risen.slot {
+            8 => vec![Shown::Likely, Shown::Open],
+            _ => vec![Shown::Open; 2],
+        };
+        let said = followed(&TWO, 12, false, &eighth, both);
+        assert!((said[0].share - 4.0 / 7.0).abs() < 1e-9 && said[0].by_target == 1, "{said:?}");
+    }
+
+    #[test]
+    fn a_slot_does_not_count_where_the_fault_s_target_shows_nothing_of_it() {
+        let not = |_| vec![Shown::Unlikely; 2];
+        let of = |share| Followed { share, by_target: 0 };
+        // The run ended with it: nothing but the target can tell it from an incident.
+        let ended = |slot: usize, _: usize| if slot < 2 { 40.0 } else { -1.0 };
+        assert_eq!(followed(&TWO, 2, false, &not, ended), [of(0.0), of(0.0)]);
+        assert_eq!(run(&TWO, 2, ended), [1.0, 0.0]);
+        let both_alone = |slot: usize, _: usize| if [0, 2].contains(&slot) { 40.0 } else { -1.0 };
+        let twice = followed(&TWO, 12, false, &not, both_alone);
+        assert_eq!(twice[0].by_target, 0);
+        assert!(twice[0].share > 0.99, "incidents rarely begin in both: {twice:?}");
     }
 
     #[test]

@@ -6,7 +6,8 @@
 //! whatever the noise, the drift or the other faults are.
 
 use super::case::{Episode, Toggling};
-use super::switched::Blocks;
+use super::slot::Shown;
+use super::switched::{Blocks, Followed, ShownIn};
 use super::tag::Effect;
 
 /// Schedules of two faults that agree in more than this many slots beyond half cannot be told
@@ -95,7 +96,18 @@ pub fn test(
 /// The share of a rule's excess that each fault accounts for, one a row, read off the run without
 /// any test: it may have ended early. None where the schedule has no rests.
 pub fn shares(episode: &Episode, toggling: &Toggling, open: &[bool]) -> Option<Vec<f64>> {
-    Blocks::of(episode, toggling, open).map(|blocks| blocks.shares())
+    let followed = followed(episode, toggling, open, &|_| vec![Shown::Open; open.len()])?;
+    Some(followed.into_iter().map(|followed| followed.share).collect())
+}
+
+/// The same, asking what each fault's target shows in a slot in which the rule rose.
+pub(super) fn followed(
+    episode: &Episode,
+    toggling: &Toggling,
+    open: &[bool],
+    shown: ShownIn<'_>,
+) -> Option<Vec<Followed>> {
+    Blocks::of(episode, toggling, open, shown).map(|blocks| blocks.followed())
 }
 
 /// Holm's correction: the smallest p counts for all, the next for all others, and so on.
@@ -124,7 +136,9 @@ struct Run {
 impl Run {
     fn of(episode: &Episode, toggling: &Toggling, open: &[bool], washout_ms: i64) -> Option<Run> {
         let all: Vec<Vec<bool>> = toggling.on.iter().map(|(_, row)| row.clone()).collect();
-        let Some(blocks) = Blocks::of(episode, toggling, open) else {
+        // What the test compares is the rule's alone: signs of targets have no part in it.
+        let nothing = |_| vec![Shown::Open; open.len()];
+        let Some(blocks) = Blocks::of(episode, toggling, open, &nothing) else {
             let excess = slot_means(episode, toggling, washout_ms);
             let shares = (0..all.len()).map(|row| share(&excess, &all, row)).collect();
             let compared = excess.clone();
@@ -140,7 +154,7 @@ impl Run {
             block: drawn.len(),
             compared: ranks(&rises).into_iter().map(Some).collect(),
             excess,
-            shares: blocks.shares(),
+            shares: blocks.followed().iter().map(|followed| followed.share).collect(),
         })
     }
 
