@@ -5,7 +5,7 @@ mod sockets;
 
 use rustix::fs::{Mode, OFlags, fstat, open, openat, readlinkat};
 use rustix::io::Errno;
-use squall_faults::sys::process;
+use squall_faults::sys::{process, spread};
 use squall_wire::identity::ProcessIdentity;
 use squall_wire::target::Inventory;
 pub use squall_wire::target::Process;
@@ -34,12 +34,14 @@ pub fn scan() -> Inventory {
     let own_executable = fs::read_link("/proc/self/exe").ok();
     let mut own = ancestors(std::process::id());
     let mut processes = Vec::new();
-    for (pid, stat) in process::all().into_iter().take(PROCESSES_MAX) {
-        if stat.state == 'Z' {
-            continue;
-        }
-        // A kernel thread has no more to say, and a host has more of them than of programs.
-        let seen = (!stat.kernel).then(|| Seen::through(pid)).flatten().unwrap_or_default();
+    let mut all = process::all();
+    all.truncate(PROCESSES_MAX);
+    all.retain(|(_, stat)| stat.state != 'Z');
+    // A kernel thread has no more to say, and a host has more of them than of programs.
+    let seen = spread::over(&all, |(pid, stat)| {
+        (!stat.kernel).then(|| Seen::through(*pid)).flatten().unwrap_or_default()
+    });
+    for ((pid, stat), seen) in all.into_iter().zip(seen) {
         // The agent, its watchdog and its workers run the same file.
         if seen.executable.is_some() && seen.executable == own_executable && !own.contains(&pid) {
             own.push(pid);
@@ -143,15 +145,22 @@ fn add_sockets(processes: &mut [Process]) -> BTreeMap<u64, Vec<IpAddr>> {
     let eldest = programs.rev().map(|process| (process.netns, process.process.pid));
     let seen_through = eldest.collect();
     let spaces = sockets::spaces(&seen_through);
-    for process in processes.iter_mut().filter(|process| !process.executable.is_empty()) {
+    let listens = |process: &Process| {
         let sockets = spaces.get(&process.netns).map(|space| &space.listening);
-        let Some(sockets) = sockets.filter(|sockets| !sockets.is_empty()) else { continue };
+        let sockets = sockets.filter(|sockets| !sockets.is_empty());
+        let Some(sockets) = sockets.filter(|_| !process.executable.is_empty()) else {
+            return Vec::new();
+        };
         let held = sockets::held(process.process.pid);
         let mut found: Vec<_> =
             held.iter().filter_map(|inode| sockets.get(inode)).copied().collect();
         found.sort_unstable();
         found.dedup();
-        process.listening = found;
+        found
+    };
+    let listening = spread::over(processes, listens);
+    for (process, listening) in processes.iter_mut().zip(listening) {
+        process.listening = listening;
     }
     let known = spaces.into_iter().filter(|(_, space)| !space.addresses.is_empty());
     known.map(|(netns, space)| (netns, space.addresses)).collect()

@@ -1,6 +1,7 @@
 //! The engine's shell: one thread, one `select!` over one event enum. It carries out what the
 //! core orders and tells it what happened; it decides nothing.
 
+mod alarm;
 mod arms;
 mod endings;
 mod link;
@@ -11,6 +12,7 @@ mod signals;
 use crate::core::{Command, Core, Event};
 use crate::prepare::Prepared;
 use crate::recorder::Recorder;
+use alarm::Alarm;
 use endings::Watch;
 use link::Link;
 use pulls::Pulls;
@@ -68,6 +70,7 @@ pub async fn run(
 ) -> Result<Outcome, RunError> {
     let clock = Clock::start();
     let mut signals = Signals::listen().map_err(RunError::Signals)?;
+    let alarm = Alarm::new().map_err(RunError::Runtime)?;
     let path = folder.join("record.jsonl");
     let recorder = recorder::create(&path);
     let recorder = recorder.map_err(|source| RunError::Record { path: path.clone(), source })?;
@@ -88,7 +91,7 @@ pub async fn run(
         if let Some(exit) = run.carry_out(commands) {
             break exit;
         }
-        let event = run.wait(&core, &mut signals).await;
+        let event = run.wait(&core, &mut signals, &alarm).await;
         commands = core.step(event, clock.now_us());
     };
     Ok(Outcome { exit, verdict: run.verdict, record: path })
@@ -142,19 +145,20 @@ impl Run<'_> {
         exit
     }
 
-    async fn wait(&mut self, core: &Core, signals: &mut Signals) -> Event {
+    async fn wait(&mut self, core: &Core, signals: &mut Signals, alarm: &Alarm) -> Event {
         if let Some(event) = self.pulls.warning() {
             return event;
         }
         let wake_us = core.next_wakeup_us();
         let wait = wake_us.map(|at| Duration::from_micros(at.saturating_sub(self.clock.now_us())));
-        let timer = tokio::time::sleep(wait.unwrap_or(Duration::from_secs(3_600)));
+        let wait = wait.unwrap_or(Duration::from_secs(3_600));
         tokio::select! {
             biased;
             by = signals.next() => Event::Stop { by: by.into() },
             event = self.link.next() => event,
             event = self.pulls.next() => event,
-            () = timer => Event::Tick,
+            // A timer that cannot be set is as good as one that rang: the core looks at the time.
+            _ = alarm.after(wait) => Event::Tick,
         }
     }
 

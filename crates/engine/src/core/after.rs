@@ -65,6 +65,11 @@ impl After {
         matches!(self.before, Look::Wanted)
     }
 
+    /// Nothing was touched since the look, and another agent is to take it again.
+    pub(super) fn look_before_again(&mut self) {
+        self.before = Look::Wanted;
+    }
+
     fn wants_after(&self) -> bool {
         !self.is_over() && self.again_us.is_none()
     }
@@ -76,6 +81,15 @@ impl After {
 }
 
 impl Core {
+    /// Asks for the host's state before any fault, once, and where there is an agent to ask.
+    pub(super) fn ask_fingerprint_before(&mut self) {
+        let asked = self.is_asked(Asked::FingerprintBefore);
+        if self.agent == Agent::Up && self.after.wants_before() && !asked {
+            let pids = self.script.pids();
+            self.ask(Asked::FingerprintBefore, Ask::Fingerprint { pids });
+        }
+    }
+
     pub(super) fn fingerprint_before(&mut self, fingerprint: Fingerprint) {
         self.after.before = Look::Taken(Box::new(fingerprint.clone()));
         self.record(Recorded::Fingerprint { when: When::Before, fingerprint });

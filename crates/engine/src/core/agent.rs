@@ -110,6 +110,10 @@ impl Core {
             AGENT_WAIT_US
         };
         self.agent = Agent::Lost { until_us: self.now_us.saturating_add(wait_us) };
+        if self.phase == Phase::Baseline {
+            // Looks are compared that one agent took: what an agent makes of itself stands in both.
+            self.after.look_before_again();
+        }
         self.out.push(Command::Reconnect);
         let under_way = matches!(self.phase, Phase::Injecting | Phase::Holding | Phase::Draining);
         if self.acting() > 0 || under_way {

@@ -1,7 +1,7 @@
 //! Owns putting faults in place, keeping them, and taking them away.
 
 use super::agent::{Agent, Asked};
-use super::script::{DISARM_TRIES_MAX, RENEWALS_PER_LEASE};
+use super::script::{DISARM_TRIES_MAX, FINGERPRINT_LEAD_US, RENEWALS_PER_LEASE};
 use super::slot::{Slot, Stage};
 use super::state::{Core, Stop};
 use squall_judge::evidence::PAUSE;
@@ -17,6 +17,9 @@ impl Core {
             return;
         }
         if !self.window_over() {
+            if self.window_ends_within(FINGERPRINT_LEAD_US) {
+                self.ask_fingerprint_before();
+            }
             return;
         }
         self.check_before();
@@ -33,10 +36,7 @@ impl Core {
             return;
         }
         if self.after.wants_before() {
-            if !self.is_asked(Asked::FingerprintBefore) {
-                let pids = self.script.pids();
-                self.ask(Asked::FingerprintBefore, Ask::Fingerprint { pids });
-            }
+            self.ask_fingerprint_before();
             return;
         }
         let now = self.step;

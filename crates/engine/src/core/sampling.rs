@@ -71,6 +71,12 @@ impl Core {
         self.window.as_ref().is_some_and(|window| window.over)
     }
 
+    /// True where the window's end is no further away than this.
+    pub(super) fn window_ends_within(&self, us: u64) -> bool {
+        let end_us = self.window.as_ref().map(|window| window.end_us);
+        end_us.is_some_and(|at| self.now_us.saturating_add(us) >= at)
+    }
+
     /// Ends the window although its last sample is still awaited.
     pub(super) fn close_window(&mut self) {
         if let Some(window) = &mut self.window {

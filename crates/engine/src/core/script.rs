@@ -20,6 +20,10 @@ pub const WATCHDOG_US_MAX: u64 = 10_000_000;
 /// What a host may need to settle before a difference in its fingerprint counts: a dying
 /// process is reaped, a namespace is freed, and a proxy takes handshakes for 0.2 s more.
 pub const SECOND_LOOK_US: u64 = 400_000;
+/// How long before the baseline ends the host's state is asked for, so that the first fault need
+/// not wait for it: about what reading it takes. Sooner would only leave a busy host more time to
+/// change by itself.
+pub(super) const FINGERPRINT_LEAD_US: u64 = 10_000;
 /// How much later than its deadline a pull's answer may come before it counts as a gap.
 pub const PULL_SLACK_US: u64 = 1_000_000;
 /// The least time between two samples: sources tell times apart by the millisecond.

@@ -1,6 +1,7 @@
 //! Whole runs of the core, each told in one line.
 
 #![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
+use super::agent::Asked;
 use super::sticky::Sticky;
 use super::world::*;
 use super::{Event, ScriptStep};
@@ -606,4 +607,22 @@ fn disturbed_instances_are_compared_with_untouched_ones() {
     let mut world = World::new(script());
     world.run();
     assert!(world.verdict.unwrap().controls.is_empty(), "nothing tells the instances apart");
+}
+
+#[test]
+fn the_host_is_looked_at_while_the_baseline_ends_and_anew_with_another_agent() {
+    let mut script = script();
+    (script.every_us, script.baseline_us) = (5_000, 15_000);
+    script.steps[0].hold_us = SECOND_US;
+    let mut world = World::new(script);
+    world.run_until(|w| w.core.is_asked(Asked::FingerprintBefore));
+    assert_eq!((world.core.phase(), world.now_us), (Phase::Baseline, 5_000), "no sooner");
+    world.run_until(|w| !w.core.after.wants_before());
+    assert_eq!(world.core.phase(), Phase::Baseline, "its answer need not be waited for");
+    world.give(Event::AgentLost { why: "connection reset".into() });
+    assert!(world.core.after.wants_before(), "what the next agent sees is compared with its own");
+    world.agent_back();
+    world.run();
+    let story = world.story();
+    assert!(story.contains("compared 2/2") && story.ends_with("Held 0"), "{story}");
 }

@@ -12,9 +12,11 @@ mod own;
 mod processes;
 mod programs;
 
+use crate::sys::cgroup::Group;
 use crate::sys::inprocess;
 use crate::sys::netns::Netns;
 use crate::sys::process::{self, Stat};
+use crate::sys::spread;
 use others::Held;
 use squall_wire::fingerprint::Fingerprint;
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,6 +31,8 @@ const FACTS_MAX: usize = 4_096;
 
 /// The facts of one category, or why it could not be read.
 type Facts = io::Result<Vec<String>>;
+/// Its name, and what was read of it.
+type Named = (&'static str, Facts);
 
 /// Reads the host's state around these processes.
 pub fn fingerprint(pids: &[u32]) -> Fingerprint {
@@ -41,34 +45,56 @@ pub fn beside(all: &[(u32, Stat)], agents: &[u32], pids: &[u32]) -> Fingerprint 
     let pids: Vec<u32> = pids.iter().copied().take(PIDS_MAX).filter(|pid| is_alive(*pid)).collect();
     let pids = pids.as_slice();
     let spaces = namespaces(pids);
-    let inodes: BTreeSet<u64> = spaces.keys().copied().collect();
     let groups = groups::of(pids);
+    let (here, there) = spread::both(
+        || of_squall(all, agents, pids, (&spaces.keys().copied().collect(), &groups)),
+        || of_host(pids, &spaces, &groups),
+    );
     let mut out = Fingerprint::default();
-    put(&mut out, "bpf links", programs::links(&inodes, &groups, agents));
-    put(&mut out, "bpf programs", programs::loaded(agents));
-    put(&mut out, "bpf pins", programs::pins());
-    put(&mut out, "cgroup limits", groups::limits(&groups));
-    put(&mut out, "cgroups", groups::children(&groups));
-    put(&mut out, "frozen cgroups", groups::frozen(&groups));
-    let (stopped, own) = processes::stopped_and_own(all, pids);
-    put(&mut out, "stopped processes", Ok(stopped));
-    put(&mut out, "squall processes", Ok(own));
-    put(&mut out, "process limits", Ok(processes::limits(pids)));
-    put(&mut out, "traced processes", Ok(processes::traced(pids)));
-    // Only the agent that armed them can tell; the processes end them when it is gone.
-    put(&mut out, "faults in processes", Ok(inprocess::armed()));
-    let ours = own::processes(all);
-    put(&mut out, "squall sockets", own::sockets(pids, &ours));
-    put(&mut out, "disk held by squall", own::held_files(&ours));
-    put(&mut out, "squall files", own::named_files(pids));
-    put(&mut out, "places of processes", Ok(own::places(pids)));
-    put(&mut out, "mounts", host::mounts(pids));
-    put(&mut out, "resolver files", host::resolver(pids));
-    put(&mut out, "sysctls", host::sysctls());
-    put(&mut out, "named namespaces", host::named_namespaces());
-    for (category, facts) in network::facts(spaces.into_values().collect()) {
+    for (category, facts) in here.into_iter().chain(there) {
         put(&mut out, category, facts);
     }
+    out
+}
+
+/// What only Squall has, and the processes.
+fn of_squall(
+    all: &[(u32, Stat)],
+    agents: &[u32],
+    pids: &[u32],
+    (spaces, groups): (&BTreeSet<u64>, &[Group]),
+) -> Vec<Named> {
+    let (stopped, own) = processes::stopped_and_own(all, pids);
+    let ours = own::processes(all);
+    vec![
+        ("bpf links", programs::links(spaces, groups, agents)),
+        ("bpf programs", programs::loaded(agents)),
+        ("bpf pins", programs::pins()),
+        ("stopped processes", Ok(stopped)),
+        ("squall processes", Ok(own)),
+        ("process limits", Ok(processes::limits(pids))),
+        ("traced processes", Ok(processes::traced(pids))),
+        // Only the agent that armed them can tell; the processes end them when it is gone.
+        ("faults in processes", Ok(inprocess::armed())),
+        ("squall sockets", own::sockets(pids, &ours)),
+        ("disk held by squall", own::held_files(&ours)),
+        ("squall files", own::named_files(pids)),
+        ("places of processes", Ok(own::places(pids))),
+    ]
+}
+
+/// What any program of the host may have made.
+fn of_host(pids: &[u32], spaces: &BTreeMap<u64, Netns>, groups: &[Group]) -> Vec<Named> {
+    let mut out = vec![
+        ("cgroup limits", groups::limits(groups)),
+        ("cgroups", groups::children(groups)),
+        ("frozen cgroups", groups::frozen(groups)),
+        ("mounts", host::mounts(pids)),
+        ("resolver files", host::resolver(pids)),
+        ("sysctls", host::sysctls()),
+        ("named namespaces", host::named_namespaces()),
+    ];
+    out.extend(network::facts(spaces));
     out
 }
 

@@ -25,6 +25,7 @@ pub(crate) mod rule;
 pub(crate) mod scope;
 pub mod sock_diag;
 pub mod spares;
+pub mod spread;
 pub(crate) mod stopping;
 pub mod switch;
 pub(crate) mod tap;

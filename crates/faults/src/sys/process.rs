@@ -1,6 +1,7 @@
 //! Processes that cannot be mistaken for another: identity, state, signals.
 
 use crate::effect::EffectError;
+use crate::sys::spread;
 use rustix::process::{
     Pid, PidfdFlags, PidfdGetfdFlags, Signal, pidfd_getfd, pidfd_open, pidfd_send_signal,
 };
@@ -87,7 +88,8 @@ pub fn thread_states(pid: u32) -> Vec<char> {
 pub fn all() -> Vec<(u32, Stat)> {
     let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
     let pid = |entry: fs::DirEntry| entry.file_name().to_str()?.parse::<u32>().ok();
-    entries.flatten().filter_map(pid).filter_map(|pid| Some((pid, stat(pid)?))).collect()
+    let pids: Vec<u32> = entries.flatten().filter_map(pid).collect();
+    spread::over(&pids, |pid| Some((*pid, stat(*pid)?))).into_iter().flatten().collect()
 }
 
 /// The descendants of a process, parents first.

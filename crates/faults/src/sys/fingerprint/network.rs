@@ -1,12 +1,13 @@
 //! Routes, rules, addresses, queues, filters and packet rules of some network namespaces.
 
-use super::Facts;
+use super::{Facts, Named};
 use crate::sys::device::OWN;
 use crate::sys::netlink::{Netlink, attributes, number32};
 use crate::sys::netns::Netns;
 use crate::sys::qdisc;
 use rustix::net::{Protocol, netlink};
 use squall_wire::fingerprint::OF_TARGET;
+use std::collections::BTreeMap;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -41,11 +42,11 @@ const CATEGORIES: &[Category] = &[
 ];
 
 /// Reads all categories in all namespaces, by a thread that visits them and ends.
-pub(super) fn facts(spaces: Vec<Netns>) -> Vec<(&'static str, Facts)> {
-    let visit = move || -> Vec<(&'static str, Facts)> {
-        let mut all: Vec<(&'static str, Facts)> =
+pub(super) fn facts(spaces: &BTreeMap<u64, Netns>) -> Vec<Named> {
+    let visit = || -> Vec<Named> {
+        let mut all: Vec<Named> =
             CATEGORIES.iter().map(|(name, _)| (*name, Ok(Vec::new()))).collect();
-        for space in spaces {
+        for space in spaces.values() {
             let entered = space.enter();
             for ((_, all), (_, read)) in all.iter_mut().zip(CATEGORIES) {
                 let here = match &entered {
@@ -70,7 +71,7 @@ pub(super) fn facts(spaces: Vec<Netns>) -> Vec<(&'static str, Facts)> {
         let died = || Err(io::Error::other("the thread that reads it died"));
         CATEGORIES.iter().map(|(name, _)| (*name, died())).collect()
     };
-    std::thread::spawn(visit).join().unwrap_or_else(died)
+    std::thread::scope(|scope| scope.spawn(visit).join().unwrap_or_else(died))
 }
 
 fn list(protocol: Option<Protocol>, kind: u16, body: &[u8]) -> io::Result<Vec<Vec<u8>>> {
