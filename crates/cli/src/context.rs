@@ -73,15 +73,22 @@ impl Context {
         drop(writeln!(std::io::stderr().lock(), "{text}"));
     }
 
-    /// Prints an error with advice, in the form `error: …` and `help: …`.
+    /// Prints an error with advice, in the form `error: …` and `help: …`; in JSON it is the one
+    /// document.
     pub(crate) fn error(&self, message: &str, help: Option<&str>) {
+        let document = self.error_among(message, help);
         if self.output == Output::Json {
-            self.json(&serde_json::json!({"error": {"message": message, "help": help}}));
+            self.json(&document);
         }
+    }
+
+    /// Prints an error and returns it, for a document that tells of several things.
+    pub(crate) fn error_among(&self, message: &str, help: Option<&str>) -> serde_json::Value {
         self.note(&format!("error: {message}"));
         if let Some(help) = help {
             self.note(&format!("  = help: {help}"));
         }
+        serde_json::json!({"error": {"message": message, "help": help}})
     }
 
     /// Prints the last line, which makes a CI log readable from its end, and passes the exit on.

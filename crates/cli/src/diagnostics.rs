@@ -38,6 +38,11 @@ pub(crate) fn count(all: &[Diagnostic]) -> String {
     }
 }
 
+/// For example `4 errors, 1 warning in rules.sla`.
+pub(crate) fn count_in(name: &str, all: &[Diagnostic]) -> String {
+    format!("{} in {name}", count(all))
+}
+
 /// The diagnostics as data, with line and column from 1.
 pub(crate) fn as_json(path: &str, text: &str, all: &[Diagnostic]) -> serde_json::Value {
     let lines = LineIndex::new(text);

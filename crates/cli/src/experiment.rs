@@ -34,6 +34,36 @@ pub(crate) struct ExperimentOptions {
     pub(crate) records: PathBuf,
 }
 
+/// Options of the verbs that make a plan.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct PlanOptions {
+    #[command(flatten)]
+    pub(crate) files: ExperimentOptions,
+    /// The seed of every random choice, to repeat it
+    #[arg(long)]
+    seed: Option<u64>,
+}
+
+/// What was read, what it was planned with, and the plan, if it is not refused.
+pub(crate) struct Planned {
+    pub(crate) loaded: Loaded,
+    pub(crate) experiment: Experiment,
+    pub(crate) seed: u64,
+    pub(crate) plan: Option<Plan>,
+    pub(crate) found: Vec<Diagnostic>,
+}
+
+impl PlanOptions {
+    /// Reads the files and makes the plan against this host. Says otherwise what is wrong with the
+    /// files, and how the verb ends.
+    pub(crate) fn plan(&self, context: &Context) -> Result<Planned, Exit> {
+        let (loaded, experiment) = load_sound(context, &self.files)?;
+        let seed = self.seed.unwrap_or_else(crate::shell::fresh_seed);
+        let (plan, found) = make_plan(&loaded, &experiment, &self.files.records, seed);
+        Ok(Planned { loaded, experiment, seed, plan, found })
+    }
+}
+
 /// An experiment file that was read and checked, and the files beside it.
 #[derive(Debug)]
 pub(crate) struct Loaded {
@@ -51,7 +81,8 @@ impl Loaded {
         self.findings.iter().flat_map(|(_, found)| found).any(Diagnostic::is_error)
     }
 
-    /// Prints every diagnostic of every file: drawn on stderr, and in JSON as one document.
+    /// Prints every diagnostic of every file: drawn on stderr, and in JSON as one document. Where
+    /// one is an error, how many there are stands last.
     pub(crate) fn print(&self, context: &Context) {
         if context.output == Output::Json {
             let files = self.findings.iter();
@@ -61,6 +92,11 @@ impl Loaded {
         }
         for (text, found) in &self.findings {
             diagnostics::draw(context, &text.name, &text.text, found);
+        }
+        if self.has_error() {
+            let counts = self.findings.iter().filter(|(_, found)| !found.is_empty());
+            let counts = counts.map(|(text, found)| diagnostics::count_in(&text.name, found));
+            context.note(&counts.collect::<Vec<_>>().join("\n"));
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Reads the files people write, with a limit, and finds the ones that stand beside them.
 
-use crate::context::Context;
+use crate::context::{Context, Output};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -22,14 +22,25 @@ pub(crate) const EXPERIMENT: &str = "an experiment file";
 /// Reads a file, or standard input for `-`. Says what is wrong, and `what` is to be given, and
 /// returns `None` otherwise.
 pub(crate) fn read(context: &Context, path: &Path, what: &str) -> Option<Text> {
-    match try_read(path) {
-        Ok(text) => Some(text),
-        Err(why) => {
-            let help = help(&why, what);
-            context.error(&format!("cannot read {}: {why}", path.display()), Some(&help));
-            None
-        }
-    }
+    let said = |document| (context.output == Output::Json).then(|| context.json(&document));
+    read_among(context, path, what).map_err(said).ok()
+}
+
+/// Reads one of several files. What is wrong with it is said, and returned for the one document
+/// that tells of them all.
+pub(crate) fn read_among(
+    context: &Context,
+    path: &Path,
+    what: &str,
+) -> Result<Text, serde_json::Value> {
+    try_read(path).map_err(|why| {
+        let help = help(&why, what);
+        let name = path.display();
+        let mut document =
+            context.error_among(&format!("cannot read {name}: {why}"), Some(&help));
+        document["file"] = name.to_string().into();
+        document
+    })
 }
 
 fn help(why: &ReadError, what: &str) -> String {

@@ -18,7 +18,7 @@ use squall_spec::diagnostic::{has_error, in_file_order};
 use squall_spec::{Code, Diagnostic, FaultUse, Selector, SpannedMap, Step};
 use squall_wire::injection::{Injection, Values};
 use squall_wire::target::{Inventory, Process, Target};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The fault cannot act on this target.
 const DOES_NOT_FIT: Code = Code::error("P208");
@@ -43,15 +43,16 @@ pub fn plan(inputs: &Inputs<'_>) -> (Option<Plan>, Vec<Diagnostic>) {
     let spec = &inputs.experiment.spec;
     let mut resolved = Vec::new();
     let mut policy = BTreeSet::new();
-    let mut services = BTreeSet::new();
+    // Each service with the field that names it first.
+    let mut services = BTreeMap::new();
     for step in &spec.method {
         if let Selector::Service(service) = &step.target.selector {
-            services.insert(service.value.clone());
+            services.entry(service.value.clone()).or_insert(service.span);
         }
         if let Some(step_resolved) = resolve(inputs, &known, step, &mut diagnostics) {
             let service = service(&step_resolved.choice);
             policy.extend(check_step(inputs, step, &service, &mut diagnostics));
-            services.insert(service);
+            services.entry(service).or_insert(step.target.span);
             resolved.push(step_resolved);
         }
     }

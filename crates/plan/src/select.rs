@@ -41,8 +41,8 @@ pub(crate) struct Candidates<'i> {
 #[derive(Debug, Default)]
 pub(crate) struct Known<'i> {
     found: Vec<(Found<'i>, &'i SpannedMap)>,
-    /// What is wrong with an instance, by its service. It has no place in the experiment file and
-    /// names the instance instead.
+    /// What is wrong with an instance, by its service. It names the instance; its place is where
+    /// the experiment names the service.
     problems: Vec<(&'i str, Diagnostic)>,
 }
 
@@ -92,10 +92,14 @@ impl<'i> Known<'i> {
         self.found.push((found, &instance.labels));
     }
 
-    /// Returns what is wrong with the instances of some services; the others do not matter here.
-    pub(crate) fn problems(&self, services: &BTreeSet<String>) -> Vec<Diagnostic> {
-        let of = self.problems.iter().filter(|(service, _)| services.contains(*service));
-        of.map(|(_, diagnostic)| diagnostic.clone()).collect()
+    /// Returns what is wrong with the instances of some services, at the fields of the experiment
+    /// that name them; the others do not matter here.
+    pub(crate) fn problems(&self, services: &BTreeMap<String, Span>) -> Vec<Diagnostic> {
+        let at = |(service, diagnostic): &(&str, Diagnostic)| {
+            let span = *services.get(*service)?;
+            Some(Diagnostic { span, ..diagnostic.clone() })
+        };
+        self.problems.iter().filter_map(at).collect()
     }
 
     /// Returns the service a process is an instance of.

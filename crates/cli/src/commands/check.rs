@@ -24,9 +24,6 @@ fn run(context: &Context, matches: &ArgMatches) -> Exit {
     loaded.print(context);
     let (text, found) = &loaded.findings[0];
     if loaded.has_error() {
-        let counts = loaded.findings.iter().filter(|(_, found)| !found.is_empty());
-        let counts = counts.map(|(t, f)| format!("{} in {}", diagnostics::count(f), t.name));
-        context.note(&counts.collect::<Vec<_>>().join("\n"));
         return context.end(Exit::Bad("bad input"));
     }
     if context.output == Output::Text {

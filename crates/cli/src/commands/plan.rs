@@ -4,29 +4,18 @@ use super::{Verb, options};
 use crate::context::{Context, Output};
 use crate::diagnostics;
 use crate::exit::Exit;
-use crate::experiment::{ExperimentOptions, load_sound, make_plan};
+use crate::experiment::{PlanOptions, Planned};
 use clap::ArgMatches;
 
 pub(crate) static VERB: Verb =
-    Verb::new::<Options>("plan", "Shows what a run would touch, and whether it can decide", run);
-
-#[derive(clap::Args)]
-struct Options {
-    #[command(flatten)]
-    files: ExperimentOptions,
-    /// The seed of every random choice, to repeat a plan
-    #[arg(long)]
-    seed: Option<u64>,
-}
+    Verb::new::<PlanOptions>("plan", "Shows what a run would touch, and whether it can decide", run);
 
 fn run(context: &Context, matches: &ArgMatches) -> Exit {
-    let Options { files, seed } = options(matches);
-    let (loaded, experiment) = match load_sound(context, &files) {
-        Ok(sound) => sound,
+    let planned = options::<PlanOptions>(matches).plan(context);
+    let Planned { loaded, plan, found, .. } = match planned {
+        Ok(planned) => planned,
         Err(exit) => return exit,
     };
-    let seed = seed.unwrap_or_else(crate::shell::fresh_seed);
-    let (plan, found) = make_plan(&loaded, &experiment, &files.records, seed);
     let text = &loaded.text;
     match (&plan, context.output) {
         (_, Output::Json) => context.json(&serde_json::json!({
@@ -40,5 +29,8 @@ fn run(context: &Context, matches: &ArgMatches) -> Exit {
         (None, Output::Text) => {}
     }
     diagnostics::draw(context, &text.name, &text.text, &found);
+    if plan.is_none() {
+        context.note(&diagnostics::count_in(&text.name, &found));
+    }
     context.end(if plan.is_some() { Exit::Fine("ready to run") } else { Exit::Bad("refused") })
 }

@@ -4,7 +4,7 @@ use super::{Verb, options};
 use crate::context::{Context, Output};
 use crate::diagnostics;
 use crate::exit::Exit;
-use crate::experiment::{ExperimentOptions, load_sound, make_plan};
+use crate::experiment::{PlanOptions, Planned};
 use crate::shell;
 use clap::ArgMatches;
 use squall_agent::paths::Paths;
@@ -23,31 +23,21 @@ use std::path::Path;
 use std::sync::Arc;
 
 pub(crate) static VERB: Verb =
-    Verb::new::<Options>("run", "Runs an experiment, judges it, and restores always", run);
+    Verb::new::<PlanOptions>("run", "Runs an experiment, judges it, and restores always", run);
 
 /// How long an agent that this run started waits for another client before it ends.
 const IDLE_EXIT_MS: &str = "1000";
 
-#[derive(clap::Args)]
-struct Options {
-    #[command(flatten)]
-    files: ExperimentOptions,
-    /// The seed of every random choice, to repeat a run
-    #[arg(long)]
-    seed: Option<u64>,
-}
-
 fn run(context: &Context, matches: &ArgMatches) -> Exit {
-    let Options { files, seed } = options(matches);
-    let (loaded, experiment) = match load_sound(context, &files) {
-        Ok(sound) => sound,
+    let options: PlanOptions = options(matches);
+    let Planned { loaded, experiment, seed, plan, found } = match options.plan(context) {
+        Ok(planned) => planned,
         Err(exit) => return exit,
     };
-    let seed = seed.unwrap_or_else(shell::fresh_seed);
-    let (plan, found) = make_plan(&loaded, &experiment, &files.records, seed);
     let text = &loaded.text;
     let Some(plan) = plan else {
         diagnostics::print(context, &text.name, &text.text, &found);
+        context.note(&diagnostics::count_in(&text.name, &found));
         return context.end(Exit::Bad("refused"));
     };
     diagnostics::draw(context, &text.name, &text.text, &found);
@@ -58,7 +48,7 @@ fn run(context: &Context, matches: &ArgMatches) -> Exit {
         context.error(why, Some(&help));
         return context.end(Exit::Bad("refused"));
     }
-    let folder = files.records.join(&plan.run);
+    let folder = options.files.records.join(&plan.run);
     match carry_out(context, &experiment, &plan, seed, &text.text, &folder) {
         Ok((outcome, lines)) => finish(context, &outcome, lines, &folder),
         Err((why, help)) => {

@@ -1,6 +1,6 @@
 //! `squall sla check`: everything that is wrong with rules, at once.
 
-use super::{RULES, plural, samples, summary};
+use super::{RULES, plural, samples, scrape_interval};
 use crate::context::{Context, Output};
 use crate::diagnostics;
 use crate::exit::Exit;
@@ -17,7 +17,7 @@ pub(crate) struct Options {
     #[arg(required = true)]
     files: Vec<PathBuf>,
     /// Time between two scrapes: windows must hold two
-    #[arg(long, value_name = "DURATION")]
+    #[arg(long, value_name = "DURATION", value_parser = scrape_interval)]
     scrape: Option<squall_spec::Duration>,
     /// A Prometheus that knows how often is scraped and which buckets there are
     #[arg(long, value_name = "URL")]
@@ -29,9 +29,13 @@ pub(crate) fn run(context: &Context, options: &Options) -> Exit {
     let mut bad = false;
     let mut documents = Vec::new();
     for path in &options.files {
-        let Some(text) = files::read(context, path, RULES) else {
-            bad = true;
-            continue;
+        let text = match files::read_among(context, path, RULES) {
+            Ok(text) => text,
+            Err(document) => {
+                documents.push(document);
+                bad = true;
+                continue;
+            }
         };
         let mut checked = check(&text.text, &facts);
         if let Some(url) = options.prometheus.as_deref().filter(|_| !checked.agreements.is_empty())
@@ -42,7 +46,7 @@ pub(crate) fn run(context: &Context, options: &Options) -> Exit {
                     checked = check(&text.text, &Facts { scrape_ms, ..known });
                 }
                 Err(why) => {
-                    context.error(&why.message, Some(&why.help));
+                    documents.push(context.error_among(&why.message, Some(&why.help)));
                     bad = true;
                 }
             }
@@ -51,7 +55,7 @@ pub(crate) fn run(context: &Context, options: &Options) -> Exit {
         diagnostics::draw(context, &text.name, &text.text, found);
         documents.push(diagnostics::as_json(&text.name, &text.text, found));
         if has_error(found) {
-            context.note(&summary(&text.name, found));
+            context.note(&diagnostics::count_in(&text.name, found));
             bad = true;
         } else if context.output == Output::Text {
             let services: BTreeSet<_> =

@@ -1,7 +1,7 @@
 //! `squall sla compile`: rules for a real Prometheus and for other tools.
 
 use super::load;
-use crate::context::Context;
+use crate::context::{Context, Output};
 use crate::diagnostics;
 use crate::exit::Exit;
 use squall_spec::diagnostic::has_error;
@@ -43,10 +43,11 @@ pub(crate) fn run(context: &Context, options: &Options) -> Exit {
         Backend::Rules => rules(all),
         Backend::Openslo => {
             let (out, found) = squall_spec::openslo::export(all);
-            diagnostics::draw(context, &text.name, &text.text, &found);
             if has_error(&found) {
+                diagnostics::print(context, &text.name, &text.text, &found);
                 return context.end_document(Exit::Bad("bad input"));
             }
+            diagnostics::draw(context, &text.name, &text.text, &found);
             out
         }
     };
@@ -56,7 +57,10 @@ pub(crate) fn run(context: &Context, options: &Options) -> Exit {
 /// Puts a document where it was asked for.
 pub(super) fn write(context: &Context, to: Option<&std::path::Path>, out: &str) -> Exit {
     let Some(to) = to else {
-        context.data(out);
+        match context.output {
+            Output::Text => context.data(out),
+            Output::Json => context.json(&serde_json::json!({ "text": out })),
+        }
         return context.end_document(Exit::Fine("fine"));
     };
     if let Err(why) = std::fs::write(to, out) {
@@ -65,5 +69,8 @@ pub(super) fn write(context: &Context, to: Option<&std::path::Path>, out: &str) 
         return context.end_document(Exit::Bad("bad input"));
     }
     context.note(&format!("wrote {}", to.display()));
+    if context.output == Output::Json {
+        context.json(&serde_json::json!({"wrote": to.display().to_string()}));
+    }
     context.end_document(Exit::Fine("fine"))
 }

@@ -3,7 +3,7 @@
 use super::document::{Around, document};
 use super::faults::Faults;
 use super::samples::{self, Samples};
-use super::{load, summary};
+use super::{load, scrape_interval};
 use crate::context::{Context, Output};
 use crate::diagnostics;
 use crate::exit::Exit;
@@ -30,7 +30,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "URL")]
     prometheus: String,
     /// Time between two scrapes; found in the samples where it is not given
-    #[arg(long, value_name = "DURATION")]
+    #[arg(long, value_name = "DURATION", value_parser = scrape_interval)]
     every: Option<squall_spec::Duration>,
     /// Seconds to add to the faults' times, where their clock is behind Prometheus' one
     #[arg(long, value_name = "SECONDS", allow_negative_numbers = true, default_value_t = 0.0)]
@@ -82,7 +82,7 @@ fn evaluate(context: &Context, options: &Options) -> Result<(Matrix, bool), Exit
         &options.prometheus,
         &checked.agreements,
         &faults.injections,
-        every_ms.filter(|ms| *ms > 0),
+        every_ms,
         now_ms,
     );
     let samples = read.map_err(|why| {
@@ -95,7 +95,7 @@ fn evaluate(context: &Context, options: &Options) -> Result<(Matrix, bool), Exit
         again.diagnostics.into_iter().filter(|d| !checked.diagnostics.contains(d)).collect();
     diagnostics::draw(context, &text.name, &text.text, &new);
     if has_error(&new) {
-        context.note(&summary(&text.name, &new));
+        context.note(&diagnostics::count_in(&text.name, &new));
         return Err(BAD);
     }
     let Samples { store, every_ms, notes, .. } = samples;

@@ -1,6 +1,6 @@
 //! `squall sla import`: OpenSLO v1 documents as rules.
 
-use super::{compile, summary};
+use super::compile;
 use crate::context::Context;
 use crate::diagnostics;
 use crate::exit::Exit;
@@ -22,11 +22,12 @@ pub(crate) fn run(context: &Context, options: &Options) -> Exit {
         return context.end_document(Exit::Bad("bad input"));
     };
     let (rules, found) = squall_spec::openslo::import(&text.text);
-    diagnostics::draw(context, &text.name, &text.text, &found);
     if has_error(&found) {
+        diagnostics::print(context, &text.name, &text.text, &found);
         // What could be said stays on the screen; a file that lacks rules is not written.
-        context.note(&format!("{}; nothing was written", summary(&text.name, &found)));
+        context.note(&format!("{}; nothing was written", diagnostics::count_in(&text.name, &found)));
         return context.end_document(Exit::Bad("bad input"));
     }
+    diagnostics::draw(context, &text.name, &text.text, &found);
     compile::write(context, options.out.as_deref(), &rules)
 }

@@ -14,7 +14,7 @@ pub(crate) mod test;
 use crate::context::{Context, Output};
 use crate::diagnostics;
 use crate::files::{self, Text};
-use squall_spec::Diagnostic;
+use squall_spec::Duration;
 use squall_spec::sla::{Checked, Facts, check as check_rules};
 use std::path::Path;
 
@@ -31,15 +31,22 @@ fn load(context: &Context, path: &Path, facts: &Facts) -> Option<(Text, Checked)
         diagnostics::draw(context, &text.name, &text.text, &checked.diagnostics);
     }
     if squall_spec::diagnostic::has_error(&checked.diagnostics) {
-        context.note(&summary(&text.name, &checked.diagnostics));
+        context.note(&diagnostics::count_in(&text.name, &checked.diagnostics));
         return None;
     }
     Some((text, checked))
 }
 
-/// For example `4 errors, 1 warning in rules.sla`.
-fn summary(name: &str, all: &[Diagnostic]) -> String {
-    format!("{} in {name}", diagnostics::count(all))
+/// The longest time between two scrapes: Prometheus itself forgets a series after five minutes.
+const SCRAPE_MAX: Duration = Duration::from_secs(300);
+
+/// Reads a time between two scrapes.
+fn scrape_interval(text: &str) -> Result<Duration, String> {
+    let read: Duration = text.parse().map_err(|why: squall_spec::UnitError| why.to_string())?;
+    match (1..=SCRAPE_MAX.as_millis()).contains(&read.as_millis()) {
+        true => Ok(read),
+        false => Err(format!("from 1ms to {SCRAPE_MAX} can lie between two scrapes, for example 15s")),
+    }
 }
 
 /// For example `3 rules`.

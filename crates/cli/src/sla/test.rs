@@ -21,15 +21,20 @@ pub(crate) fn run(context: &Context, options: &Options) -> Exit {
     let (mut failed, mut bad) = (0, false);
     let mut documents = Vec::new();
     for path in &options.files {
-        let Some(text) = files::read(context, path, "a Markdown file of cases") else {
-            bad = true;
-            continue;
+        let text = match files::read_among(context, path, "a Markdown file of cases") {
+            Ok(text) => text,
+            Err(document) => {
+                documents.push(document);
+                bad = true;
+                continue;
+            }
         };
         let cases = run_cases(&text.text);
         if cases.is_empty() {
             let help =
                 "a case is a block of sla, series, faults and matrix: docs/language/matrix.md";
-            context.error(&format!("{} has no case", text.name), Some(help));
+            let message = format!("{} has no case", text.name);
+            documents.push(context.error_among(&message, Some(help)));
             bad = true;
             continue;
         }
@@ -45,7 +50,8 @@ pub(crate) fn run(context: &Context, options: &Options) -> Exit {
         }));
         if options.update && !wrong.is_empty() {
             if let Err(why) = std::fs::write(path, updated(&text.text)) {
-                context.error(&format!("cannot write {}: {why}", path.display()), None);
+                let message = format!("cannot write {}: {why}", path.display());
+                documents.push(context.error_among(&message, Some("check its permissions")));
                 bad = true;
             } else {
                 context.note(&format!("wrote {}", text.name));

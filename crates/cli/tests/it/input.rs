@@ -8,7 +8,10 @@ fn check(text: impl AsRef<[u8]>, phrases: &[&str]) {
     let world = World::new();
     world.write("it.yaml", text);
     for verb in ["check", "plan", "run"] {
-        world.run(&[verb, "it.yaml"]).expect(2, phrases).ends("exit 2, bad input");
+        let said = world.run(&[verb, "it.yaml"]).expect(2, phrases).ends("exit 2, bad input");
+        // How many there are stands below them; only a file that is no text has none to count.
+        let counts = said.err.contains("error[");
+        assert_eq!(counts, said.err.contains(" in it.yaml\n"), "{said:#?}");
         assert_eq!(world.names(), ["it.yaml"], "squall {verb} left something behind");
     }
 }
@@ -54,6 +57,30 @@ fn a_file_that_is_no_text_or_too_long_says_so() {
     check(format!("{GOOD}{padding}"), &["error[S101]", "1048576 is the most"]);
     check(vec![b'x'; 17 << 20], &["it is longer than 16 MiB", "is this the right file?"]);
     check("", &["error["]);
+}
+
+#[test]
+fn a_file_of_another_kind_is_told_as_one_error() {
+    let services = "apiVersion: squall.dev/v1\nkind: Services\nservices: {a: [{port: 1}]}\n";
+    let world = World::new();
+    world.write("it.yaml", services);
+    let phrases =
+        ["it.yaml:2:7: error[S110]: this is a file of kind Services", "--services", "1 error in"];
+    world.run(&["check", "it.yaml"]).expect(2, &phrases);
+    world.write("good.yaml", GOOD);
+    let phrases = ["error[S110]: this is a file of kind Experiment, not Policy", "1 error in"];
+    world.run(&["check", "good.yaml", "--policy", "good.yaml"]).expect(2, &phrases);
+}
+
+#[test]
+fn no_time_between_two_scrapes_is_refused_with_the_range() {
+    let world = World::new();
+    for (time, why) in [("0s", "from 1ms to 5m"), ("6m", "from 1ms to 5m"), ("0", "no unit")] {
+        for words in [["check", "--scrape"], ["eval", "--every"]] {
+            let all = ["sla", words[0], "a.sla", words[1], time];
+            world.run(&all).expect(2, &[why, "DURATION"]).ends("exit 2, bad input");
+        }
+    }
 }
 
 #[test]

@@ -9,7 +9,7 @@ use crate::experiment::{
 use crate::spanned::Spanned;
 use crate::units::Duration;
 use crate::window::Window;
-use crate::yaml::{self, Node};
+use crate::yaml::{self, Kind, Node, Pair};
 
 /// Another version or kind of file.
 const WRONG_KIND: Code = Code::error("S110");
@@ -107,6 +107,25 @@ impl Walk<'_> {
             .required(&fields, "spec", "spec: holds everything else")
             .and_then(|pair| self.fields(&pair.value, pair.key_span, body_keys));
         Some(Envelope { api_version, kind: found, metadata, body })
+    }
+
+    /// Says so where a sound file of another kind was given: all else that could be said of it
+    /// would be about the wrong file.
+    pub(super) fn is_another_file(&mut self, pairs: &[Pair], kind: &str) -> bool {
+        let found = pairs.iter().find(|pair| pair.key == "kind").map(|pair| &pair.value);
+        let Some(Node { kind: Kind::Scalar { text: other, .. }, span }) = found else {
+            return false;
+        };
+        let place = match other.as_str() {
+            _ if other == kind => return false,
+            "Experiment" => "squall check, plan and run read it",
+            "Services" => "it belongs beside an experiment, or behind --services",
+            "Policy" => "it belongs beside an experiment, or behind --policy",
+            _ => return false,
+        };
+        let message = format!("this is a file of kind {other}, not {kind}");
+        self.report(Diagnostic::new(WRONG_KIND, *span, message).help(place));
+        true
     }
 
     /// Reads `apiVersion` and `kind`, which a services file may leave out.

@@ -99,7 +99,10 @@ impl<'t> Walk<'t> {
         kind: &str,
         known: &[&str],
     ) -> Option<Fields<'n>> {
-        if matches!(root.kind, Kind::Map(_)) {
+        if let Kind::Map(pairs) = &root.kind {
+            if self.is_another_file(pairs, kind) {
+                return None;
+            }
             return self.fields(root, at, known);
         }
         let help = match self.text.contains("SLA(") {
