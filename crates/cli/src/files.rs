@@ -36,8 +36,7 @@ pub(crate) fn read_among(
     try_read(path).map_err(|why| {
         let help = help(&why, what);
         let name = path.display();
-        let mut document =
-            context.error_among(&format!("cannot read {name}: {why}"), Some(&help));
+        let mut document = context.error_among(&format!("cannot read {name}: {why}"), Some(&help));
         document["file"] = name.to_string().into();
         document
     })

@@ -4,7 +4,8 @@
 #[cfg(feature = "effects")]
 pub(crate) mod effect;
 
-use crate::fault::{Bound, Kind, Need, Param, ValueIssue};
+use crate::fault::{Bound, Death, Kind, Need, Param, ValueIssue};
+use crate::mechanism::Mechanism;
 use crate::values::Checked;
 
 /// The record types that a file may name, with their numbers.
@@ -23,61 +24,39 @@ const TYPES: &[(&str, u16)] = &[
     ("ANY", 255),
 ];
 
-/// The mechanism, for people.
-pub(crate) const ACTS: &str =
-    "questions reach a resolver of the agent by kernel-held hooks on the target's cgroup";
-/// How it ends, for people.
-pub(crate) const ENDS: &str =
-    "with its kernel links: kill -9 of the agent included; a lease that ran out ends it too";
-/// What is spared, for people.
-pub(crate) const SPARES: &str =
-    "what does not match, byte for byte; other processes; answers that a client has cached";
+/// How all of them act and end.
+pub(crate) const MECHANISM: Mechanism = Mechanism {
+    family: "dns",
+    death: Death::KernelLink,
+    acts: "questions reach a resolver of the agent by kernel-held hooks on the target's cgroup",
+    ends: "with its kernel links: kill -9 of the agent included; a lease that ran out ends it too",
+    spares: "what does not match, byte for byte; other processes; answers that a client has cached",
+    needs: &[Need::Root, Need::Cgroup2, Need::BpfCgroupRedirect],
+};
 /// Only one of them can answer for a target.
 pub(crate) const CONFLICTS: &[&str] =
     &["dns.answer", "dns.delay", "dns.error", "dns.timeout", "dns.truncate"];
-/// What the host must offer.
-pub(crate) const NEEDS: &[Need] = &[Need::Root, Need::Cgroup2, Need::BpfCgroupRedirect];
 
 /// The `where` block.
 pub(crate) const FILTERS: &[Param] = &[
-    Param {
-        name: "name",
-        kind: Kind::Glob,
-        default: None,
-        required: false,
-        help: "only questions for this name, as resolvers see it; * stands for any text",
-    },
-    Param {
-        name: "type",
-        kind: Kind::Names,
-        default: None,
-        required: false,
-        help: "only questions of these types, for example A,AAAA",
-    },
-    Param {
-        name: "resolver",
-        kind: Kind::Cidr,
-        default: None,
-        required: false,
-        help: "only questions to these resolvers",
-    },
-    Param {
-        name: "port",
-        kind: Kind::Port,
-        default: Some("53"),
-        required: false,
-        help: "the port the resolvers answer on",
-    },
+    Param::optional(
+        "name",
+        Kind::Glob,
+        None,
+        "only questions for this name, as resolvers see it; * stands for any text",
+    ),
+    Param::optional("type", Kind::Names, None, "only questions of these types, for example A,AAAA"),
+    Param::optional("resolver", Kind::Cidr, None, "only questions to these resolvers"),
+    Param::optional("port", Kind::Port, Some("53"), "the port the resolvers answer on"),
 ];
 
 /// How many of the questions that match.
-pub(crate) const SHARE: Param = Param {
-    name: "share",
-    kind: Kind::Share { min_percent: 0.0001, max_percent: 100.0 },
-    default: Some("100%"),
-    required: false,
-    help: "of the questions that match; each is a trial of its own, repeats too",
-};
+pub(crate) const SHARE: Param = Param::optional(
+    "share",
+    Kind::Share { min_percent: 0.0001, max_percent: 100.0 },
+    Some("100%"),
+    "of the questions that match; each is a trial of its own, repeats too",
+);
 
 /// What is wrong with the `where` block.
 pub(crate) fn check(values: &Checked) -> Vec<ValueIssue> {

@@ -153,6 +153,23 @@ pub struct Param {
     pub help: &'static str,
 }
 
+impl Param {
+    /// A value that may be left out.
+    pub const fn optional(
+        name: &'static str,
+        kind: Kind,
+        default: Option<&'static str>,
+        help: &'static str,
+    ) -> Param {
+        Param { name, kind, default, required: false, help }
+    }
+
+    /// A value that the file must give.
+    pub const fn required(name: &'static str, kind: Kind, help: &'static str) -> Param {
+        Param { name, kind, default: None, required: true, help }
+    }
+}
+
 /// What a value may be.
 #[derive(Debug, Clone, Copy)]
 pub enum Kind {

@@ -4,22 +4,21 @@
 #[cfg(feature = "effects")]
 pub(crate) mod effect;
 
-use crate::fault::{Bound, Kind, Need, Param, ValueIssue};
+use crate::fault::{Bound, Death, Kind, Need, Param, ValueIssue};
+use crate::mechanism::Mechanism;
 use crate::values::Checked;
 use squall_wire::target::Target;
 use std::net::SocketAddr;
 
-/// The heading of all of them.
-pub(crate) const FAMILY: &str = "http, grpc";
-/// The mechanism, for people.
-pub(crate) const ACTS: &str = "an in-memory proxy; connections reach it by a kernel-held redirect";
-/// How it ends, for people.
-pub(crate) const ENDS: &str =
-    "when its holder ends: kill -9 included; then new connections go straight";
-/// What is spared, for people.
-pub(crate) const SPARES: &str = "the agent, ssh; open connections unless existing: reset";
-/// What the host must offer.
-pub(crate) const NEEDS: &[Need] = &[Need::Root, Need::BpfSkLookup, Need::SockDestroy];
+/// How all of them act and end.
+pub(crate) const MECHANISM: Mechanism = Mechanism {
+    family: "http, grpc",
+    death: Death::KernelLink,
+    acts: "an in-memory proxy; connections reach it by a kernel-held redirect",
+    ends: "when its holder ends: kill -9 included; then new connections go straight",
+    spares: "the agent, ssh; open connections unless existing: reset",
+    needs: &[Need::Root, Need::BpfSkLookup, Need::SockDestroy],
+};
 
 /// People reach the host by it.
 const PORT_SSH: u16 = 22;
@@ -38,31 +37,28 @@ const FRAMING: [&str; 10] = [
 ];
 
 /// `share`: how many of the requests that match.
-pub(crate) const SHARE: Param = Param {
-    name: "share",
-    kind: Kind::Share { min_percent: 0.0001, max_percent: 100.0 },
-    default: Some("100%"),
-    required: false,
-    help: "of the requests that match",
-};
+pub(crate) const SHARE: Param = Param::optional(
+    "share",
+    Kind::Share { min_percent: 0.0001, max_percent: 100.0 },
+    Some("100%"),
+    "of the requests that match",
+);
 
 /// `by`: what decides which requests are in the share.
-pub(crate) const BY: Param = Param {
-    name: "by",
-    kind: Kind::Name,
-    default: None,
-    required: false,
-    help: "a header with an id that decides, so that repeats are hurt again; chance otherwise",
-};
+pub(crate) const BY: Param = Param::optional(
+    "by",
+    Kind::Name,
+    None,
+    "a header with an id that decides, so that repeats are hurt again; chance otherwise",
+);
 
 const fn side(default: &'static str) -> Param {
-    Param {
-        name: "side",
-        kind: Kind::Word(&["request", "response"]),
-        default: Some(default),
-        required: false,
-        help: "before the service sees it, or after it answered",
-    }
+    Param::optional(
+        "side",
+        Kind::Word(&["request", "response"]),
+        Some(default),
+        "before the service sees it, or after it answered",
+    )
 }
 
 /// `side`, for what usually happens before the service is asked.
@@ -71,77 +67,54 @@ pub(crate) const SIDE: Param = side("request");
 pub(crate) const SIDE_RESPONSE: Param = side("response");
 
 /// `direction`: whose requests.
-pub(crate) const DIRECTION: Param = Param {
-    name: "direction",
-    kind: Kind::Word(&["in", "out"]),
-    default: Some("in"),
-    required: false,
-    help: "requests to the target, or those that the target makes",
-};
+pub(crate) const DIRECTION: Param = Param::optional(
+    "direction",
+    Kind::Word(&["in", "out"]),
+    Some("in"),
+    "requests to the target, or those that the target makes",
+);
 
 /// `existing`: what happens to connections that are open already.
-pub(crate) const EXISTING: Param = Param {
-    name: "existing",
-    kind: Kind::Word(&["keep", "reset"]),
-    default: Some("keep"),
-    required: false,
-    help: "connections open before go on untouched, or are reset once",
-};
+pub(crate) const EXISTING: Param = Param::optional(
+    "existing",
+    Kind::Word(&["keep", "reset"]),
+    Some("keep"),
+    "connections open before go on untouched, or are reset once",
+);
 
-const PORT: Param = Param {
-    name: "port",
-    kind: Kind::Port,
-    default: None,
-    required: false,
-    help: "only this port: of the target, or with direction: out of the one it calls",
-};
+const PORT: Param = Param::optional(
+    "port",
+    Kind::Port,
+    None,
+    "only this port: of the target, or with direction: out of the one it calls",
+);
 
-const PEER: Param = Param {
-    name: "peer",
-    kind: Kind::Cidr,
-    default: None,
-    required: false,
-    help: "with direction: out, only calls to these addresses",
-};
+const PEER: Param =
+    Param::optional("peer", Kind::Cidr, None, "with direction: out, only calls to these addresses");
 
-const BAGGAGE: Param = Param {
-    name: "baggage",
-    kind: Kind::Pair,
-    default: None,
-    required: false,
-    help: "only requests that carry this key=value in their W3C baggage",
-};
+const BAGGAGE: Param = Param::optional(
+    "baggage",
+    Kind::Pair,
+    None,
+    "only requests that carry this key=value in their W3C baggage",
+);
 
 /// The `where` block of HTTP.
 pub(crate) const FILTERS: &[Param] = &[
-    Param {
-        name: "path",
-        kind: Kind::Pattern,
-        default: None,
-        required: false,
-        help: "only requests for this path; * stands for any text",
-    },
-    Param {
-        name: "method",
-        kind: Kind::Name,
-        default: None,
-        required: false,
-        help: "only requests of this method",
-    },
-    Param {
-        name: "host",
-        kind: Kind::Glob,
-        default: None,
-        required: false,
-        help: "only requests for this host; * stands for any text",
-    },
-    Param {
-        name: "header",
-        kind: Kind::Pair,
-        default: None,
-        required: false,
-        help: "only requests with this header, name=value or name:start",
-    },
+    Param::optional(
+        "path",
+        Kind::Pattern,
+        None,
+        "only requests for this path; * stands for any text",
+    ),
+    Param::optional("method", Kind::Name, None, "only requests of this method"),
+    Param::optional("host", Kind::Glob, None, "only requests for this host; * stands for any text"),
+    Param::optional(
+        "header",
+        Kind::Pair,
+        None,
+        "only requests with this header, name=value or name:start",
+    ),
     BAGGAGE,
     PORT,
     PEER,
@@ -149,27 +122,19 @@ pub(crate) const FILTERS: &[Param] = &[
 
 /// The `where` block of gRPC.
 pub(crate) const GRPC_FILTERS: &[Param] = &[
-    Param {
-        name: "service",
-        kind: Kind::Glob,
-        default: None,
-        required: false,
-        help: "only calls of this service, with its package; * stands for any text",
-    },
-    Param {
-        name: "method",
-        kind: Kind::Name,
-        default: None,
-        required: false,
-        help: "only calls of this method",
-    },
-    Param {
-        name: "metadata",
-        kind: Kind::Pair,
-        default: None,
-        required: false,
-        help: "only calls with this metadata, name=value or name:start",
-    },
+    Param::optional(
+        "service",
+        Kind::Glob,
+        None,
+        "only calls of this service, with its package; * stands for any text",
+    ),
+    Param::optional("method", Kind::Name, None, "only calls of this method"),
+    Param::optional(
+        "metadata",
+        Kind::Pair,
+        None,
+        "only calls with this metadata, name=value or name:start",
+    ),
     BAGGAGE,
     PORT,
     PEER,
@@ -256,31 +221,24 @@ pub(crate) mod delay {
     use squall_spec::units::Duration;
 
     /// `mean`.
-    pub(crate) const MEAN: Param = Param {
-        name: "mean",
-        kind: Kind::Duration { min: "0s", max: "60s" },
-        default: None,
-        required: true,
-        help: "how late",
-    };
+    pub(crate) const MEAN: Param =
+        Param::required("mean", Kind::Duration { min: "0s", max: "60s" }, "how late");
 
     /// `jitter`.
-    pub(crate) const JITTER: Param = Param {
-        name: "jitter",
-        kind: Kind::Duration { min: "0s", max: "60s" },
-        default: Some("0s"),
-        required: false,
-        help: "at most the mean; what the distribution makes of it",
-    };
+    pub(crate) const JITTER: Param = Param::optional(
+        "jitter",
+        Kind::Duration { min: "0s", max: "60s" },
+        Some("0s"),
+        "at most the mean; what the distribution makes of it",
+    );
 
     /// `distribution`.
-    pub(crate) const DISTRIBUTION: Param = Param {
-        name: "distribution",
-        kind: Kind::Word(&["uniform", "normal", "exponential", "pareto"]),
-        default: Some("uniform"),
-        required: false,
-        help: "mean ± jitter; jitter is the deviation; a queue's; a heavy tail (these two: no jitter)",
-    };
+    pub(crate) const DISTRIBUTION: Param = Param::optional(
+        "distribution",
+        Kind::Word(&["uniform", "normal", "exponential", "pareto"]),
+        Some("uniform"),
+        "mean ± jitter; jitter is the deviation; a queue's; a heavy tail (these two: no jitter)",
+    );
 
     /// What is wrong with mean and jitter.
     pub(crate) fn check(values: &Checked) -> Vec<ValueIssue> {

@@ -1,8 +1,8 @@
 //! What all faults inside a Go process have in common: they are armed in a process that has
 //! registered with the agent, and the process ends them by itself when the agent falls silent.
 
-use crate::dose::Tolerance;
 use crate::fault::{Bound, Death, Description, Fault, Kind, Need, Param};
+use crate::mechanism::Mechanism;
 use crate::values::Checked;
 #[cfg(feature = "effects")]
 use squall_wire::injection::{Injection, Values};
@@ -19,38 +19,15 @@ pub(crate) struct InProcessFault {
     pub(crate) bound: fn(&Checked) -> Bound,
 }
 
-/// What differs between two of them.
-pub(crate) struct Own {
-    pub(crate) name: &'static str,
-    pub(crate) summary: &'static str,
-    pub(crate) params: &'static [Param],
-    pub(crate) filters: &'static [Param],
-    pub(crate) hit_word: &'static str,
-    pub(crate) tolerance: Tolerance,
-    pub(crate) example: &'static str,
-    pub(crate) cases: &'static str,
-}
-
-/// A whole description.
-pub(crate) const fn described(own: Own) -> Description {
-    Description {
-        name: own.name,
-        family: "inside Go",
-        summary: own.summary,
-        death: Death::InTarget,
-        params: own.params,
-        filters: own.filters,
-        acts: "the SDK in the target does it when the agent asks over a unix socket",
-        ends: "the target ends it: lease over, socket closed, agent killed, SIGTERM, ten minutes",
-        spares: "processes without the SDK; requests that do not match",
-        hit_word: own.hit_word,
-        tolerance: own.tolerance,
-        conflicts: &[],
-        needs: &[Need::Root],
-        example: own.example,
-        cases: own.cases,
-    }
-}
+/// How all of them act and end.
+pub(crate) const MECHANISM: Mechanism = Mechanism {
+    family: "inside Go",
+    death: Death::InTarget,
+    acts: "the SDK in the target does it when the agent asks over a unix socket",
+    ends: "the target ends it: lease over, socket closed, agent killed, SIGTERM, ten minutes",
+    spares: "processes without the SDK; requests that do not match",
+    needs: &[Need::Root],
+};
 
 impl Fault for InProcessFault {
     fn describe(&self) -> &'static Description {
@@ -104,32 +81,22 @@ fn arguments(text: &str) -> Values {
     parts.map(pair).collect()
 }
 
-/// A value that may be left out.
-pub(crate) const fn optional(
-    name: &'static str,
-    kind: Kind,
-    default: Option<&'static str>,
-    help: &'static str,
-) -> Param {
-    Param { name, kind, default, required: false, help }
-}
-
 /// Of the requests that match, how many are hurt.
-pub(crate) const SHARE: Param = optional(
+pub(crate) const SHARE: Param = Param::optional(
     "share",
     Kind::Share { min_percent: 0.0001, max_percent: 100.0 },
     Some("100%"),
     "of the requests that match",
 );
 /// A repeated request meets the same fate.
-pub(crate) const REQUEST_ID: Param = optional(
+pub(crate) const REQUEST_ID: Param = Param::optional(
     "request-id",
     Kind::Name,
     None,
     "a header whose value decides who is hurt, so that repeats are hurt again",
 );
 /// The concurrency cap.
-pub(crate) const IN_FLIGHT: Param = optional(
+pub(crate) const IN_FLIGHT: Param = Param::optional(
     "in-flight",
     Kind::Integer { min: 0, max: 1_000_000 },
     Some("0"),
@@ -138,31 +105,31 @@ pub(crate) const IN_FLIGHT: Param = optional(
 
 /// Which requests.
 pub(crate) const REQUESTS: &[Param] = &[
-    optional("service", Kind::Name, None, "only where the process is registered as this service"),
-    optional("route", Kind::Pattern, None, "only this path or gRPC method; * is any text"),
-    optional("method", Kind::Name, None, "only this HTTP method"),
-    optional("tenant", Kind::Name, None, "only this X-Tenant-ID, or baggage key tenant"),
-    optional("header", Kind::Pair, None, "only with this header or metadata, name=value"),
-    optional("baggage", Kind::Pair, None, "only with this W3C baggage key, key=value"),
+    Param::optional(
+        "service",
+        Kind::Name,
+        None,
+        "only where the process is registered as this service",
+    ),
+    Param::optional("route", Kind::Pattern, None, "only this path or gRPC method; * is any text"),
+    Param::optional("method", Kind::Name, None, "only this HTTP method"),
+    Param::optional("tenant", Kind::Name, None, "only this X-Tenant-ID, or baggage key tenant"),
+    Param::optional("header", Kind::Pair, None, "only with this header or metadata, name=value"),
+    Param::optional("baggage", Kind::Pair, None, "only with this W3C baggage key, key=value"),
 ];
 
 /// Where a fault on one protocol acts.
-pub(crate) const SIDE: Param = optional(
+pub(crate) const SIDE: Param = Param::optional(
     "side",
     Kind::Word(&["server", "client"]),
     Some("server"),
     "requests it serves, or requests it sends",
 );
 /// How late.
-pub(crate) const MEAN: Param = Param {
-    name: "mean",
-    kind: Kind::Duration { min: "1ms", max: "60s" },
-    default: None,
-    required: true,
-    help: "how late",
-};
+pub(crate) const MEAN: Param =
+    Param::required("mean", Kind::Duration { min: "1ms", max: "60s" }, "how late");
 /// Around the mean.
-pub(crate) const JITTER: Param = optional(
+pub(crate) const JITTER: Param = Param::optional(
     "jitter",
     Kind::Duration { min: "0s", max: "60s" },
     Some("0s"),

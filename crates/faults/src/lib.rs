@@ -11,6 +11,7 @@ pub mod dose;
 pub mod fault;
 mod http;
 pub(crate) mod inprocess;
+mod mechanism;
 mod tls;
 mod traffic;
 pub mod values;

@@ -4,7 +4,8 @@
 #[cfg(feature = "effects")]
 pub(crate) mod effect;
 
-use crate::fault::{Bound, Kind, Need, Param, ValueIssue};
+use crate::fault::{Bound, Death, Kind, Need, Param, ValueIssue};
+use crate::mechanism::Mechanism;
 use crate::values::Checked;
 use squall_wire::target::Target;
 use std::net::SocketAddr;
@@ -15,81 +16,72 @@ const PORT_SSH: u16 = 22;
 #[cfg(feature = "effects")]
 const PORT_HTTPS: u16 = 443;
 
-/// The mechanism, for people.
-pub(crate) const ACTS: &str =
-    "an in-memory proxy reads the client's hello; connections reach it by a kernel-held redirect";
-/// How it ends, for people.
-pub(crate) const ENDS: &str =
-    "when its holder ends: kill -9 included; then new connections go straight";
-/// What is spared, for people.
-pub(crate) const SPARES: &str =
-    "what does not match and what is no TLS, byte for byte; the agent, ssh; open connections";
+/// How all of them act and end.
+pub(crate) const MECHANISM: Mechanism = Mechanism {
+    family: "tls",
+    death: Death::KernelLink,
+    acts: "an in-memory proxy reads the client's hello; connections reach it by a kernel-held redirect",
+    ends: "when its holder ends: kill -9 included; then new connections go straight",
+    spares: "what does not match and what is no TLS, byte for byte; the agent, ssh; open connections",
+    needs: &[
+        Need::Root,
+        Need::Cgroup2,
+        Need::BpfCgroupRedirect,
+        Need::BpfSkLookup,
+        Need::SockDestroy,
+    ],
+};
 /// Only one of them can answer a handshake.
 pub(crate) const CONFLICTS: &[&str] =
     &["tls.alert", "tls.alpn", "tls.certificate", "tls.close", "tls.corrupt", "tls.stall"];
-/// What the host must offer.
-pub(crate) const NEEDS: &[Need] =
-    &[Need::Root, Need::Cgroup2, Need::BpfCgroupRedirect, Need::BpfSkLookup, Need::SockDestroy];
 
 /// The `where` block.
 pub(crate) const FILTERS: &[Param] = &[
-    Param {
-        name: "sni",
-        kind: Kind::Glob,
-        default: None,
-        required: false,
-        help: "only handshakes for this server name; * stands for any text",
-    },
-    Param {
-        name: "direction",
-        kind: Kind::Word(&["out", "in"]),
-        default: Some("out"),
-        required: false,
-        help: "handshakes the target begins as a client, or answers as a server",
-    },
-    Param {
-        name: "port",
-        kind: Kind::Port,
-        default: None,
-        required: false,
-        help: "only this port; otherwise 443 for out, every listening one for in",
-    },
-    Param {
-        name: "to",
-        kind: Kind::Cidr,
-        default: None,
-        required: false,
-        help: "only connections to these addresses, for out",
-    },
+    Param::optional(
+        "sni",
+        Kind::Glob,
+        None,
+        "only handshakes for this server name; * stands for any text",
+    ),
+    Param::optional(
+        "direction",
+        Kind::Word(&["out", "in"]),
+        Some("out"),
+        "handshakes the target begins as a client, or answers as a server",
+    ),
+    Param::optional(
+        "port",
+        Kind::Port,
+        None,
+        "only this port; otherwise 443 for out, every listening one for in",
+    ),
+    Param::optional("to", Kind::Cidr, None, "only connections to these addresses, for out"),
 ];
 
 /// How many of the handshakes that match.
-pub(crate) const SHARE: Param = Param {
-    name: "share",
-    kind: Kind::Share { min_percent: 0.0001, max_percent: 100.0 },
-    default: Some("100%"),
-    required: false,
-    help: "of the handshakes that match",
-};
+pub(crate) const SHARE: Param = Param::optional(
+    "share",
+    Kind::Share { min_percent: 0.0001, max_percent: 100.0 },
+    Some("100%"),
+    "of the handshakes that match",
+);
 
 /// What happens to connections from before.
-pub(crate) const EXISTING: Param = Param {
-    name: "existing",
-    kind: Kind::Word(&["keep", "reset"]),
-    default: Some("keep"),
-    required: false,
-    help: "connections open before go on untouched, or are reset once so that they come again",
-};
+pub(crate) const EXISTING: Param = Param::optional(
+    "existing",
+    Kind::Word(&["keep", "reset"]),
+    Some("keep"),
+    "connections open before go on untouched, or are reset once so that they come again",
+);
 
 /// A CA that clients trust.
-pub(crate) const AUTHORITY: Param = Param {
-    name: "authority",
-    kind: Kind::Path,
-    default: None,
-    required: false,
-    help: "a PEM file on the target's host, of root's alone: the certificate and the key of a test \
+pub(crate) const AUTHORITY: Param = Param::optional(
+    "authority",
+    Kind::Path,
+    None,
+    "a PEM file on the target's host, of root's alone: the certificate and the key of a test \
            CA that clients trust, so that nothing else is wrong",
-};
+);
 
 /// What is wrong with the values that all these faults have.
 pub(crate) fn check(values: &Checked) -> Vec<ValueIssue> {

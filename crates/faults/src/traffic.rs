@@ -9,79 +9,62 @@ use std::net::SocketAddr;
 const PORT_SSH: u16 = 22;
 
 /// `port`, on either end.
-pub(crate) const PORT: Param = Param {
-    name: "port",
-    kind: Kind::Ports,
-    default: None,
-    required: false,
-    help: "only traffic of these ports, on either end",
-};
+pub(crate) const PORT: Param =
+    Param::optional("port", Kind::Ports, None, "only traffic of these ports, on either end");
 
 /// `peer`, the addresses of the other end.
-pub(crate) const PEER: Param = Param {
-    name: "peer",
-    kind: Kind::Cidrs,
-    default: None,
-    required: false,
-    help: "only traffic with these addresses",
-};
+pub(crate) const PEER: Param =
+    Param::optional("peer", Kind::Cidrs, None, "only traffic with these addresses");
 
 /// `protocol`.
-pub(crate) const PROTOCOL: Param = Param {
-    name: "protocol",
-    kind: Kind::Word(&["any", "tcp", "udp"]),
-    default: Some("any"),
-    required: false,
-    help: "any is all of IP",
-};
+pub(crate) const PROTOCOL: Param = Param::optional(
+    "protocol",
+    Kind::Word(&["any", "tcp", "udp"]),
+    Some("any"),
+    "any is all of IP",
+);
 
 /// `endpoint`, the other end exactly: addresses with their ports.
-pub(crate) const ENDPOINT: Param = Param {
-    name: "endpoint",
-    kind: Kind::Endpoints,
-    default: None,
-    required: false,
-    help: "only traffic with these, the other end's address and port; instead of peer",
-};
+pub(crate) const ENDPOINT: Param = Param::optional(
+    "endpoint",
+    Kind::Endpoints,
+    None,
+    "only traffic with these, the other end's address and port; instead of peer",
+);
 
 /// `service`, the other end by its name: a plan turns it into endpoints.
-pub(crate) const SERVICE: Param = Param {
-    name: "service",
-    kind: Kind::Service,
-    default: None,
-    required: false,
-    help: "only traffic with the instances of this service, as the plan finds them",
-};
+pub(crate) const SERVICE: Param = Param::optional(
+    "service",
+    Kind::Service,
+    None,
+    "only traffic with the instances of this service, as the plan finds them",
+);
 
 /// What most faults on packets filter by.
 pub(crate) const FILTERS: &[Param] = &[PORT, PEER, PROTOCOL, ENDPOINT, SERVICE];
 
 /// `share`, for faults whose choice is by chance.
-pub(crate) const SHARE: Param = Param {
-    name: "share",
-    kind: Kind::Share { min_percent: 0.0001, max_percent: 100.0 },
-    default: None,
-    required: true,
-    help: "of the packets that match",
-};
+pub(crate) const SHARE: Param = Param::required(
+    "share",
+    Kind::Share { min_percent: 0.0001, max_percent: 100.0 },
+    "of the packets that match",
+);
 
 /// `correlation`: hits come in bursts, the share stays.
-pub(crate) const CORRELATION: Param = Param {
-    name: "correlation",
-    kind: Kind::Share { min_percent: 0.0, max_percent: 99.0 },
-    default: Some("0%"),
-    required: false,
-    help: "how much one packet's fate follows the last one's; the share stays",
-};
+pub(crate) const CORRELATION: Param = Param::optional(
+    "correlation",
+    Kind::Share { min_percent: 0.0, max_percent: 99.0 },
+    Some("0%"),
+    "how much one packet's fate follows the last one's; the share stays",
+);
 
 /// Which way the packets go, seen from the target.
-pub(crate) const DIRECTION: Param = Param {
-    name: "direction",
-    kind: Kind::Word(&["out", "in", "both"]),
-    default: Some("out"),
-    required: false,
-    help: "packets that leave the target, that arrive at it, or both",
-};
+pub(crate) const DIRECTION: Param = Param::optional(
+    "direction",
+    Kind::Word(&["out", "in", "both"]),
+    Some("out"),
+    "packets that leave the target, that arrive at it, or both",
+);
 
 /// As many ports, and as many ranges, as a program compares.
 pub(crate) const ITEMS_MAX: usize = 8;

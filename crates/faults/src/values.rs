@@ -276,34 +276,15 @@ mod tests {
     struct Sample;
 
     const PARAMS: &[Param] = &[
-        Param {
-            name: "mean",
-            kind: Kind::Duration { min: "0", max: "60s" },
-            default: None,
-            required: true,
-            help: "how late",
-        },
-        Param {
-            name: "share",
-            kind: Kind::Share { min_percent: 1.0, max_percent: 100.0 },
-            default: Some("100%"),
-            required: false,
-            help: "how many",
-        },
-        Param {
-            name: "cores",
-            kind: Kind::Integer { min: 1, max: 8 },
-            default: Some("1"),
-            required: false,
-            help: "cores",
-        },
-        Param {
-            name: "side",
-            kind: Kind::Word(&["request", "response"]),
-            default: Some("request"),
-            required: false,
-            help: "side",
-        },
+        Param::required("mean", Kind::Duration { min: "0", max: "60s" }, "how late"),
+        Param::optional(
+            "share",
+            Kind::Share { min_percent: 1.0, max_percent: 100.0 },
+            Some("100%"),
+            "how many",
+        ),
+        Param::optional("cores", Kind::Integer { min: 1, max: 8 }, Some("1"), "cores"),
+        Param::optional("side", Kind::Word(&["request", "response"]), Some("request"), "side"),
     ];
     const FILTERS: &[Param] = &[
         filter("path", Kind::Pattern),

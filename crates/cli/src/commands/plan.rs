@@ -7,8 +7,11 @@ use crate::exit::Exit;
 use crate::experiment::{PlanOptions, Planned};
 use clap::ArgMatches;
 
-pub(crate) static VERB: Verb =
-    Verb::new::<PlanOptions>("plan", "Shows what a run would touch, and whether it can decide", run);
+pub(crate) static VERB: Verb = Verb::new::<PlanOptions>(
+    "plan",
+    "Shows what a run would touch, and whether it can decide",
+    run,
+);
 
 fn run(context: &Context, matches: &ArgMatches) -> Exit {
     let planned = options::<PlanOptions>(matches).plan(context);

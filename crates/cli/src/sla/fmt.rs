@@ -44,7 +44,8 @@ fn one(context: &Context, path: &Path, check: bool) -> Result<Value, (Exit, Valu
     let Some(formatted) = format(&text.text) else {
         let found = parse(&text.text).diagnostics;
         diagnostics::draw(context, &text.name, &text.text, &found);
-        context.note(&format!("{}; nothing was changed", diagnostics::count_in(&text.name, &found)));
+        context
+            .note(&format!("{}; nothing was changed", diagnostics::count_in(&text.name, &found)));
         return Err((BAD, diagnostics::as_json(&text.name, &text.text, &found)));
     };
     let document = json!({"file": text.name, "formatted": formatted == text.text});

@@ -25,7 +25,8 @@ pub(crate) fn run(context: &Context, options: &Options) -> Exit {
     if has_error(&found) {
         diagnostics::print(context, &text.name, &text.text, &found);
         // What could be said stays on the screen; a file that lacks rules is not written.
-        context.note(&format!("{}; nothing was written", diagnostics::count_in(&text.name, &found)));
+        context
+            .note(&format!("{}; nothing was written", diagnostics::count_in(&text.name, &found)));
         return context.end_document(Exit::Bad("bad input"));
     }
     diagnostics::draw(context, &text.name, &text.text, &found);

@@ -45,7 +45,9 @@ fn scrape_interval(text: &str) -> Result<Duration, String> {
     let read: Duration = text.parse().map_err(|why: squall_spec::UnitError| why.to_string())?;
     match (1..=SCRAPE_MAX.as_millis()).contains(&read.as_millis()) {
         true => Ok(read),
-        false => Err(format!("from 1ms to {SCRAPE_MAX} can lie between two scrapes, for example 15s")),
+        false => {
+            Err(format!("from 1ms to {SCRAPE_MAX} can lie between two scrapes, for example 15s"))
+        }
     }
 }
 

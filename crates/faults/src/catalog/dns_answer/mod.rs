@@ -5,7 +5,8 @@ pub mod effect;
 
 use crate::dns;
 use crate::dose::Tolerance;
-use crate::fault::{Bound, Death, Description, Fault, Kind, Param, ValueIssue};
+use crate::fault::{Bound, Description, Fault, Kind, Param, ValueIssue};
+use crate::mechanism::Own;
 use crate::values::Checked;
 
 /// The fault.
@@ -13,46 +14,37 @@ pub static FAULT: &dyn Fault = &DnsAnswer;
 
 struct DnsAnswer;
 
-static DESCRIPTION: Description = Description {
+static DESCRIPTION: Description = dns::MECHANISM.fault(Own {
     name: "dns.answer",
-    family: "dns",
     summary: "names are answered with other addresses",
-    death: Death::KernelLink,
     params: &[
-        Param {
-            name: "address",
-            kind: Kind::Addresses,
-            default: None,
-            required: false,
-            help: "what A and AAAA questions are answered with; the family not given has none",
-        },
-        Param {
-            name: "cname",
-            kind: Kind::Glob,
-            default: None,
-            required: false,
-            help: "the name becomes an alias of this one, whose real addresses follow",
-        },
-        Param {
-            name: "ttl",
-            kind: Kind::Duration { min: "0s", max: "30s" },
-            default: Some("0s"),
-            required: false,
-            help: "how long clients may keep it, also after the fault has ended",
-        },
+        Param::optional(
+            "address",
+            Kind::Addresses,
+            None,
+            "what A and AAAA questions are answered with; the family not given has none",
+        ),
+        Param::optional(
+            "cname",
+            Kind::Glob,
+            None,
+            "the name becomes an alias of this one, whose real addresses follow",
+        ),
+        Param::optional(
+            "ttl",
+            Kind::Duration { min: "0s", max: "30s" },
+            Some("0s"),
+            "how long clients may keep it, also after the fault has ended",
+        ),
         dns::SHARE,
     ],
     filters: dns::FILTERS,
-    acts: dns::ACTS,
-    ends: dns::ENDS,
-    spares: dns::SPARES,
     hit_word: "question answered wrongly",
     tolerance: Tolerance::Own,
     conflicts: dns::CONFLICTS,
-    needs: dns::NEEDS,
     example: include_str!("example.yaml"),
     cases: include_str!("cases.md"),
-};
+});
 
 impl Fault for DnsAnswer {
     fn describe(&self) -> &'static Description {

@@ -5,7 +5,8 @@ pub mod effect;
 
 use crate::dns;
 use crate::dose::Tolerance;
-use crate::fault::{Bound, Death, Description, Fault, Kind, Param, ValueIssue};
+use crate::fault::{Bound, Description, Fault, Kind, Param, ValueIssue};
+use crate::mechanism::Own;
 use crate::values::Checked;
 
 /// The fault.
@@ -13,39 +14,26 @@ pub static FAULT: &dyn Fault = &DnsDelay;
 
 struct DnsDelay;
 
-static DESCRIPTION: Description = Description {
+static DESCRIPTION: Description = dns::MECHANISM.fault(Own {
     name: "dns.delay",
-    family: "dns",
     summary: "names are answered late",
-    death: Death::KernelLink,
     params: &[
-        Param {
-            name: "mean",
-            kind: Kind::Duration { min: "0s", max: "60s" },
-            default: None,
-            required: true,
-            help: "how late",
-        },
-        Param {
-            name: "jitter",
-            kind: Kind::Duration { min: "0s", max: "60s" },
-            default: Some("0s"),
-            required: false,
-            help: "at most the mean; uniform around it",
-        },
+        Param::required("mean", Kind::Duration { min: "0s", max: "60s" }, "how late"),
+        Param::optional(
+            "jitter",
+            Kind::Duration { min: "0s", max: "60s" },
+            Some("0s"),
+            "at most the mean; uniform around it",
+        ),
         dns::SHARE,
     ],
     filters: dns::FILTERS,
-    acts: dns::ACTS,
-    ends: dns::ENDS,
-    spares: dns::SPARES,
     hit_word: "question delayed",
     tolerance: Tolerance::Absolute(5.0),
     conflicts: dns::CONFLICTS,
-    needs: dns::NEEDS,
     example: include_str!("example.yaml"),
     cases: include_str!("cases.md"),
-};
+});
 
 impl Fault for DnsDelay {
     fn describe(&self) -> &'static Description {

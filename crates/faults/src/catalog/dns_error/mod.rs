@@ -5,7 +5,8 @@ pub mod effect;
 
 use crate::dns;
 use crate::dose::Tolerance;
-use crate::fault::{Bound, Death, Description, Fault, Kind, Param, ValueIssue};
+use crate::fault::{Bound, Description, Fault, Kind, Param, ValueIssue};
+use crate::mechanism::Own;
 use crate::values::Checked;
 
 /// The fault.
@@ -13,32 +14,25 @@ pub static FAULT: &dyn Fault = &DnsError;
 
 struct DnsError;
 
-static DESCRIPTION: Description = Description {
+static DESCRIPTION: Description = dns::MECHANISM.fault(Own {
     name: "dns.error",
-    family: "dns",
     summary: "names are answered with an error",
-    death: Death::KernelLink,
     params: &[
-        Param {
-            name: "rcode",
-            kind: Kind::Word(&["nxdomain", "servfail", "refused", "formerr", "notimp"]),
-            default: Some("nxdomain"),
-            required: false,
-            help: "no such name, failed, will not, could not read it, does not do this",
-        },
+        Param::optional(
+            "rcode",
+            Kind::Word(&["nxdomain", "servfail", "refused", "formerr", "notimp"]),
+            Some("nxdomain"),
+            "no such name, failed, will not, could not read it, does not do this",
+        ),
         dns::SHARE,
     ],
     filters: dns::FILTERS,
-    acts: dns::ACTS,
-    ends: dns::ENDS,
-    spares: dns::SPARES,
     hit_word: "question answered with an error",
     tolerance: Tolerance::Own,
     conflicts: dns::CONFLICTS,
-    needs: dns::NEEDS,
     example: include_str!("example.yaml"),
     cases: include_str!("cases.md"),
-};
+});
 
 impl Fault for DnsError {
     fn describe(&self) -> &'static Description {

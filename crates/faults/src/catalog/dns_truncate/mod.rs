@@ -5,7 +5,8 @@ pub mod effect;
 
 use crate::dns;
 use crate::dose::Tolerance;
-use crate::fault::{Bound, Death, Description, Fault, ValueIssue};
+use crate::fault::{Bound, Description, Fault, ValueIssue};
+use crate::mechanism::Own;
 use crate::values::Checked;
 
 /// The fault.
@@ -13,23 +14,17 @@ pub static FAULT: &dyn Fault = &DnsTruncate;
 
 struct DnsTruncate;
 
-static DESCRIPTION: Description = Description {
+static DESCRIPTION: Description = dns::MECHANISM.fault(Own {
     name: "dns.truncate",
-    family: "dns",
     summary: "answers are cut, clients ask again over TCP",
-    death: Death::KernelLink,
     params: &[dns::SHARE],
     filters: dns::FILTERS,
-    acts: dns::ACTS,
-    ends: dns::ENDS,
-    spares: dns::SPARES,
     hit_word: "answer cut",
     tolerance: Tolerance::Own,
     conflicts: dns::CONFLICTS,
-    needs: dns::NEEDS,
     example: include_str!("example.yaml"),
     cases: include_str!("cases.md"),
-};
+});
 
 impl Fault for DnsTruncate {
     fn describe(&self) -> &'static Description {

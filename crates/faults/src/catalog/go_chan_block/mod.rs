@@ -4,24 +4,25 @@
 pub mod effect;
 
 use crate::dose::Tolerance;
-use crate::fault::{Bound, Description, Fault, Kind};
-use crate::inprocess::{self, InProcessFault, Own};
+use crate::fault::{Bound, Description, Fault, Kind, Param};
+use crate::inprocess::{self, InProcessFault};
+use crate::mechanism::Own;
 use crate::values::Checked;
 
 /// The fault.
 pub static FAULT: &dyn Fault = &InProcessFault { about: &DESCRIPTION, bound };
 
-static DESCRIPTION: Description = inprocess::described(Own {
+static DESCRIPTION: Description = inprocess::MECHANISM.fault(Own {
     name: "go.chan-block",
     summary: "goroutines wait on channels for ever",
     params: &[
-        inprocess::optional(
+        Param::optional(
             "count",
             Kind::Integer { min: 1, max: 100_000 },
             Some("100"),
             "how many goroutines, or pairs",
         ),
-        inprocess::optional(
+        Param::optional(
             "mode",
             Kind::Word(&["one-way", "deadlock"]),
             Some("one-way"),
@@ -31,6 +32,7 @@ static DESCRIPTION: Description = inprocess::described(Own {
     filters: &[],
     hit_word: "goroutine blocked",
     tolerance: Tolerance::Own,
+    conflicts: &[],
     example: include_str!("example.yaml"),
     cases: include_str!("cases.md"),
 });

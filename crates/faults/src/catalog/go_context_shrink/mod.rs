@@ -4,24 +4,25 @@
 pub mod effect;
 
 use crate::dose::Tolerance;
-use crate::fault::{Bound, Description, Fault, Kind};
-use crate::inprocess::{self, InProcessFault, Own};
+use crate::fault::{Bound, Description, Fault, Kind, Param};
+use crate::inprocess::{self, InProcessFault};
+use crate::mechanism::Own;
 use crate::values::Checked;
 
 /// The fault.
 pub static FAULT: &dyn Fault = &InProcessFault { about: &DESCRIPTION, bound };
 
-static DESCRIPTION: Description = inprocess::described(Own {
+static DESCRIPTION: Description = inprocess::MECHANISM.fault(Own {
     name: "go.context-shrink",
     summary: "the request's context ends early",
     params: &[
-        inprocess::optional(
+        Param::optional(
             "deadline",
             Kind::Duration { min: "1ms", max: "10m" },
             Some("50ms"),
             "how long the context lasts",
         ),
-        inprocess::optional(
+        Param::optional(
             "side",
             Kind::Word(&["http-server", "grpc-server", "http-client", "grpc-client"]),
             Some("http-server"),
@@ -34,6 +35,7 @@ static DESCRIPTION: Description = inprocess::described(Own {
     filters: inprocess::REQUESTS,
     hit_word: "context cut",
     tolerance: Tolerance::Own,
+    conflicts: &[],
     example: include_str!("example.yaml"),
     cases: include_str!("cases.md"),
 });

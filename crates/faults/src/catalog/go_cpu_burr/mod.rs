@@ -4,36 +4,37 @@
 pub mod effect;
 
 use crate::dose::Tolerance;
-use crate::fault::{Bound, Description, Fault, Kind};
-use crate::inprocess::{self, InProcessFault, Own};
+use crate::fault::{Bound, Description, Fault, Kind, Param};
+use crate::inprocess::{self, InProcessFault};
+use crate::mechanism::Own;
 use crate::values::Checked;
 
 /// The fault.
 pub static FAULT: &dyn Fault = &InProcessFault { about: &DESCRIPTION, bound };
 
-static DESCRIPTION: Description = inprocess::described(Own {
+static DESCRIPTION: Description = inprocess::MECHANISM.fault(Own {
     name: "go.cpu-burr",
     summary: "bursts of busy loops on the target's cores",
     params: &[
-        inprocess::optional(
+        Param::optional(
             "intensity",
             Kind::Share { min_percent: 1.0, max_percent: 100.0 },
             Some("80%"),
             "of a core while it lasts",
         ),
-        inprocess::optional(
+        Param::optional(
             "duration",
             Kind::Duration { min: "1ms", max: "60s" },
             Some("100ms"),
             "how long one burr lasts",
         ),
-        inprocess::optional(
+        Param::optional(
             "period",
             Kind::Duration { min: "1ms", max: "10m" },
             Some("1s"),
             "from one to the next; at least the duration",
         ),
-        inprocess::optional(
+        Param::optional(
             "cores",
             Kind::Integer { min: 1, max: 256 },
             Some("1"),
@@ -43,6 +44,7 @@ static DESCRIPTION: Description = inprocess::described(Own {
     filters: &[],
     hit_word: "burr",
     tolerance: Tolerance::Absolute(5.0),
+    conflicts: &[],
     example: include_str!("example.yaml"),
     cases: include_str!("cases.md"),
 });

@@ -4,17 +4,18 @@
 pub mod effect;
 
 use crate::dose::Tolerance;
-use crate::fault::{Bound, Description, Fault, Kind};
-use crate::inprocess::{self, InProcessFault, Own};
+use crate::fault::{Bound, Description, Fault, Kind, Param};
+use crate::inprocess::{self, InProcessFault};
+use crate::mechanism::Own;
 use crate::values::Checked;
 
 /// The fault.
 pub static FAULT: &dyn Fault = &InProcessFault { about: &DESCRIPTION, bound };
 
-static DESCRIPTION: Description = inprocess::described(Own {
+static DESCRIPTION: Description = inprocess::MECHANISM.fault(Own {
     name: "go.gc-pressure",
     summary: "garbage at a rate: collections never end",
-    params: &[inprocess::optional(
+    params: &[Param::optional(
         "rate",
         Kind::ByteRate { min: "1MiB/s", max: "16GiB/s" },
         Some("256MiB/s"),
@@ -23,6 +24,7 @@ static DESCRIPTION: Description = inprocess::described(Own {
     filters: &[],
     hit_word: "collection",
     tolerance: Tolerance::Own,
+    conflicts: &[],
     example: include_str!("example.yaml"),
     cases: include_str!("cases.md"),
 });

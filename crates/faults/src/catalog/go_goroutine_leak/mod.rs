@@ -4,24 +4,25 @@
 pub mod effect;
 
 use crate::dose::Tolerance;
-use crate::fault::{Bound, Description, Fault, Kind};
-use crate::inprocess::{self, InProcessFault, Own};
+use crate::fault::{Bound, Description, Fault, Kind, Param};
+use crate::inprocess::{self, InProcessFault};
+use crate::mechanism::Own;
 use crate::values::Checked;
 
 /// The fault.
 pub static FAULT: &dyn Fault = &InProcessFault { about: &DESCRIPTION, bound };
 
-static DESCRIPTION: Description = inprocess::described(Own {
+static DESCRIPTION: Description = inprocess::MECHANISM.fault(Own {
     name: "go.goroutine-leak",
     summary: "goroutines are parked and never end",
     params: &[
-        inprocess::optional(
+        Param::optional(
             "count",
             Kind::Integer { min: 1, max: 200_000 },
             Some("1000"),
             "how many goroutines",
         ),
-        inprocess::optional(
+        Param::optional(
             "rate",
             Kind::Integer { min: 0, max: 200_000 },
             Some("0"),
@@ -31,6 +32,7 @@ static DESCRIPTION: Description = inprocess::described(Own {
     filters: &[],
     hit_word: "goroutine parked",
     tolerance: Tolerance::Relative(0.02),
+    conflicts: &[],
     example: include_str!("example.yaml"),
     cases: include_str!("cases.md"),
 });

@@ -5,13 +5,14 @@ pub mod effect;
 
 use crate::dose::Tolerance;
 use crate::fault::{Bound, Description, Fault};
-use crate::inprocess::{self, InProcessFault, Own};
+use crate::inprocess::{self, InProcessFault};
+use crate::mechanism::Own;
 use crate::values::Checked;
 
 /// The fault.
 pub static FAULT: &dyn Fault = &InProcessFault { about: &DESCRIPTION, bound };
 
-static DESCRIPTION: Description = inprocess::described(Own {
+static DESCRIPTION: Description = inprocess::MECHANISM.fault(Own {
     name: "go.grpc-delay",
     summary: "gRPC calls are late, inside the process",
     params: &[
@@ -25,6 +26,7 @@ static DESCRIPTION: Description = inprocess::described(Own {
     filters: inprocess::REQUESTS,
     hit_word: "call delayed",
     tolerance: Tolerance::Own,
+    conflicts: &[],
     example: include_str!("example.yaml"),
     cases: include_str!("cases.md"),
 });

@@ -4,30 +4,31 @@
 pub mod effect;
 
 use crate::dose::Tolerance;
-use crate::fault::{Bound, Description, Fault, Kind};
-use crate::inprocess::{self, InProcessFault, Own};
+use crate::fault::{Bound, Description, Fault, Kind, Param};
+use crate::inprocess::{self, InProcessFault};
+use crate::mechanism::Own;
 use crate::values::Checked;
 
 /// The fault.
 pub static FAULT: &dyn Fault = &InProcessFault { about: &DESCRIPTION, bound };
 
-static DESCRIPTION: Description = inprocess::described(Own {
+static DESCRIPTION: Description = inprocess::MECHANISM.fault(Own {
     name: "go.grpc-status",
     summary: "gRPC calls end with a status",
     params: &[
-        inprocess::optional(
+        Param::optional(
             "code",
             Kind::Name,
             Some("UNAVAILABLE"),
             "the status code, by name or number",
         ),
-        inprocess::optional(
+        Param::optional(
             "message",
             Kind::Text { bytes_max: 1024 },
             Some("squall: go.grpc-status"),
             "its message",
         ),
-        inprocess::optional(
+        Param::optional(
             "details",
             Kind::Names,
             None,
@@ -41,6 +42,7 @@ static DESCRIPTION: Description = inprocess::described(Own {
     filters: inprocess::REQUESTS,
     hit_word: "call failed",
     tolerance: Tolerance::Own,
+    conflicts: &[],
     example: include_str!("example.yaml"),
     cases: include_str!("cases.md"),
 });

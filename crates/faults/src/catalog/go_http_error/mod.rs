@@ -4,30 +4,26 @@
 pub mod effect;
 
 use crate::dose::Tolerance;
-use crate::fault::{Bound, Description, Fault, Kind};
-use crate::inprocess::{self, InProcessFault, Own};
+use crate::fault::{Bound, Description, Fault, Kind, Param};
+use crate::inprocess::{self, InProcessFault};
+use crate::mechanism::Own;
 use crate::values::Checked;
 
 /// The fault.
 pub static FAULT: &dyn Fault = &InProcessFault { about: &DESCRIPTION, bound };
 
-static DESCRIPTION: Description = inprocess::described(Own {
+static DESCRIPTION: Description = inprocess::MECHANISM.fault(Own {
     name: "go.http-error",
     summary: "HTTP requests fail, inside the process",
     params: &[
-        inprocess::optional(
+        Param::optional(
             "status",
             Kind::Integer { min: 200, max: 599 },
             Some("500"),
             "the status that is answered",
         ),
-        inprocess::optional(
-            "body",
-            Kind::Text { bytes_max: 16384 },
-            None,
-            "the body that is answered",
-        ),
-        inprocess::optional(
+        Param::optional("body", Kind::Text { bytes_max: 16384 }, None, "the body that is answered"),
+        Param::optional(
             "fail",
             Kind::Word(&["status", "connection"]),
             Some("status"),
@@ -41,6 +37,7 @@ static DESCRIPTION: Description = inprocess::described(Own {
     filters: inprocess::REQUESTS,
     hit_word: "request failed",
     tolerance: Tolerance::Own,
+    conflicts: &[],
     example: include_str!("example.yaml"),
     cases: include_str!("cases.md"),
 });

@@ -4,30 +4,31 @@
 pub mod effect;
 
 use crate::dose::Tolerance;
-use crate::fault::{Bound, Description, Fault, Kind};
-use crate::inprocess::{self, InProcessFault, Own};
+use crate::fault::{Bound, Description, Fault, Kind, Param};
+use crate::inprocess::{self, InProcessFault};
+use crate::mechanism::Own;
 use crate::values::Checked;
 
 /// The fault.
 pub static FAULT: &dyn Fault = &InProcessFault { about: &DESCRIPTION, bound };
 
-static DESCRIPTION: Description = inprocess::described(Own {
+static DESCRIPTION: Description = inprocess::MECHANISM.fault(Own {
     name: "go.memory-grow",
     summary: "live heap grows step by step and is held",
     params: &[
-        inprocess::optional(
+        Param::optional(
             "size",
             Kind::Bytes { min: "1MiB", max: "64GiB" },
             Some("64MiB"),
             "how much in the end",
         ),
-        inprocess::optional(
+        Param::optional(
             "step",
             Kind::Bytes { min: "4KiB", max: "64GiB" },
             None,
             "how much at a time; all at once without it",
         ),
-        inprocess::optional(
+        Param::optional(
             "every",
             Kind::Duration { min: "1ms", max: "1h" },
             Some("100ms"),
@@ -37,6 +38,7 @@ static DESCRIPTION: Description = inprocess::described(Own {
     filters: &[],
     hit_word: "step",
     tolerance: Tolerance::Own,
+    conflicts: &[],
     example: include_str!("example.yaml"),
     cases: include_str!("cases.md"),
 });

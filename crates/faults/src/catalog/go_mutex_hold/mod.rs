@@ -4,36 +4,37 @@
 pub mod effect;
 
 use crate::dose::Tolerance;
-use crate::fault::{Bound, Description, Fault, Kind};
-use crate::inprocess::{self, InProcessFault, Own};
+use crate::fault::{Bound, Description, Fault, Kind, Param};
+use crate::inprocess::{self, InProcessFault};
+use crate::mechanism::Own;
 use crate::values::Checked;
 
 /// The fault.
 pub static FAULT: &dyn Fault = &InProcessFault { about: &DESCRIPTION, bound };
 
-static DESCRIPTION: Description = inprocess::described(Own {
+static DESCRIPTION: Description = inprocess::MECHANISM.fault(Own {
     name: "go.mutex-hold",
     summary: "a mutex is held again and again",
     params: &[
-        inprocess::optional(
+        Param::optional(
             "lock",
             Kind::Name,
             None,
             "a mutex that the process registered; without it one of the fault's own",
         ),
-        inprocess::optional(
+        Param::optional(
             "hold",
             Kind::Duration { min: "1ms", max: "60s" },
             Some("5ms"),
             "how long it is held",
         ),
-        inprocess::optional(
+        Param::optional(
             "every",
             Kind::Duration { min: "1ms", max: "60s" },
             Some("10ms"),
             "from one hold to the next; at least the hold",
         ),
-        inprocess::optional(
+        Param::optional(
             "waiters",
             Kind::Integer { min: 0, max: 1000 },
             Some("4"),
@@ -43,6 +44,7 @@ static DESCRIPTION: Description = inprocess::described(Own {
     filters: &[],
     hit_word: "hold",
     tolerance: Tolerance::Own,
+    conflicts: &[],
     example: include_str!("example.yaml"),
     cases: include_str!("cases.md"),
 });

@@ -4,24 +4,25 @@
 pub mod effect;
 
 use crate::dose::Tolerance;
-use crate::fault::{Bound, Description, Fault, Kind};
-use crate::inprocess::{self, InProcessFault, Own};
+use crate::fault::{Bound, Description, Fault, Kind, Param};
+use crate::inprocess::{self, InProcessFault};
+use crate::mechanism::Own;
 use crate::values::Checked;
 
 /// The fault.
 pub static FAULT: &dyn Fault = &InProcessFault { about: &DESCRIPTION, bound };
 
-static DESCRIPTION: Description = inprocess::described(Own {
+static DESCRIPTION: Description = inprocess::MECHANISM.fault(Own {
     name: "go.panic",
     summary: "a handler panics",
     params: &[
-        inprocess::optional(
+        Param::optional(
             "message",
             Kind::Text { bytes_max: 1024 },
             Some("asked for"),
             "what it panics with",
         ),
-        inprocess::optional(
+        Param::optional(
             "recovered",
             Kind::Word(&["yes", "no"]),
             Some("yes"),
@@ -34,6 +35,7 @@ static DESCRIPTION: Description = inprocess::described(Own {
     filters: inprocess::REQUESTS,
     hit_word: "panic",
     tolerance: Tolerance::Own,
+    conflicts: &[],
     example: include_str!("example.yaml"),
     cases: include_str!("cases.md"),
 });

@@ -4,24 +4,20 @@
 pub mod effect;
 
 use crate::dose::Tolerance;
-use crate::fault::{Bound, Description, Fault, Kind};
-use crate::inprocess::{self, InProcessFault, Own};
+use crate::fault::{Bound, Description, Fault, Kind, Param};
+use crate::inprocess::{self, InProcessFault};
+use crate::mechanism::Own;
 use crate::values::Checked;
 
 /// The fault.
 pub static FAULT: &dyn Fault = &InProcessFault { about: &DESCRIPTION, bound };
 
-static DESCRIPTION: Description = inprocess::described(Own {
+static DESCRIPTION: Description = inprocess::MECHANISM.fault(Own {
     name: "go.pool-starve",
     summary: "database connections are taken out of a pool",
     params: &[
-        inprocess::optional(
-            "pool",
-            Kind::Name,
-            Some("default"),
-            "a pool that the process registered",
-        ),
-        inprocess::optional(
+        Param::optional("pool", Kind::Name, Some("default"), "a pool that the process registered"),
+        Param::optional(
             "leave",
             Kind::Integer { min: 0, max: 10_000 },
             Some("0"),
@@ -31,6 +27,7 @@ static DESCRIPTION: Description = inprocess::described(Own {
     filters: &[],
     hit_word: "connection taken",
     tolerance: Tolerance::Own,
+    conflicts: &[],
     example: include_str!("example.yaml"),
     cases: include_str!("cases.md"),
 });

@@ -5,24 +5,19 @@ pub mod effect;
 
 use crate::dose::Tolerance;
 use crate::fault::{Bound, Description, Fault, Kind, Param};
-use crate::inprocess::{self, InProcessFault, Own};
+use crate::inprocess::{self, InProcessFault};
+use crate::mechanism::Own;
 use crate::values::Checked;
 
 /// The fault.
 pub static FAULT: &dyn Fault = &InProcessFault { about: &DESCRIPTION, bound };
 
-static DESCRIPTION: Description = inprocess::described(Own {
+static DESCRIPTION: Description = inprocess::MECHANISM.fault(Own {
     name: "go.probe",
     summary: "a fault that the process brought along",
     params: &[
-        Param {
-            name: "probe",
-            kind: Kind::Glob,
-            default: None,
-            required: true,
-            help: "the name it was registered under",
-        },
-        inprocess::optional(
+        Param::required("probe", Kind::Glob, "the name it was registered under"),
+        Param::optional(
             "args",
             Kind::Text { bytes_max: 4096 },
             None,
@@ -32,6 +27,7 @@ static DESCRIPTION: Description = inprocess::described(Own {
     filters: &[],
     hit_word: "hit of the probe",
     tolerance: Tolerance::Own,
+    conflicts: &[],
     example: include_str!("example.yaml"),
     cases: include_str!("cases.md"),
 });

@@ -4,8 +4,9 @@
 pub mod effect;
 
 use crate::dose::Tolerance;
-use crate::fault::{Bound, Death, Description, Fault, Kind, Param, ValueIssue};
+use crate::fault::{Bound, Description, Fault, Kind, Param, ValueIssue};
 use crate::http;
+use crate::mechanism::Own;
 use crate::values::Checked;
 use squall_wire::target::Target;
 
@@ -14,19 +15,16 @@ pub static FAULT: &dyn Fault = &GrpcCut;
 
 struct GrpcCut;
 
-static DESCRIPTION: Description = Description {
+static DESCRIPTION: Description = http::MECHANISM.fault(Own {
     name: "grpc.cut",
-    family: http::FAMILY,
     summary: "streams break after some messages",
-    death: Death::KernelLink,
     params: &[
-        Param {
-            name: "messages",
-            kind: Kind::Integer { min: 0, max: 1_000_000 },
-            default: Some("0"),
-            required: false,
-            help: "how many messages of that side pass",
-        },
+        Param::optional(
+            "messages",
+            Kind::Integer { min: 0, max: 1_000_000 },
+            Some("0"),
+            "how many messages of that side pass",
+        ),
         http::SHARE,
         http::BY,
         http::SIDE_RESPONSE,
@@ -34,16 +32,12 @@ static DESCRIPTION: Description = Description {
         http::EXISTING,
     ],
     filters: http::GRPC_FILTERS,
-    acts: http::ACTS,
-    ends: http::ENDS,
-    spares: http::SPARES,
     hit_word: "stream cut",
     tolerance: Tolerance::Own,
     conflicts: &["grpc.cut"],
-    needs: http::NEEDS,
     example: include_str!("example.yaml"),
     cases: include_str!("cases.md"),
-};
+});
 
 impl Fault for GrpcCut {
     fn describe(&self) -> &'static Description {

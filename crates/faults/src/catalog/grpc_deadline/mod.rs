@@ -4,8 +4,9 @@
 pub mod effect;
 
 use crate::dose::Tolerance;
-use crate::fault::{Bound, Death, Description, Fault, Kind, Param, ValueIssue};
+use crate::fault::{Bound, Description, Fault, Kind, Param, ValueIssue};
 use crate::http;
+use crate::mechanism::Own;
 use crate::values::Checked;
 use squall_wire::target::Target;
 
@@ -14,35 +15,27 @@ pub static FAULT: &dyn Fault = &GrpcDeadline;
 
 struct GrpcDeadline;
 
-static DESCRIPTION: Description = Description {
+static DESCRIPTION: Description = http::MECHANISM.fault(Own {
     name: "grpc.deadline",
-    family: http::FAMILY,
     summary: "calls carry a shorter deadline",
-    death: Death::KernelLink,
     params: &[
-        Param {
-            name: "at-most",
-            kind: Kind::Duration { min: "1us", max: "1h" },
-            default: None,
-            required: true,
-            help: "what is left of the deadline",
-        },
+        Param::required(
+            "at-most",
+            Kind::Duration { min: "1us", max: "1h" },
+            "what is left of the deadline",
+        ),
         http::SHARE,
         http::BY,
         http::DIRECTION,
         http::EXISTING,
     ],
     filters: http::GRPC_FILTERS,
-    acts: http::ACTS,
-    ends: http::ENDS,
-    spares: http::SPARES,
     hit_word: "deadline shortened",
     tolerance: Tolerance::Own,
     conflicts: &["grpc.deadline"],
-    needs: http::NEEDS,
     example: include_str!("example.yaml"),
     cases: include_str!("cases.md"),
-};
+});
 
 impl Fault for GrpcDeadline {
     fn describe(&self) -> &'static Description {

@@ -4,8 +4,9 @@
 pub mod effect;
 
 use crate::dose::Tolerance;
-use crate::fault::{Bound, Death, Description, Fault, ValueIssue};
+use crate::fault::{Bound, Description, Fault, ValueIssue};
 use crate::http::{self, delay};
+use crate::mechanism::Own;
 use crate::values::Checked;
 use squall_wire::target::Target;
 
@@ -14,11 +15,9 @@ pub static FAULT: &dyn Fault = &GrpcDelay;
 
 struct GrpcDelay;
 
-static DESCRIPTION: Description = Description {
+static DESCRIPTION: Description = http::MECHANISM.fault(Own {
     name: "grpc.delay",
-    family: http::FAMILY,
     summary: "calls or their answers are late",
-    death: Death::KernelLink,
     params: &[
         delay::MEAN,
         delay::JITTER,
@@ -30,16 +29,12 @@ static DESCRIPTION: Description = Description {
         http::EXISTING,
     ],
     filters: http::GRPC_FILTERS,
-    acts: http::ACTS,
-    ends: http::ENDS,
-    spares: http::SPARES,
     hit_word: "call delayed",
     tolerance: Tolerance::Own,
     conflicts: &["grpc.delay"],
-    needs: http::NEEDS,
     example: include_str!("example.yaml"),
     cases: include_str!("cases.md"),
-};
+});
 
 impl Fault for GrpcDelay {
     fn describe(&self) -> &'static Description {

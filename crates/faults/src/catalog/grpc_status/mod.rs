@@ -4,8 +4,9 @@
 pub mod effect;
 
 use crate::dose::Tolerance;
-use crate::fault::{Bound, Death, Description, Fault, Kind, Param, ValueIssue};
+use crate::fault::{Bound, Description, Fault, Kind, Param, ValueIssue};
 use crate::http;
+use crate::mechanism::Own;
 use crate::values::Checked;
 use squall_wire::target::Target;
 
@@ -34,47 +35,20 @@ pub(crate) const CODES: &[&str] = &[
     "UNAUTHENTICATED",
 ];
 
-static DESCRIPTION: Description = Description {
+static DESCRIPTION: Description = http::MECHANISM.fault(Own {
     name: "grpc.status",
-    family: http::FAMILY,
     summary: "calls end with a status",
-    death: Death::KernelLink,
     params: &[
-        Param {
-            name: "code",
-            kind: Kind::Word(CODES),
-            default: Some("UNAVAILABLE"),
-            required: false,
-            help: "the code",
-        },
-        Param {
-            name: "message",
-            kind: Kind::Text { bytes_max: 1024 },
-            default: None,
-            required: false,
-            help: "the message",
-        },
-        Param {
-            name: "reason",
-            kind: Kind::Name,
-            default: None,
-            required: false,
-            help: "the reason of an ErrorInfo among the details",
-        },
-        Param {
-            name: "domain",
-            kind: Kind::Glob,
-            default: None,
-            required: false,
-            help: "its domain",
-        },
-        Param {
-            name: "retry-after",
-            kind: Kind::Duration { min: "1ms", max: "1h" },
-            default: None,
-            required: false,
-            help: "the delay of a RetryInfo among the details",
-        },
+        Param::optional("code", Kind::Word(CODES), Some("UNAVAILABLE"), "the code"),
+        Param::optional("message", Kind::Text { bytes_max: 1024 }, None, "the message"),
+        Param::optional("reason", Kind::Name, None, "the reason of an ErrorInfo among the details"),
+        Param::optional("domain", Kind::Glob, None, "its domain"),
+        Param::optional(
+            "retry-after",
+            Kind::Duration { min: "1ms", max: "1h" },
+            None,
+            "the delay of a RetryInfo among the details",
+        ),
         http::SHARE,
         http::BY,
         http::SIDE,
@@ -82,16 +56,12 @@ static DESCRIPTION: Description = Description {
         http::EXISTING,
     ],
     filters: http::GRPC_FILTERS,
-    acts: http::ACTS,
-    ends: http::ENDS,
-    spares: http::SPARES,
     hit_word: "call ended with a status",
     tolerance: Tolerance::Own,
     conflicts: &["grpc.status"],
-    needs: http::NEEDS,
     example: include_str!("example.yaml"),
     cases: include_str!("cases.md"),
-};
+});
 
 impl Fault for GrpcStatus {
     fn describe(&self) -> &'static Description {

@@ -4,8 +4,9 @@
 pub mod effect;
 
 use crate::dose::Tolerance;
-use crate::fault::{Bound, Death, Description, Fault, ValueIssue};
+use crate::fault::{Bound, Description, Fault, ValueIssue};
 use crate::http;
+use crate::mechanism::Own;
 use crate::values::Checked;
 use squall_wire::target::Target;
 
@@ -14,23 +15,17 @@ pub static FAULT: &dyn Fault = &GrpcTrailers;
 
 struct GrpcTrailers;
 
-static DESCRIPTION: Description = Description {
+static DESCRIPTION: Description = http::MECHANISM.fault(Own {
     name: "grpc.trailers",
-    family: http::FAMILY,
     summary: "answers come without their trailers",
-    death: Death::KernelLink,
     params: &[http::SHARE, http::BY, http::DIRECTION, http::EXISTING],
     filters: http::GRPC_FILTERS,
-    acts: http::ACTS,
-    ends: http::ENDS,
-    spares: http::SPARES,
     hit_word: "trailers lost",
     tolerance: Tolerance::Own,
     conflicts: &["grpc.trailers"],
-    needs: http::NEEDS,
     example: include_str!("example.yaml"),
     cases: include_str!("cases.md"),
-};
+});
 
 impl Fault for GrpcTrailers {
     fn describe(&self) -> &'static Description {

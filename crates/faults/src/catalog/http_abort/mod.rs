@@ -4,8 +4,9 @@
 pub mod effect;
 
 use crate::dose::Tolerance;
-use crate::fault::{Bound, Death, Description, Fault, Kind, Param, ValueIssue};
+use crate::fault::{Bound, Description, Fault, Kind, Param, ValueIssue};
 use crate::http;
+use crate::mechanism::Own;
 use crate::values::Checked;
 use squall_wire::target::Target;
 
@@ -14,33 +15,23 @@ pub static FAULT: &dyn Fault = &HttpAbort;
 
 struct HttpAbort;
 
-static DESCRIPTION: Description = Description {
+static DESCRIPTION: Description = http::MECHANISM.fault(Own {
     name: "http.abort",
-    family: http::FAMILY,
     summary: "requests get an error in place of an answer",
-    death: Death::KernelLink,
     params: &[
-        Param {
-            name: "status",
-            kind: Kind::Integer { min: 200, max: 599 },
-            default: Some("503"),
-            required: false,
-            help: "the status of the answer",
-        },
-        Param {
-            name: "body",
-            kind: Kind::Text { bytes_max: 1024 },
-            default: None,
-            required: false,
-            help: "its body; none otherwise",
-        },
-        Param {
-            name: "add",
-            kind: Kind::Pair,
-            default: None,
-            required: false,
-            help: "a header of the answer, for example retry-after=1",
-        },
+        Param::optional(
+            "status",
+            Kind::Integer { min: 200, max: 599 },
+            Some("503"),
+            "the status of the answer",
+        ),
+        Param::optional("body", Kind::Text { bytes_max: 1024 }, None, "its body; none otherwise"),
+        Param::optional(
+            "add",
+            Kind::Pair,
+            None,
+            "a header of the answer, for example retry-after=1",
+        ),
         http::SHARE,
         http::BY,
         http::SIDE,
@@ -48,16 +39,12 @@ static DESCRIPTION: Description = Description {
         http::EXISTING,
     ],
     filters: http::FILTERS,
-    acts: http::ACTS,
-    ends: http::ENDS,
-    spares: http::SPARES,
     hit_word: "request answered with an error",
     tolerance: Tolerance::Own,
     conflicts: &["http.abort"],
-    needs: http::NEEDS,
     example: include_str!("example.yaml"),
     cases: include_str!("cases.md"),
-};
+});
 
 impl Fault for HttpAbort {
     fn describe(&self) -> &'static Description {

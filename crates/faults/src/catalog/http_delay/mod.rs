@@ -4,8 +4,9 @@
 pub mod effect;
 
 use crate::dose::Tolerance;
-use crate::fault::{Bound, Death, Description, Fault, ValueIssue};
+use crate::fault::{Bound, Description, Fault, ValueIssue};
 use crate::http::{self, delay};
+use crate::mechanism::Own;
 use crate::values::Checked;
 use squall_wire::target::Target;
 
@@ -14,11 +15,9 @@ pub static FAULT: &dyn Fault = &HttpDelay;
 
 struct HttpDelay;
 
-static DESCRIPTION: Description = Description {
+static DESCRIPTION: Description = http::MECHANISM.fault(Own {
     name: "http.delay",
-    family: http::FAMILY,
     summary: "requests or replies are late",
-    death: Death::KernelLink,
     params: &[
         delay::MEAN,
         delay::JITTER,
@@ -30,16 +29,12 @@ static DESCRIPTION: Description = Description {
         http::EXISTING,
     ],
     filters: http::FILTERS,
-    acts: http::ACTS,
-    ends: http::ENDS,
-    spares: http::SPARES,
     hit_word: "request delayed",
     tolerance: Tolerance::Own,
     conflicts: &["http.delay"],
-    needs: http::NEEDS,
     example: include_str!("example.yaml"),
     cases: include_str!("cases.md"),
-};
+});
 
 impl Fault for HttpDelay {
     fn describe(&self) -> &'static Description {

@@ -4,8 +4,9 @@
 pub mod effect;
 
 use crate::dose::Tolerance;
-use crate::fault::{Bound, Death, Description, Fault, Kind, Param, ValueIssue};
+use crate::fault::{Bound, Description, Fault, Kind, Param, ValueIssue};
 use crate::http;
+use crate::mechanism::Own;
 use crate::values::Checked;
 use squall_wire::target::Target;
 
@@ -14,26 +15,12 @@ pub static FAULT: &dyn Fault = &HttpHeaders;
 
 struct HttpHeaders;
 
-static DESCRIPTION: Description = Description {
+static DESCRIPTION: Description = http::MECHANISM.fault(Own {
     name: "http.headers",
-    family: http::FAMILY,
     summary: "headers are added or removed",
-    death: Death::KernelLink,
     params: &[
-        Param {
-            name: "add",
-            kind: Kind::Pair,
-            default: None,
-            required: false,
-            help: "a header to add, name=value",
-        },
-        Param {
-            name: "remove",
-            kind: Kind::Names,
-            default: None,
-            required: false,
-            help: "headers to remove",
-        },
+        Param::optional("add", Kind::Pair, None, "a header to add, name=value"),
+        Param::optional("remove", Kind::Names, None, "headers to remove"),
         http::SHARE,
         http::BY,
         http::SIDE,
@@ -41,16 +28,12 @@ static DESCRIPTION: Description = Description {
         http::EXISTING,
     ],
     filters: http::FILTERS,
-    acts: http::ACTS,
-    ends: http::ENDS,
-    spares: http::SPARES,
     hit_word: "message changed",
     tolerance: Tolerance::Own,
     conflicts: &["http.headers"],
-    needs: http::NEEDS,
     example: include_str!("example.yaml"),
     cases: include_str!("cases.md"),
-};
+});
 
 impl Fault for HttpHeaders {
     fn describe(&self) -> &'static Description {

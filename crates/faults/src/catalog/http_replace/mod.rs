@@ -4,8 +4,9 @@
 pub mod effect;
 
 use crate::dose::Tolerance;
-use crate::fault::{Bound, Death, Description, Fault, Kind, Param, ValueIssue};
+use crate::fault::{Bound, Description, Fault, Kind, Param, ValueIssue};
 use crate::http;
+use crate::mechanism::Own;
 use crate::values::Checked;
 use squall_wire::target::Target;
 
@@ -14,26 +15,17 @@ pub static FAULT: &dyn Fault = &HttpReplace;
 
 struct HttpReplace;
 
-static DESCRIPTION: Description = Description {
+static DESCRIPTION: Description = http::MECHANISM.fault(Own {
     name: "http.replace",
-    family: http::FAMILY,
     summary: "bodies are replaced",
-    death: Death::KernelLink,
     params: &[
-        Param {
-            name: "body",
-            kind: Kind::Text { bytes_max: 1024 },
-            default: None,
-            required: true,
-            help: "what is sent in its place",
-        },
-        Param {
-            name: "type",
-            kind: Kind::Text { bytes_max: 128 },
-            default: None,
-            required: false,
-            help: "its content type; that of the message otherwise",
-        },
+        Param::required("body", Kind::Text { bytes_max: 1024 }, "what is sent in its place"),
+        Param::optional(
+            "type",
+            Kind::Text { bytes_max: 128 },
+            None,
+            "its content type; that of the message otherwise",
+        ),
         http::SHARE,
         http::BY,
         http::SIDE_RESPONSE,
@@ -41,16 +33,12 @@ static DESCRIPTION: Description = Description {
         http::EXISTING,
     ],
     filters: http::FILTERS,
-    acts: http::ACTS,
-    ends: http::ENDS,
-    spares: http::SPARES,
     hit_word: "body replaced",
     tolerance: Tolerance::Own,
     conflicts: &["http.replace"],
-    needs: http::NEEDS,
     example: include_str!("example.yaml"),
     cases: include_str!("cases.md"),
-};
+});
 
 impl Fault for HttpReplace {
     fn describe(&self) -> &'static Description {

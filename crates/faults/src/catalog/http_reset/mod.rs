@@ -4,8 +4,9 @@
 pub mod effect;
 
 use crate::dose::Tolerance;
-use crate::fault::{Bound, Death, Description, Fault, ValueIssue};
+use crate::fault::{Bound, Description, Fault, ValueIssue};
 use crate::http;
+use crate::mechanism::Own;
 use crate::values::Checked;
 use squall_wire::target::Target;
 
@@ -14,23 +15,17 @@ pub static FAULT: &dyn Fault = &HttpReset;
 
 struct HttpReset;
 
-static DESCRIPTION: Description = Description {
+static DESCRIPTION: Description = http::MECHANISM.fault(Own {
     name: "http.reset",
-    family: http::FAMILY,
     summary: "requests end with a reset connection",
-    death: Death::KernelLink,
     params: &[http::SHARE, http::BY, http::SIDE, http::DIRECTION, http::EXISTING],
     filters: http::FILTERS,
-    acts: http::ACTS,
-    ends: http::ENDS,
-    spares: http::SPARES,
     hit_word: "request reset",
     tolerance: Tolerance::Own,
     conflicts: &["http.reset"],
-    needs: http::NEEDS,
     example: include_str!("example.yaml"),
     cases: include_str!("cases.md"),
-};
+});
 
 impl Fault for HttpReset {
     fn describe(&self) -> &'static Description {

@@ -4,8 +4,9 @@
 pub mod effect;
 
 use crate::dose::Tolerance;
-use crate::fault::{Bound, Death, Description, Fault, Kind, Param, ValueIssue};
+use crate::fault::{Bound, Description, Fault, Kind, Param, ValueIssue};
 use crate::http;
+use crate::mechanism::Own;
 use crate::values::Checked;
 use squall_wire::target::Target;
 
@@ -14,19 +15,11 @@ pub static FAULT: &dyn Fault = &HttpSlowBody;
 
 struct HttpSlowBody;
 
-static DESCRIPTION: Description = Description {
+static DESCRIPTION: Description = http::MECHANISM.fault(Own {
     name: "http.slow-body",
-    family: http::FAMILY,
     summary: "bodies come at a trickle",
-    death: Death::KernelLink,
     params: &[
-        Param {
-            name: "rate",
-            kind: Kind::ByteRate { min: "1B/s", max: "1GiB/s" },
-            default: None,
-            required: true,
-            help: "how fast",
-        },
+        Param::required("rate", Kind::ByteRate { min: "1B/s", max: "1GiB/s" }, "how fast"),
         http::SHARE,
         http::BY,
         http::SIDE_RESPONSE,
@@ -34,16 +27,12 @@ static DESCRIPTION: Description = Description {
         http::EXISTING,
     ],
     filters: http::FILTERS,
-    acts: http::ACTS,
-    ends: http::ENDS,
-    spares: http::SPARES,
     hit_word: "body slowed",
     tolerance: Tolerance::Own,
     conflicts: &["http.slow-body"],
-    needs: http::NEEDS,
     example: include_str!("example.yaml"),
     cases: include_str!("cases.md"),
-};
+});
 
 impl Fault for HttpSlowBody {
     fn describe(&self) -> &'static Description {

@@ -4,8 +4,9 @@
 pub mod effect;
 
 use crate::dose::Tolerance;
-use crate::fault::{Bound, Death, Description, Fault, Kind, Param, ValueIssue};
+use crate::fault::{Bound, Description, Fault, Kind, Param, ValueIssue};
 use crate::http;
+use crate::mechanism::Own;
 use crate::values::Checked;
 use squall_wire::target::Target;
 
@@ -14,19 +15,16 @@ pub static FAULT: &dyn Fault = &HttpTruncate;
 
 struct HttpTruncate;
 
-static DESCRIPTION: Description = Description {
+static DESCRIPTION: Description = http::MECHANISM.fault(Own {
     name: "http.truncate",
-    family: http::FAMILY,
     summary: "bodies break off",
-    death: Death::KernelLink,
     params: &[
-        Param {
-            name: "after",
-            kind: Kind::Bytes { min: "0B", max: "1GiB" },
-            default: Some("0B"),
-            required: false,
-            help: "how much of the body passes",
-        },
+        Param::optional(
+            "after",
+            Kind::Bytes { min: "0B", max: "1GiB" },
+            Some("0B"),
+            "how much of the body passes",
+        ),
         http::SHARE,
         http::BY,
         http::SIDE_RESPONSE,
@@ -34,16 +32,12 @@ static DESCRIPTION: Description = Description {
         http::EXISTING,
     ],
     filters: http::FILTERS,
-    acts: http::ACTS,
-    ends: http::ENDS,
-    spares: http::SPARES,
     hit_word: "body cut",
     tolerance: Tolerance::Own,
     conflicts: &["http.truncate"],
-    needs: http::NEEDS,
     example: include_str!("example.yaml"),
     cases: include_str!("cases.md"),
-};
+});
 
 impl Fault for HttpTruncate {
     fn describe(&self) -> &'static Description {

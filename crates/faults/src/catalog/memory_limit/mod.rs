@@ -18,20 +18,18 @@ static DESCRIPTION: Description = Description {
     summary: "limits the memory the target may use",
     death: Death::Receipt,
     params: &[
-        Param {
-            name: "leave",
-            kind: Kind::Bytes { min: "0B", max: "64GiB" },
-            default: Some("16MiB"),
-            required: false,
-            help: "how much more than now the target may use",
-        },
-        Param {
-            name: "oom",
-            kind: Kind::Word(&["no", "yes"]),
-            default: Some("no"),
-            required: false,
-            help: "yes: a worker fills what is left, and the kernel kills the target",
-        },
+        Param::optional(
+            "leave",
+            Kind::Bytes { min: "0B", max: "64GiB" },
+            Some("16MiB"),
+            "how much more than now the target may use",
+        ),
+        Param::optional(
+            "oom",
+            Kind::Word(&["no", "yes"]),
+            Some("no"),
+            "yes: a worker fills what is left, and the kernel kills the target",
+        ),
     ],
     filters: &[],
     acts: "a limit on the target's cgroup, or on one made for it and its children inside a shared one",

@@ -21,13 +21,11 @@ static DESCRIPTION: Description = Description {
     family: "network",
     summary: "what leaves goes at most at a rate",
     death: Death::Receipt,
-    params: &[Param {
-        name: "rate",
-        kind: Kind::ByteRate { min: "8kbit/s", max: "10Gbit/s" },
-        default: None,
-        required: true,
-        help: "on the wire, headers included; for each network device",
-    }],
+    params: &[Param::required(
+        "rate",
+        Kind::ByteRate { min: "8kbit/s", max: "10Gbit/s" },
+        "on the wire, headers included; for each network device",
+    )],
     filters: FILTERS,
     acts: "tcx gives chosen packets a priority; an HTB queue on the device shapes that class alone",
     ends: "with its kernel links, kill -9 included; the inert queue goes by the receipt",

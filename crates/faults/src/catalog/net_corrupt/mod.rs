@@ -16,13 +16,12 @@ struct NetCorrupt;
 const PARAMS: &[Param] = &[
     SHARE,
     CORRELATION,
-    Param {
-        name: "part",
-        kind: Kind::Word(&["payload", "header"]),
-        default: Some("payload"),
-        required: false,
-        help: "payload: wrong data is read; header: the receiver drops the packet",
-    },
+    Param::optional(
+        "part",
+        Kind::Word(&["payload", "header"]),
+        Some("payload"),
+        "payload: wrong data is read; header: the receiver drops the packet",
+    ),
 ];
 
 static DESCRIPTION: Description = Description {

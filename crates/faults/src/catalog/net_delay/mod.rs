@@ -15,27 +15,19 @@ pub static FAULT: &dyn Fault = &NetDelay;
 struct NetDelay;
 
 const PARAMS: &[Param] = &[
-    Param {
-        name: "mean",
-        kind: Kind::Duration { min: "100us", max: "10s" },
-        default: None,
-        required: true,
-        help: "how late",
-    },
-    Param {
-        name: "jitter",
-        kind: Kind::Duration { min: "0s", max: "10s" },
-        default: Some("0s"),
-        required: false,
-        help: "how much the delays differ",
-    },
-    Param {
-        name: "distribution",
-        kind: Kind::Word(&["uniform", "normal", "pareto"]),
-        default: Some("uniform"),
-        required: false,
-        help: "uniform: mean ± jitter; else jitter is the standard deviation",
-    },
+    Param::required("mean", Kind::Duration { min: "100us", max: "10s" }, "how late"),
+    Param::optional(
+        "jitter",
+        Kind::Duration { min: "0s", max: "10s" },
+        Some("0s"),
+        "how much the delays differ",
+    ),
+    Param::optional(
+        "distribution",
+        Kind::Word(&["uniform", "normal", "pareto"]),
+        Some("uniform"),
+        "uniform: mean ± jitter; else jitter is the standard deviation",
+    ),
     Param { help: "how much one delay follows the last one", ..CORRELATION },
     Param { default: Some("100%"), required: false, ..SHARE },
 ];

@@ -20,29 +20,20 @@ static DESCRIPTION: Description = Description {
     summary: "only so many connections can be open",
     death: Death::KernelLink,
     params: &[
-        Param {
-            name: "connections",
-            kind: Kind::Integer { min: 0, max: 1_000_000 },
-            default: None,
-            required: true,
-            help: "as many may be open at the same time, open ones counted",
-        },
-        Param {
-            name: "direction",
-            kind: Kind::Word(&["in", "out"]),
-            default: Some("in"),
-            required: false,
-            help: "in: to the target's port; out: from the target to this port",
-        },
+        Param::required(
+            "connections",
+            Kind::Integer { min: 0, max: 1_000_000 },
+            "as many may be open at the same time, open ones counted",
+        ),
+        Param::optional(
+            "direction",
+            Kind::Word(&["in", "out"]),
+            Some("in"),
+            "in: to the target's port; out: from the target to this port",
+        ),
     ],
     filters: &[
-        Param {
-            name: "port",
-            kind: Kind::Ports,
-            default: None,
-            required: true,
-            help: "the ports whose connections are counted together",
-        },
+        Param::required("port", Kind::Ports, "the ports whose connections are counted together"),
         Param { help: "only connections with these addresses are refused", ..PEER },
     ],
     acts: "BPF: sk_lookup or the connect hook refuses one more, sockops counts those that end",

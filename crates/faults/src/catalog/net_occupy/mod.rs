@@ -23,20 +23,13 @@ static DESCRIPTION: Description = Description {
     death: Death::KernelLink,
     params: &[],
     filters: &[
-        Param {
-            name: "port",
-            kind: Kind::Ports,
-            default: None,
-            required: true,
-            help: "the ports that are in use",
-        },
-        Param {
-            name: "protocol",
-            kind: Kind::Word(&["tcp", "udp", "both"]),
-            default: Some("tcp"),
-            required: false,
-            help: "whose ports",
-        },
+        Param::required("port", Kind::Ports, "the ports that are in use"),
+        Param::optional(
+            "protocol",
+            Kind::Word(&["tcp", "udp", "both"]),
+            Some("tcp"),
+            "whose ports",
+        ),
     ],
     acts: "a BPF program on the target's cgroup answers bind() with EADDRINUSE",
     ends: "with its kernel link: kill -9 of the agent included; a lease that ran out ends it too",

@@ -16,13 +16,12 @@ pub static FAULT: &dyn Fault = &NetPartition;
 
 struct NetPartition;
 
-const PARAMS: &[Param] = &[Param {
-    name: "direction",
-    kind: Kind::Word(&["both", "out", "in"]),
-    default: Some("both"),
-    required: false,
-    help: "both, only what leaves the target, or only what arrives",
-}];
+const PARAMS: &[Param] = &[Param::optional(
+    "direction",
+    Kind::Word(&["both", "out", "in"]),
+    Some("both"),
+    "both, only what leaves the target, or only what arrives",
+)];
 
 static DESCRIPTION: Description = Description {
     name: "net.partition",

@@ -21,35 +21,21 @@ static DESCRIPTION: Description = Description {
     family: "network",
     summary: "connections are refused (ECONNREFUSED)",
     death: Death::KernelLink,
-    params: &[Param {
-        name: "share",
-        kind: Kind::Share { min_percent: 0.0001, max_percent: 100.0 },
-        default: Some("100%"),
-        required: false,
-        help: "of the connections that match",
-    }],
+    params: &[Param::optional(
+        "share",
+        Kind::Share { min_percent: 0.0001, max_percent: 100.0 },
+        Some("100%"),
+        "of the connections that match",
+    )],
     filters: &[
-        Param {
-            name: "port",
-            kind: Kind::Ports,
-            default: None,
-            required: false,
-            help: "only connections to these ports",
-        },
-        Param {
-            name: "to",
-            kind: Kind::Cidrs,
-            default: None,
-            required: false,
-            help: "only connections to these addresses",
-        },
-        Param {
-            name: "protocol",
-            kind: Kind::Word(&["tcp", "udp", "both"]),
-            default: Some("tcp"),
-            required: false,
-            help: "a connected UDP socket is refused at connect too",
-        },
+        Param::optional("port", Kind::Ports, None, "only connections to these ports"),
+        Param::optional("to", Kind::Cidrs, None, "only connections to these addresses"),
+        Param::optional(
+            "protocol",
+            Kind::Word(&["tcp", "udp", "both"]),
+            Some("tcp"),
+            "a connected UDP socket is refused at connect too",
+        ),
         Param {
             help: "only connections to these, each an address and a port; instead of to",
             ..ENDPOINT

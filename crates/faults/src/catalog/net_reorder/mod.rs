@@ -23,13 +23,12 @@ const PARAMS: &[Param] = &[
         ..SHARE
     },
     CORRELATION,
-    Param {
-        name: "gap",
-        kind: Kind::Duration { min: "100us", max: "10s" },
-        default: Some("10ms"),
-        required: false,
-        help: "how long they are held",
-    },
+    Param::optional(
+        "gap",
+        Kind::Duration { min: "100us", max: "10s" },
+        Some("10ms"),
+        "how long they are held",
+    ),
 ];
 
 static DESCRIPTION: Description = Description {

@@ -18,13 +18,12 @@ static DESCRIPTION: Description = Description {
     family: "network",
     summary: "open connections are reset (ECONNRESET)",
     death: Death::Holder,
-    params: &[Param {
-        name: "every",
-        kind: Kind::Duration { min: "0s", max: "1h" },
-        default: Some("0s"),
-        required: false,
-        help: "0s: once; else again after this long, while it is held",
-    }],
+    params: &[Param::optional(
+        "every",
+        Kind::Duration { min: "0s", max: "1h" },
+        Some("0s"),
+        "0s: once; else again after this long, while it is held",
+    )],
     filters: &[
         Param { help: "only connections with these ports, on either end", ..PORT },
         Param { help: "only connections with these addresses", ..PEER },

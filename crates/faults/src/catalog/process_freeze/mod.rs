@@ -19,20 +19,18 @@ static DESCRIPTION: Description = Description {
     summary: "stops a process for short pulses",
     death: Death::Receipt,
     params: &[
-        Param {
-            name: "length",
-            kind: Kind::Duration { min: "10ms", max: "100ms" },
-            default: Some("50ms"),
-            required: false,
-            help: "how long each stop is",
-        },
-        Param {
-            name: "period",
-            kind: Kind::Duration { min: "20ms", max: "60s" },
-            default: Some("1s"),
-            required: false,
-            help: "from the begin of one stop to the next",
-        },
+        Param::optional(
+            "length",
+            Kind::Duration { min: "10ms", max: "100ms" },
+            Some("50ms"),
+            "how long each stop is",
+        ),
+        Param::optional(
+            "period",
+            Kind::Duration { min: "20ms", max: "60s" },
+            Some("1s"),
+            "from the begin of one stop to the next",
+        ),
     ],
     filters: &[],
     acts: "SIGSTOP, then SIGCONT after the length, in every period: a stop-the-world seen from outside",

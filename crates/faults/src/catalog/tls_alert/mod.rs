@@ -4,7 +4,8 @@
 pub mod effect;
 
 use crate::dose::Tolerance;
-use crate::fault::{Bound, Death, Description, Fault, Kind, Param, ValueIssue};
+use crate::fault::{Bound, Description, Fault, Kind, Param, ValueIssue};
+use crate::mechanism::Own;
 use crate::tls;
 use crate::values::Checked;
 use squall_wire::target::Target;
@@ -14,11 +15,9 @@ pub static FAULT: &dyn Fault = &TlsAlert;
 
 struct TlsAlert;
 
-static DESCRIPTION: Description = Description {
+static DESCRIPTION: Description = tls::MECHANISM.fault(Own {
     name: "tls.alert",
-    family: "tls",
     summary: "handshakes end with a fatal alert",
-    death: Death::KernelLink,
     params: &[
         Param {
             name: "alert",
@@ -39,16 +38,12 @@ static DESCRIPTION: Description = Description {
         tls::EXISTING,
     ],
     filters: tls::FILTERS,
-    acts: tls::ACTS,
-    ends: tls::ENDS,
-    spares: tls::SPARES,
     hit_word: "handshake ended by an alert",
     tolerance: Tolerance::Own,
     conflicts: tls::CONFLICTS,
-    needs: tls::NEEDS,
     example: include_str!("example.yaml"),
     cases: include_str!("cases.md"),
-};
+});
 
 impl Fault for TlsAlert {
     fn describe(&self) -> &'static Description {

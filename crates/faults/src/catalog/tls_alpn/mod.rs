@@ -4,7 +4,8 @@
 pub mod effect;
 
 use crate::dose::Tolerance;
-use crate::fault::{Bound, Death, Description, Fault, Kind, Param, ValueIssue};
+use crate::fault::{Bound, Description, Fault, Kind, Param, ValueIssue};
+use crate::mechanism::Own;
 use crate::tls;
 use crate::values::Checked;
 use squall_wire::target::Target;
@@ -14,34 +15,27 @@ pub static FAULT: &dyn Fault = &TlsAlpn;
 
 struct TlsAlpn;
 
-static DESCRIPTION: Description = Description {
+static DESCRIPTION: Description = tls::MECHANISM.fault(Own {
     name: "tls.alpn",
-    family: "tls",
     summary: "no application protocol is agreed",
-    death: Death::KernelLink,
     params: &[
-        Param {
-            name: "answer",
-            kind: Kind::Word(&["refuse", "none"]),
-            default: Some("refuse"),
-            required: false,
-            help: "the alert for it, or a right handshake that chooses none; that needs authority",
-        },
+        Param::optional(
+            "answer",
+            Kind::Word(&["refuse", "none"]),
+            Some("refuse"),
+            "the alert for it, or a right handshake that chooses none; that needs authority",
+        ),
         tls::AUTHORITY,
         tls::SHARE,
         tls::EXISTING,
     ],
     filters: tls::FILTERS,
-    acts: tls::ACTS,
-    ends: tls::ENDS,
-    spares: tls::SPARES,
     hit_word: "protocol not agreed",
     tolerance: Tolerance::Own,
     conflicts: tls::CONFLICTS,
-    needs: tls::NEEDS,
     example: include_str!("example.yaml"),
     cases: include_str!("cases.md"),
-};
+});
 
 impl Fault for TlsAlpn {
     fn describe(&self) -> &'static Description {

@@ -4,7 +4,8 @@
 pub mod effect;
 
 use crate::dose::Tolerance;
-use crate::fault::{Bound, Death, Description, Fault, Kind, Param, ValueIssue};
+use crate::fault::{Bound, Description, Fault, Kind, Param, ValueIssue};
+use crate::mechanism::Own;
 use crate::tls;
 use crate::values::Checked;
 use squall_wire::target::Target;
@@ -14,34 +15,27 @@ pub static FAULT: &dyn Fault = &TlsCertificate;
 
 struct TlsCertificate;
 
-static DESCRIPTION: Description = Description {
+static DESCRIPTION: Description = tls::MECHANISM.fault(Own {
     name: "tls.certificate",
-    family: "tls",
     summary: "a wrong certificate is shown",
-    death: Death::KernelLink,
     params: &[
-        Param {
-            name: "wrong",
-            kind: Kind::Word(&["unknown-issuer", "expired", "name"]),
-            default: Some("unknown-issuer"),
-            required: false,
-            help: "who signed it, when it ran out, or whom it is for",
-        },
+        Param::optional(
+            "wrong",
+            Kind::Word(&["unknown-issuer", "expired", "name"]),
+            Some("unknown-issuer"),
+            "who signed it, when it ran out, or whom it is for",
+        ),
         tls::AUTHORITY,
         tls::SHARE,
         tls::EXISTING,
     ],
     filters: tls::FILTERS,
-    acts: tls::ACTS,
-    ends: tls::ENDS,
-    spares: tls::SPARES,
     hit_word: "wrong certificate shown",
     tolerance: Tolerance::Own,
     conflicts: tls::CONFLICTS,
-    needs: tls::NEEDS,
     example: include_str!("example.yaml"),
     cases: include_str!("cases.md"),
-};
+});
 
 impl Fault for TlsCertificate {
     fn describe(&self) -> &'static Description {

@@ -4,7 +4,8 @@
 pub mod effect;
 
 use crate::dose::Tolerance;
-use crate::fault::{Bound, Death, Description, Fault, Kind, Param, ValueIssue};
+use crate::fault::{Bound, Description, Fault, Kind, Param, ValueIssue};
+use crate::mechanism::Own;
 use crate::tls;
 use crate::values::Checked;
 use squall_wire::target::Target;
@@ -14,33 +15,26 @@ pub static FAULT: &dyn Fault = &TlsClose;
 
 struct TlsClose;
 
-static DESCRIPTION: Description = Description {
+static DESCRIPTION: Description = tls::MECHANISM.fault(Own {
     name: "tls.close",
-    family: "tls",
     summary: "connections are closed after the hello",
-    death: Death::KernelLink,
     params: &[
-        Param {
-            name: "how",
-            kind: Kind::Word(&["fin", "reset"]),
-            default: Some("fin"),
-            required: false,
-            help: "in order, or with a reset",
-        },
+        Param::optional(
+            "how",
+            Kind::Word(&["fin", "reset"]),
+            Some("fin"),
+            "in order, or with a reset",
+        ),
         tls::SHARE,
         tls::EXISTING,
     ],
     filters: tls::FILTERS,
-    acts: tls::ACTS,
-    ends: tls::ENDS,
-    spares: tls::SPARES,
     hit_word: "connection closed after the hello",
     tolerance: Tolerance::Own,
     conflicts: tls::CONFLICTS,
-    needs: tls::NEEDS,
     example: include_str!("example.yaml"),
     cases: include_str!("cases.md"),
-};
+});
 
 impl Fault for TlsClose {
     fn describe(&self) -> &'static Description {

@@ -4,7 +4,8 @@
 pub mod effect;
 
 use crate::dose::Tolerance;
-use crate::fault::{Bound, Death, Description, Fault, Kind, Param, ValueIssue};
+use crate::fault::{Bound, Description, Fault, Kind, Param, ValueIssue};
+use crate::mechanism::Own;
 use crate::tls;
 use crate::values::Checked;
 use squall_wire::target::Target;
@@ -14,33 +15,26 @@ pub static FAULT: &dyn Fault = &TlsCorrupt;
 
 struct TlsCorrupt;
 
-static DESCRIPTION: Description = Description {
+static DESCRIPTION: Description = tls::MECHANISM.fault(Own {
     name: "tls.corrupt",
-    family: "tls",
     summary: "a hello arrives damaged",
-    death: Death::KernelLink,
     params: &[
-        Param {
-            name: "hello",
-            kind: Kind::Word(&["server", "client"]),
-            default: Some("server"),
-            required: false,
-            help: "which of the two is damaged on its way",
-        },
+        Param::optional(
+            "hello",
+            Kind::Word(&["server", "client"]),
+            Some("server"),
+            "which of the two is damaged on its way",
+        ),
         tls::SHARE,
         tls::EXISTING,
     ],
     filters: tls::FILTERS,
-    acts: tls::ACTS,
-    ends: tls::ENDS,
-    spares: tls::SPARES,
     hit_word: "hello damaged",
     tolerance: Tolerance::Own,
     conflicts: tls::CONFLICTS,
-    needs: tls::NEEDS,
     example: include_str!("example.yaml"),
     cases: include_str!("cases.md"),
-};
+});
 
 impl Fault for TlsCorrupt {
     fn describe(&self) -> &'static Description {

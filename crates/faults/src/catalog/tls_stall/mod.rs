@@ -4,7 +4,8 @@
 pub mod effect;
 
 use crate::dose::Tolerance;
-use crate::fault::{Bound, Death, Description, Fault, ValueIssue};
+use crate::fault::{Bound, Description, Fault, ValueIssue};
+use crate::mechanism::Own;
 use crate::tls;
 use crate::values::Checked;
 use squall_wire::target::Target;
@@ -14,23 +15,17 @@ pub static FAULT: &dyn Fault = &TlsStall;
 
 struct TlsStall;
 
-static DESCRIPTION: Description = Description {
+static DESCRIPTION: Description = tls::MECHANISM.fault(Own {
     name: "tls.stall",
-    family: "tls",
     summary: "handshakes never get an answer",
-    death: Death::KernelLink,
     params: &[tls::SHARE, tls::EXISTING],
     filters: tls::FILTERS,
-    acts: tls::ACTS,
-    ends: tls::ENDS,
-    spares: tls::SPARES,
     hit_word: "handshake stalled",
     tolerance: Tolerance::Own,
     conflicts: tls::CONFLICTS,
-    needs: tls::NEEDS,
     example: include_str!("example.yaml"),
     cases: include_str!("cases.md"),
-};
+});
 
 impl Fault for TlsStall {
     fn describe(&self) -> &'static Description {
