@@ -75,7 +75,12 @@ fn a_file_of_another_kind_is_told_as_one_error() {
 #[test]
 fn no_time_between_two_scrapes_is_refused_with_the_range() {
     let world = World::new();
-    for (time, why) in [("0s", "from 1ms to 5m"), ("6m", "from 1ms to 5m"), ("0", "no unit")] {
+    for (time, why) in [
+        ("0s", "from 1ms to 5m"),
+        ("6m", "from 1ms to 5m"),
+        ("15", "no unit"),
+        ("0", "from 1ms to 5m"),
+    ] {
         for words in [["check", "--scrape"], ["eval", "--every"]] {
             let all = ["sla", words[0], "a.sla", words[1], time];
             world.run(&all).expect(2, &[why, "DURATION"]).ends("exit 2, bad input");

@@ -87,9 +87,9 @@ fn a_missing_target_is_named() {
     check(
         &asleep,
         &[
-            "P304[] billing-1 of the services file does not run",
             "P202[billing] no service billing runs here ^ the services file knows it = none of \
              its instances runs: start one, or correct the services file",
+            "P304[billing] billing-1 of the services file does not run",
         ],
     );
     check(
@@ -160,10 +160,10 @@ fn names_and_processes_are_one_to_one() {
     check(
         &fixture,
         &[
-            "P203[] both fits 2 processes = give each a line of its own; pids 4121, 4188",
-            "P206[] a and b are one process = both lines find pid 4121",
-            "P304[] gone of the services file does not run",
             "P201[target] the plan would take every instance of payment (1 of 1) = add a second instance, or say so: radius: {allowAll: true}",
+            "P203[payment] both fits 2 processes = give each a line of its own; pids 4121, 4188",
+            "P206[payment] a and b are one process = both lines find pid 4121",
+            "P304[payment] gone of the services file does not run",
         ],
     );
 }
