@@ -2,11 +2,10 @@
 
 use crate::seen::{CASES, Case, Pairs, Seen};
 use crate::victim::{Agent, ROLE, SOON, Victim, alone, arm, disarm};
-use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open};
 use squall_agent::journal::peek;
 use squall_agent::restore::{is_restored, restore};
 use squall_faults::catalog::{self, ALL};
-use squall_faults::fault::{Death, Kind, Param};
+use squall_faults::fault::{Kind, Param};
 use squall_faults::sys::doctor;
 use squall_faults::sys::fingerprint::fingerprint;
 use squall_faults::values::check;
@@ -17,7 +16,6 @@ use squall_wire::injection::{Bite, Injection, Values};
 use squall_wire::protocol::{Answer, Ask, Notice};
 use squall_wire::receipt::Receipt;
 use std::io::{BufRead, BufReader, Write};
-use std::os::fd::OwnedFd;
 use std::process::{Child, ChildStdout, Command, Stdio};
 
 const NEEDS: &[Need] = &[Need::Root, Need::Netns, Need::Cgroup2];
@@ -245,24 +243,6 @@ impl Holder {
         Holder { child, lines, receipt }
     }
 
-    /// Its links, which stay for as long as somebody has them.
-    fn links(&self) -> Vec<OwnedFd> {
-        let pid = Pid::from_child(&self.child);
-        let process = pidfd_open(pid, PidfdFlags::empty()).unwrap();
-        let open = std::fs::read_dir(format!("/proc/{}/fd", self.child.id())).unwrap();
-        let links = open.map(|entry| entry.unwrap()).filter(|entry| {
-            std::fs::read_link(entry.path())
-                .is_ok_and(|what| what.as_os_str() == "anon_inode:bpf_link")
-        });
-        let links = links.map(|entry| {
-            let number = entry.file_name().to_str().unwrap().parse().unwrap();
-            pidfd_getfd(&process, number, PidfdGetfdFlags::empty()).unwrap()
-        });
-        let links: Vec<OwnedFd> = links.collect();
-        assert!(!links.is_empty(), "{} is held by links", self.receipt.fault);
-        links
-    }
-
     fn bite(&mut self) -> Bite {
         self.child.stdin.as_mut().unwrap().write_all(b"bite\n").unwrap();
         let mut line = String::new();
@@ -291,17 +271,8 @@ fn after_kill_9_of_the_holder_the_receipt_alone_reverts() {
         let lease_ms = 60_000;
         let mut holder = Holder::start(&victim, &Injection { lease_ms, ..case.injection(&victim) });
         until_bites(&victim, case, count, || holder.bite());
-        // The kernel ends these, and does not wait until it has let go of a link: all of them are
-        // kept here, so that nothing but the death itself can be what ended the effect.
-        let about = catalog::find(case.fault).unwrap().fault.describe();
-        let links = if about.death == Death::KernelLink { holder.links() } else { Vec::new() };
         holder.child.kill().unwrap();
         holder.child.wait().unwrap();
-        if !links.is_empty() {
-            let what = format!("{}: is over while its links are there", case.fault);
-            until(&what, SOON, || case.is_over(&victim).then_some(()));
-        }
-        drop(links);
         until(&format!("{}: reverts", case.fault), SOON, || {
             is_restored(&restore(&holder.receipt)).then_some(())
         });

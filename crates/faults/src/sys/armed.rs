@@ -5,7 +5,6 @@
 
 use crate::effect::{EffectError, LeaseEnd};
 use crate::sys::bpf::{self, unavailable};
-use crate::sys::dying;
 use crate::sys::netns::Netns;
 use crate::sys::rule::{END_BYTES, RULE_BYTES, Rule, TALLY_BYTES, Tally, end_bytes};
 use crate::sys::spares;
@@ -117,9 +116,7 @@ impl Armed {
 
     /// Makes the programs act, until the rule's end.
     pub(crate) fn arm(&mut self, rule: Rule) -> Result<(), EffectError> {
-        self.rule = Rule { holder: dying::holder(), ..rule };
-        let watch = dying::watch(&mut self.object, &format!("squall_{}_off", self.about.name));
-        self.links.extend(watch.map(|link| Box::new(link) as Box<dyn Any + Send>));
+        self.rule = rule;
         // The rule says how many there are, so they come before it.
         if !self.rule.ends.is_empty() {
             let what = self.about.what;

@@ -42,7 +42,6 @@ enum {
 };
 
 enum { BPF_ANY = 0, BPF_NOEXIST = 1 };
-enum { SIGKILL = 9 };
 
 static void *(*bpf_map_lookup_elem)(void *map, const void *key) = (void *)1;
 static long (*bpf_map_update_elem)(void *map, const void *key, const void *value,
@@ -123,20 +122,6 @@ struct bpf_sock_ops {
     __u32 remote_port;
     __u32 local_port;
 };
-
-// What a raw tracepoint program on signal_deliver sees.
-struct delivery {
-    __u64 signal;
-    __u64 info;
-    __u64 action;
-};
-
-// Whether the calling thread is one of the holder's, and just got to know that the process ends:
-// the kernel hands SIGKILL to every thread of a process that it ends, whatever it ends of. It does so
-// before it frees memory and closes descriptors, and the first thread that runs is enough.
-INLINE int is_killed(const struct delivery *ctx, __u64 holder) {
-    return ctx->signal == SIGKILL && bpf_get_current_pid_tgid() >> 32 == holder;
-}
 
 INLINE __u16 swap16(__u16 value) { return __builtin_bswap16(value); }
 INLINE __u32 swap32(__u32 value) { return __builtin_bswap32(value); }

@@ -4,7 +4,6 @@
 //! holder is gone. A program is armed by writing to its map.
 
 use crate::effect::EffectError;
-use crate::sys::dying;
 use aya::maps::{Array, Map, MapData, loaded_maps};
 use aya::programs::loaded_programs;
 use aya::{Ebpf, EbpfLoader};
@@ -16,7 +15,6 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 /// from a thread of its own.
 pub fn warm() {
     drop(loader());
-    dying::keep();
 }
 
 /// The type information came in as megabytes, and the allocator keeps them for the next. They are

@@ -8,7 +8,6 @@ pub mod clock;
 pub(crate) mod confine;
 pub mod device;
 pub mod doctor;
-pub(crate) mod dying;
 pub mod fingerprint;
 pub mod inprocess;
 pub(crate) mod lateness;

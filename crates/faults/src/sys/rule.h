@@ -47,7 +47,7 @@ struct rule {
     __u32 device;
     __u32 mode;
     __u32 ends_len;  // 0 where the ranges say who the other end is
-    __u32 holder;  // the process with whose end the rule ends, 0 where only its links do that
+    __u32 zero;
     struct range ranges[RANGES_MAX];
 };
 
@@ -61,15 +61,7 @@ struct tally {
     __u64 last;  // 1 where the last one that matched was hit
 };
 
-INLINE int end_if_killed(const struct delivery *ctx, void *rules) {
-    __u32 zero = 0;
-    struct rule *rule = bpf_map_lookup_elem(rules, &zero);
-    if (rule && is_killed(ctx, rule->holder)) rule->expires_ns = 0;
-    return 0;
-}
-
-// The switch, the counters and the other ends of a fault whose object is loaded anew for each
-// injection, and what turns the switch off when the holder is killed.
+// The switch, the counters and the other ends of a fault whose object is loaded anew for each injection.
 #define RULE_MAPS(name)                                                  \
     struct bpf_map_def SEC("maps") name##_cfg = {                        \
         BPF_MAP_TYPE_ARRAY, sizeof(__u32), sizeof(struct rule), 1, 0,    \
@@ -79,12 +71,7 @@ INLINE int end_if_killed(const struct delivery *ctx, void *rules) {
     };                                                                   \
     struct bpf_map_def SEC("maps") name##_ends = {                       \
         BPF_MAP_TYPE_HASH, sizeof(struct end), sizeof(__u32), ENDS_MAX, 0, \
-    };                                                                   \
-    SEC("raw_tp/signal_deliver")                                         \
-    int squall_##name##_off(struct delivery *ctx) {                      \
-        return end_if_killed(ctx, &name##_cfg);                          \
-    }                                                                    \
-    _Static_assert(sizeof(struct rule) == 416, "as in rule.rs")
+    }
 
 INLINE void count(__u64 *counter, __u64 by) { __sync_fetch_and_add(counter, by); }
 

@@ -50,8 +50,6 @@ pub(crate) struct Rule {
     pub(crate) ranges: Vec<Range>,
     /// Which other ends exactly, none for what the ranges say. They go into a map of their own.
     pub(crate) ends: Vec<SocketAddr>,
-    /// With whose end it ends, see [`crate::sys::dying`].
-    pub(crate) holder: u32,
     /// A device that only one fault needs.
     pub(crate) device: u32,
     /// A choice that only one fault has.
@@ -133,7 +131,7 @@ impl Rule {
         out.extend(self.device.to_ne_bytes());
         out.extend(self.mode.to_ne_bytes());
         out.extend((ends as u32).to_ne_bytes());
-        out.extend(self.holder.to_ne_bytes());
+        out.extend([0; 4]);
         self.ranges.iter().for_each(|range| range.append(&mut out));
         out.resize(RULE_BYTES, 0);
         Ok(out.try_into().expect("invariant: the fields add up to the structure"))

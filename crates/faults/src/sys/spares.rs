@@ -113,7 +113,6 @@ pub(crate) fn verified(program: &mut Program) -> Result<(), ProgramError> {
         Program::SockOps(program) => program.load(),
         Program::SkLookup(program) => program.load(),
         Program::SchedClassifier(program) => program.load(),
-        Program::RawTracePoint(program) => program.load(),
         other => panic!("invariant: no object has a program of type {:?}", other.prog_type()),
     }
 }

@@ -5,8 +5,6 @@
 
 enum { PASS = 1, LOOPBACK = 1, BPF_F_NO_PREALLOC = 1, LEASES = 1024, CLAIMS = 8 };
 
-// The first one is nobody's: its token is the process that holds the others, and its end is set
-// once that is killed, when all of them are over.
 struct lease {
     __u64 expires_ns;
     __u64 token;
@@ -52,16 +50,9 @@ struct bpf_map_def SEC("maps") inbound_socks = {
     BPF_MAP_TYPE_SOCKMAP, sizeof(__u32), sizeof(__u32), 2, 0,
 };
 
-INLINE int is_orphaned(void) {
-    __u32 zero = 0;
-    struct lease *first = bpf_map_lookup_elem(&inbound_cfg, &zero);
-    return !first || first->expires_ns;
-}
-
 // Counts the connection for each lease in the list that has not run out; tells whether any has not.
 INLINE int count_alive(struct claims *claims, __u64 now) {
     int any = 0;
-    if (is_orphaned()) return 0;
     for (int at = 0; at < CLAIMS; at++) {
         __u32 slot = claims->slots[at];
         if (!slot) continue;
@@ -164,15 +155,6 @@ int squall_client6(struct bpf_sock_addr *ctx) {
     ctx->user_ip6[3] = client->address[3];
     ctx->user_port = client->port;
     return 1;
-}
-
-// Ends all leases when their holder is killed.
-SEC("raw_tp/signal_deliver")
-int squall_in_off(struct delivery *ctx) {
-    __u32 zero = 0;
-    struct lease *first = bpf_map_lookup_elem(&inbound_cfg, &zero);
-    if (first && is_killed(ctx, first->token)) first->expires_ns = 1;
-    return 0;
 }
 
 char squall_license[] SEC("license") = "Apache-2.0";

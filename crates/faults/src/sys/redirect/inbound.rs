@@ -5,12 +5,10 @@ use super::ends::{End, octets};
 use super::leases::Leases;
 use crate::effect::{EffectError, LeaseEnd};
 use crate::sys::bpf::{self, unavailable};
-use crate::sys::dying;
 use crate::sys::netns::Netns;
 use aya::Ebpf;
 use aya::maps::{HashMap, Map, MapData, SockMap};
 use aya::programs::cgroup_sock_addr::CgroupSockAddrLink;
-use aya::programs::raw_trace_point::RawTracePointLink;
 use aya::programs::sk_lookup::SkLookupLink;
 use aya::programs::{CgroupAttachMode, CgroupSockAddr, SkLookup};
 use std::collections::BTreeMap;
@@ -45,8 +43,6 @@ pub(super) struct Inbound {
     claims: BTreeMap<SocketAddr, Vec<usize>>,
     /// What shows clients to the target of each lease.
     shown: BTreeMap<usize, Vec<CgroupSockAddrLink>>,
-    /// Ends the leases with this process.
-    _watch: Option<RawTracePointLink>,
 }
 
 impl Inbound {
@@ -56,8 +52,7 @@ impl Inbound {
         program(&mut object)?.load().map_err(unavailable(WHAT))?;
         let leases = Leases::of(&mut object, CONFIG, "inbound_stat")?;
         let (claims, shown) = (BTreeMap::new(), BTreeMap::new());
-        let _watch = dying::watch(&mut object, "squall_in_off");
-        Ok(Inbound { object, link: None, leases, claims, shown, _watch })
+        Ok(Inbound { object, link: None, leases, claims, shown })
     }
 
     /// Shows the target of a lease its clients, where it would see the proxy.

@@ -3,7 +3,6 @@
 
 use crate::effect::{EffectError, LeaseEnd};
 use crate::sys::bpf::{self, unavailable};
-use crate::sys::dying;
 use aya::Ebpf;
 use aya::maps::{Array, MapData};
 use std::collections::BTreeMap;
@@ -18,8 +17,7 @@ const WHAT: &str = "a BPF map";
 pub(super) struct Leases {
     map: Array<MapData, [u8; LEASE_BYTES]>,
     counts: Array<MapData, u64>,
-    /// The token in each slot that is taken. The first slot stays free, as zero means none: it
-    /// says who holds the others, and whether that was killed.
+    /// The token in each slot that is taken. The first slot stays free: zero means none.
     taken: BTreeMap<usize, u64>,
 }
 
@@ -28,10 +26,8 @@ impl Leases {
     pub(super) fn of(object: &mut Ebpf, map: &str, counts: &str) -> Result<Leases, EffectError> {
         let mut take = |name| object.take_map(name).expect("invariant: the object has this map");
         let (map, counts) = (take(map), take(counts));
-        let mut map: Array<_, _> = map.try_into().map_err(unavailable(WHAT))?;
-        map.set(at(0), bytes(0, u64::from(dying::holder())), 0).map_err(unavailable(WHAT))?;
         Ok(Leases {
-            map,
+            map: map.try_into().map_err(unavailable(WHAT))?,
             counts: counts.try_into().map_err(unavailable(WHAT))?,
             taken: BTreeMap::new(),
         })

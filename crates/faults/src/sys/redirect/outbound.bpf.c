@@ -15,8 +15,6 @@ enum { DOORS = 8, PLACES = 1024 };
 enum { BIT_TCP = 1, BIT_UDP = 2 };
 enum { BPF_SOCK_OPS_TCP_CONNECT_CB = 3, BPF_F_NO_PREALLOC = 1 };
 
-// The first one is nobody's: its token is the process that holds the others, and its end is set
-// once that is killed, when all of them are over.
 struct lease {
     __u64 expires_ns;
     __u64 token;
@@ -132,17 +130,11 @@ INLINE int is_in(struct range *range, struct end *to, __u8 bit) {
 
 enum { LEAVE = -1, LEAD = 0 };
 
-INLINE int is_orphaned(void) {
-    __u32 zero = 0;
-    struct lease *first = bpf_map_lookup_elem(&outbound_cfg, &zero);
-    return !first || first->expires_ns;
-}
-
 // Tells whether a destination is to be redirected, and to which first door, if to one. Counts it for
 // each lease that wants it.
 INLINE int wanted(struct end *to, __u8 bit) {
     struct origin *origin = origin_of_task();
-    if (!origin || to->port == swap16(PORT_SSH) || is_orphaned()) return LEAVE;
+    if (!origin || to->port == swap16(PORT_SSH)) return LEAVE;
     to->whose = origin->number;
     __u64 now = bpf_ktime_get_boot_ns();
     int where = LEAVE;
@@ -335,15 +327,6 @@ int squall_source(struct bpf_sock_ops *ctx) {
     struct end to = *asked;
     bpf_map_update_elem(&outbound_from, &from, &to, BPF_ANY);
     return 1;
-}
-
-// Ends all leases when their holder is killed.
-SEC("raw_tp/signal_deliver")
-int squall_out_off(struct delivery *ctx) {
-    __u32 zero = 0;
-    struct lease *first = bpf_map_lookup_elem(&outbound_cfg, &zero);
-    if (first && is_killed(ctx, first->token)) first->expires_ns = 1;
-    return 0;
 }
 
 char squall_license[] SEC("license") = "Apache-2.0";

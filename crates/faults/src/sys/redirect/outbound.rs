@@ -6,12 +6,10 @@ use super::ends::{End, Range};
 use super::leases::{self, Leases};
 use crate::effect::{EffectError, LeaseEnd};
 use crate::sys::bpf::{self, unavailable};
-use crate::sys::dying;
 use crate::sys::scope::Scope;
 use aya::Ebpf;
 use aya::maps::{Array, HashMap, Map, MapData};
 use aya::programs::cgroup_sock_addr::CgroupSockAddrLink;
-use aya::programs::raw_trace_point::RawTracePointLink;
 use aya::programs::sock_ops::SockOpsLink;
 use aya::programs::{CgroupAttachMode, CgroupSockAddr, SockOps};
 use std::collections::BTreeMap;
@@ -56,8 +54,6 @@ pub(super) struct Outbound {
     dests: Arc<Dests>,
     from: Option<From>,
     doors: doors::Taken,
-    /// Ends the leases with this process.
-    _watch: Option<RawTracePointLink>,
 }
 
 /// One target with its injections.
@@ -92,9 +88,7 @@ impl Outbound {
         let from = Some(from.try_into().map_err(unavailable(WHAT))?);
         let doors = doors::Taken::default();
         let origins = BTreeMap::new();
-        let _watch = dying::watch(&mut object, "squall_out_off");
-        let mut outbound =
-            Outbound { object, leases, origins, last: 0, dests, from, doors, _watch };
+        let mut outbound = Outbound { object, leases, origins, last: 0, dests, from, doors };
         let ports = doors::ports(proxy, [0; 2]);
         let mut map: Array<_, [u8; 16]> = outbound.map("outbound_proxy")?;
         map.set(0, ports, 0).map_err(unavailable(WHAT))?;
