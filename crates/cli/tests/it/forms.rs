@@ -3,6 +3,9 @@
 use crate::world::{GOOD, Said, World};
 use std::process::{Child, Command, Stdio};
 
+const RULES: &str = "SLA(\"availability\")\nWHEN metric=\"http_requests_total\"\n\
+    WHERE label=\"{job='api', status!~'5..'}\"\nAGGREGATE rate(5m)\nTHRESHOLD >= 0.995;\n";
+
 /// A process of the test's own to aim at.
 struct Aim(Child);
 
@@ -34,6 +37,7 @@ fn json_is_one_document_and_everything_else_is_on_stderr() {
     world.write("broken/bad.yaml", GOOD.replace("hold: 10s", "hold: 10"));
     world.write("broken/squall.services.yaml", "servcies: {}\n");
     world.write("record.jsonl", include_str!("../../../wire/vectors/record.v1.jsonl"));
+    world.write("rules.sla", RULES);
     let cases: &[(&str, i32)] = &[
         ("check good.yaml", 0),
         ("check bad.yaml", 2),
@@ -59,6 +63,11 @@ fn json_is_one_document_and_everything_else_is_on_stderr() {
         ("completions bash", 0),
         ("man", 0),
         ("agent --state /dev/null/no --socket /dev/null/no/s", 2),
+        ("sla check rules.sla", 0),
+        ("sla fmt rules.sla", 0),
+        ("sla compile rules.sla --to promql", 0),
+        ("sla compile rules.sla --to rules", 0),
+        ("sla compile rules.sla --to openslo", 0),
         ("sla check none", 2),
         ("sla check none bad.yaml", 2),
         ("sla fmt bad.yaml", 2),
