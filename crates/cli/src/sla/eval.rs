@@ -102,6 +102,7 @@ fn evaluate(context: &Context, options: &Options) -> Result<(Matrix, bool), Exit
     let input = Input {
         agreements: &checked.agreements,
         injections: &faults.injections,
+        schedules: &faults.schedules,
         storage: &store,
         every_ms,
         now_ms,

@@ -1,10 +1,11 @@
 //! Owns the injections of a matrix: from ChaosBlade's reports and Squall's records.
 
 use super::dose::dose;
+use super::toggled;
 use crate::context::Context;
 use crate::diagnostics;
 use crate::files;
-use squall_judge::matrix::Injection;
+use squall_judge::matrix::{Injection, Schedule};
 use squall_judge::verdict::Bitten;
 use squall_spec::chaosblade;
 use squall_spec::diagnostic::has_error;
@@ -19,6 +20,7 @@ const RECORD_BYTES_MAX: u64 = 512 << 20;
 #[derive(Default)]
 pub(super) struct Faults {
     pub(super) injections: Vec<Injection>,
+    pub(super) schedules: Vec<Schedule>,
     pub(super) sources: Vec<String>,
     pub(super) notes: Vec<String>,
     /// True where a fault was left out: then what is left proves less than it seems to.
@@ -44,6 +46,8 @@ impl Faults {
             injection.from_ms = injection.from_ms.saturating_add(offset_ms);
             injection.to_ms = injection.to_ms.map(|to| to.saturating_add(offset_ms));
         }
+        let schedules = std::mem::take(&mut faults.schedules).into_iter();
+        faults.schedules = schedules.map(|schedule| schedule.shifted(offset_ms)).collect();
         faults.injections.sort_by(|a, b| (a.from_ms, &a.id).cmp(&(b.from_ms, &b.id)));
         let before = faults.injections.len();
         faults.injections.dedup_by(|a, b| a.id == b.id && a.from_ms == b.from_ms);
@@ -95,6 +99,9 @@ impl Faults {
                 )),
             }
         }
+        let schedule = toggled::schedule(&record, &self.injections);
+        // A record that was given twice counts once.
+        self.schedules.extend(schedule.filter(|new| !self.schedules.contains(new)));
         Some(())
     }
 }

@@ -10,6 +10,7 @@ pub(crate) mod fmt;
 pub(crate) mod import;
 mod samples;
 pub(crate) mod test;
+mod toggled;
 
 use crate::context::{Context, Output};
 use crate::diagnostics;

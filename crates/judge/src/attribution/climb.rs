@@ -278,8 +278,11 @@ fn is_out(tag: &Tag) -> bool {
 
 fn step_e(tested: &Tested, check: Check) -> Step {
     let text = format!(
-        "p {:.3} over its random schedule, {:.3} for all faults that were asked about",
-        tested.p, tested.adjusted
+        "{:.1} % of the schedules it might have had fit the rule as well: p {:.3}, {:.3} for all \
+         faults that were asked about",
+        tested.p * 100.0,
+        tested.p,
+        tested.adjusted
     );
     Step { rung: Rung::E, check, text }
 }

@@ -110,6 +110,11 @@ pub(super) fn followed(
     Blocks::of(episode, toggling, open, shown).map(|blocks| blocks.followed())
 }
 
+/// Whether every slot of a schedule is followed by one without any fault.
+pub fn has_rests(toggling: &Toggling) -> bool {
+    super::switched::has_rests(&toggling.on)
+}
+
 /// Holm's correction: the smallest p counts for all, the next for all others, and so on.
 fn holm(tested: &mut [Option<Tested>]) {
     let mut order: Vec<&mut Tested> = tested.iter_mut().flatten().collect();

@@ -5,8 +5,8 @@ use super::rows::Readable;
 use super::timeline;
 use super::{Injection, Input, Unit};
 use crate::attribution::{
-    Case, Conclusion, Episode, Injection as Declared, Measure, Point, Service, Settings, Signal,
-    Tag, attribute,
+    Attribution, Case, Conclusion, Episode, Injection as Declared, Measure, Point, Service,
+    Settings, Signal, Tag, attribute,
 };
 use squall_spec::sla::names_fault;
 use std::collections::BTreeMap;
@@ -37,16 +37,11 @@ pub(super) fn blame(
 ) -> Option<Blame> {
     let (from_ms, to_ms) = judged.episode?;
     let span = judge::span(injection, input);
-    let measure = match (row.row.unit, row.judged.is_share) {
-        (_, true) => Measure::Errors,
-        (Unit::Seconds, _) => Measure::Latency,
-        _ => Measure::Other,
-    };
     let point = |(at_ms, value): &(i64, Option<f64>)| Point { at_ms: *at_ms, value: *value };
     let episode = Episode {
         rule: row.row.rule.clone(),
         service: row.row.service.clone(),
-        measure,
+        measure: measure(row),
         from_ms,
         to_ms,
         excess: judged.excess.iter().map(point).collect(),
@@ -63,28 +58,67 @@ pub(super) fn blame(
         toggling: None,
     };
     let answer = attribute(&case, &Settings::default()).pop()?;
+    let said = Said {
+        most: 1,
+        tag: &|tag| said(tag, input),
+        nobody: "no declared fault did it".into(),
+        uses: &|id| vec![id.to_owned()],
+    };
+    Some(of(answer, row, input, &said))
+}
+
+/// How an answer is told.
+pub(super) struct Said<'s> {
+    /// How many tags are told, the strongest first.
+    pub(super) most: usize,
+    /// A tag in words.
+    pub(super) tag: &'s dyn Fn(&Tag) -> String,
+    /// What is said where no fault is left.
+    pub(super) nobody: String,
+    /// The injections that a tag stands for.
+    pub(super) uses: &'s dyn Fn(&str) -> Vec<String>,
+}
+
+/// Parts an answer's tags by what the rule's `IMPACTED_BY` names, and tells it.
+pub(super) fn of(
+    answer: Attribution,
+    row: &Readable<'_>,
+    input: &Input<'_>,
+    said: &Said<'_>,
+) -> Blame {
+    let all = &row.agreement.impacted_by;
+    let is_named =
+        |i: &Injection| all.iter().any(|chaos| names_fault(chaos, &[&i.fault, &i.said], &i.about));
     let allowed = |tag: &Tag| {
-        let all = &row.agreement.impacted_by;
-        let found = input.injections.iter().find(|i| i.id == tag.injection);
-        all.is_empty()
-            || found.is_some_and(|i| {
-                all.iter().any(|chaos| names_fault(chaos, &[&i.fault, &i.said], &i.about))
-            })
+        let uses = (said.uses)(&tag.injection);
+        all.is_empty() || input.injections.iter().any(|i| uses.contains(&i.id) && is_named(i))
     };
     let (tags, undeclared): (Vec<Tag>, Vec<Tag>) = answer.tags.into_iter().partition(allowed);
     let text = match &answer.conclusion {
-        Conclusion::Organic => "no declared fault did it".into(),
+        Conclusion::Organic => said.nobody.clone(),
         Conclusion::Undecidable(why) => format!("the data does not say who: {why}"),
         Conclusion::Injected => match (tags.first(), undeclared.first()) {
-            (Some(tag), _) => said(tag, input),
-            (None, Some(tag)) => format!("{}; IMPACTED_BY does not name it", said(tag, input)),
-            (None, None) => "no declared fault did it".into(),
+            (Some(_), _) => {
+                let told: Vec<String> = tags.iter().take(said.most).map(said.tag).collect();
+                told.join(", and ")
+            }
+            (None, Some(tag)) => format!("{}; IMPACTED_BY does not name it", (said.tag)(tag)),
+            (None, None) => said.nobody.clone(),
         },
     };
-    Some(Blame { tags, undeclared, ruled_out: answer.ruled_out, text })
+    Blame { tags, undeclared, ruled_out: answer.ruled_out, text }
 }
 
-fn said(tag: &Tag, input: &Input<'_>) -> String {
+/// What a row measures.
+pub(super) fn measure(row: &Readable<'_>) -> Measure {
+    match (row.row.unit, row.judged.is_share) {
+        (_, true) => Measure::Errors,
+        (Unit::Seconds, _) => Measure::Latency,
+        _ => Measure::Other,
+    }
+}
+
+pub(super) fn said(tag: &Tag, input: &Input<'_>) -> String {
     let found = input.injections.iter().find(|i| i.id == tag.injection);
     let name = found.map_or(tag.injection.clone(), |i| match i.target.is_empty() {
         true => i.fault.clone(),
@@ -93,7 +127,7 @@ fn said(tag: &Tag, input: &Input<'_>) -> String {
     format!("{name}: {}, rung {}", tag.word, tag.rung.letter())
 }
 
-fn declared(injection: &Injection, input: &Input<'_>) -> Declared {
+pub(super) fn declared(injection: &Injection, input: &Input<'_>) -> Declared {
     let instance = injection.about.get("instance").or_else(|| injection.about.get("names"));
     let instances = instance.map(|all| all.split(',').map(|one| one.trim().to_owned()).collect());
     Declared {
@@ -123,7 +157,7 @@ fn disturbs(fault: &str) -> Option<Measure> {
 }
 
 /// What the rules of every service show of it, as series.
-fn services(
+pub(super) fn services(
     rows: &[Readable<'_>],
     input: &Input<'_>,
     (from_ms, to_ms): (i64, i64),

@@ -4,11 +4,14 @@
 //! ```text
 //! sla            rules; a `diagnostics` block behind it lists what they give
 //! series 15s     one series a line, samples that far apart from time zero on
-//! faults         FAULT TARGET FROM..TO [bit|missed] [key=value …], one a line
+//! faults         FAULT TARGET FROM..TO [bit|missed] [on=#.#.] [key=value …], one a line; with `on`
+//!                it was switched on and off at random in slots of FROM..TO, and with `played=2`
+//!                in the first two of them only
 //! matrix         the cells that these give, one a line
 //! ```
 
-use super::{GROUPS_MAX, Injection, Input, Matrix, Word, matrix, series};
+use super::{GROUPS_MAX, Injection, Input, Matrix, Schedule, Word, matrix, series};
+use crate::attribution::Toggling;
 use crate::verdict::Bitten;
 use squall_query::Series;
 use squall_spec::Duration;
@@ -51,6 +54,7 @@ struct Stage {
     series: Vec<Series>,
     every_ms: i64,
     faults: Vec<Injection>,
+    schedules: Vec<Schedule>,
     wrong: Vec<String>,
 }
 
@@ -123,8 +127,45 @@ impl Stage {
     fn read_faults(&mut self, block: &str) {
         for (at, line) in block.lines().filter(|line| !line.trim().is_empty()).enumerate() {
             match fault(line, at) {
-                Some(fault) => self.faults.push(fault),
+                Some(mut fault) => match fault.about.remove("on") {
+                    Some(on) => self.toggle(fault, &on),
+                    None => self.faults.push(fault),
+                },
                 None => self.wrong.push(format!("{line} is no fault: FAULT TARGET FROM..TO")),
+            }
+        }
+    }
+
+    /// Adds a fault that was switched on and off; those of the same slots share a schedule.
+    fn toggle(&mut self, fault: Injection, on: &str) {
+        let row: Vec<bool> = on.chars().map(|c| c == '#').collect();
+        let planned = row.len();
+        let played = fault.about.get("played").and_then(|slots| slots.parse().ok());
+        let played = planned.min(played.unwrap_or(planned));
+        let (from_ms, to_ms) = (fault.from_ms, fault.to_ms.unwrap_or(fault.from_ms));
+        let length_ms = (to_ms - from_ms) / planned.max(1) as i64;
+        let at = |slot: usize| from_ms + slot as i64 * length_ms;
+        let slots: Vec<(i64, i64)> = (0..played).map(|slot| (at(slot), at(slot + 1))).collect();
+        let id = |slot: usize| format!("{}.{slot}", fault.id);
+        let uses: Vec<usize> = (0..played).filter(|slot| row[*slot]).collect();
+        let (first, all) = (uses.first().copied().unwrap_or(0), uses.iter().copied().map(id));
+        let all: Vec<String> = all.collect();
+        self.faults.extend(uses.iter().map(|slot| Injection {
+            id: id(*slot),
+            from_ms: slots[*slot].0,
+            to_ms: Some(slots[*slot].1),
+            ..fault.clone()
+        }));
+        let same = |s: &&mut Schedule| s.toggling.slots == slots && s.toggling.block == planned;
+        match self.schedules.iter_mut().find(same) {
+            Some(schedule) => {
+                schedule.toggling.on.push((id(first), row));
+                schedule.uses.push(all);
+            }
+            None => {
+                let on = vec![(id(first), row)];
+                let toggling = Toggling { slots, on, block: planned, persists: None };
+                self.schedules.push(Schedule { toggling, uses: vec![all], drains: Vec::new() });
             }
         }
     }
@@ -152,6 +193,7 @@ impl Stage {
         let input = Input {
             agreements: &checked.agreements,
             injections: &self.faults,
+            schedules: &self.schedules,
             storage: &self.series,
             every_ms: self.every_ms.max(1),
             now_ms: newest.unwrap_or(0),

@@ -2,6 +2,7 @@
 
 use super::judge::{self, Judged};
 use super::rows::{self, Readable};
+use super::toggled::{self, Answered};
 use super::{Cell, Column, Injection, Input, Matrix, Run, Word, blame};
 use squall_query::Selector;
 use squall_spec::sla::Agreement;
@@ -32,6 +33,7 @@ pub fn matrix(input: &Input<'_>) -> Matrix {
     let mut cells: Vec<Vec<Cell>> = Vec::with_capacity(rows.len());
     for row in &rows {
         let mut line = Vec::with_capacity(columns.len());
+        let mut answered = Answered::new();
         for column in &columns {
             let judged: Vec<(usize, Judged)> = column
                 .injections
@@ -41,7 +43,7 @@ pub fn matrix(input: &Input<'_>) -> Matrix {
             let e = judged.iter().filter_map(|(_, j)| j.e_end).reduce(f64::max);
             // The largest of several e-values is none; divided by their number it is.
             e_values.push(e.map(|e| e / judged.len().max(1) as f64));
-            line.push(cell(row, &rows, judged, input));
+            line.push(cell(row, &rows, judged, input, &mut answered));
         }
         cells.push(line);
     }
@@ -72,13 +74,16 @@ fn cell(
     rows: &[Readable<'_>],
     judged: Vec<(usize, Judged)>,
     input: &Input<'_>,
+    answered: &mut Answered,
 ) -> Cell {
     let runs: Vec<Run> = judged
         .into_iter()
         .map(|(at, judged)| {
             let refuted = judged.word == Word::Refuted;
+            let injection = &input.injections[at];
+            let alone = || blame::blame(row, rows, injection, &judged, input);
             let blame = refuted
-                .then(|| blame::blame(row, rows, &input.injections[at], &judged, input))
+                .then(|| toggled::ask(row, rows, injection, input, answered, alone))
                 .flatten();
             let Judged { word, reason, evidence, .. } = judged;
             Run { injection: at, word, reason, evidence, blame }

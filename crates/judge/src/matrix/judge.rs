@@ -380,7 +380,7 @@ fn budget(row: &Readable<'_>, counts: Counts, on_ms: i64) -> Option<f64> {
 }
 
 /// How far a sample is beyond what is allowed; negative where there is room.
-fn excess(row: &Readable<'_>, reading: &Reading) -> Option<f64> {
+pub(super) fn excess(row: &Readable<'_>, reading: &Reading) -> Option<f64> {
     match (reading.data(), row.judged.bad_share) {
         (Data::Counted(c, _), Some(allowed)) => Some(c.bad_least as f64 - allowed * c.total as f64),
         (Data::Counted(_, Some(value)) | Data::Value(value), _) => {

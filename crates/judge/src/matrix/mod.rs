@@ -16,12 +16,14 @@ mod series;
 #[cfg(test)]
 mod tests;
 mod timeline;
+mod toggled;
 
 pub use blame::Blame;
 pub use breaker::Opened;
 pub use cells::{matrix, selectors};
 pub use evidence::{Evidence, Point};
 pub use rows::GROUPS_MAX;
+pub use toggled::Schedule;
 
 use crate::attribution::{Dose, ServiceMap};
 use crate::verdict::Bitten;
@@ -63,6 +65,8 @@ pub struct Input<'i> {
     pub agreements: &'i [Agreement],
     /// The injections.
     pub injections: &'i [Injection],
+    /// The schedules of runs that switched their faults on and off at random.
+    pub schedules: &'i [Schedule],
     /// The samples.
     pub storage: &'i dyn Storage,
     /// Time between two scrapes, in milliseconds.

@@ -1,6 +1,6 @@
 //! The matrix for CI: a suite a service, a case a rule and fault. ❌ is a failure, ❔ an error.
 
-use super::{facts, fault_name, rule_name, service_name, tag_text};
+use super::{facts, fault_name, rule_name, service_name, tag_sentence};
 use crate::formats::junit::escape;
 use crate::number;
 use squall_wire::matrix::{Cell, Matrix, Row, Word};
@@ -53,7 +53,7 @@ fn cases(matrix: &Matrix, row: &Row, service: &str, out: &mut String) {
             reason.clone_from(&run.reason);
             lines.extend(facts(matrix, row, run).iter().map(|(n, text)| format!("{n}: {text}")));
             for tag in run.cause.iter().flat_map(|cause| &cause.tags) {
-                let (name, said) = tag_text(matrix, tag);
+                let (name, said) = tag_sentence(matrix, tag);
                 lines.push(format!("cause: {name}: {said}"));
             }
         }

@@ -1,7 +1,7 @@
 //! The matrix for a pull request: one table a service, and under it what is not held.
 
 use super::{
-    facts, fault_name, main_value, rule_name, service_name, size, small, summary, tag_text,
+    facts, fault_name, main_value, rule_name, service_name, size, small, summary, tag_sentence,
 };
 use crate::width;
 use squall_wire::matrix::{Matrix, Row, Word};
@@ -71,7 +71,7 @@ fn details(matrix: &Matrix, out: &mut String) {
                 out.push_str(&format!("- {name}: {}\n", escape(&text)));
             }
             for tag in run.cause.iter().flat_map(|cause| &cause.tags) {
-                let (name, said) = tag_text(matrix, tag);
+                let (name, said) = tag_sentence(matrix, tag);
                 out.push_str(&format!("- cause: {}: {}\n", escape(&name), escape(&said)));
             }
             if let Some(cause) = run.cause.as_ref().filter(|cause| cause.tags.is_empty()) {

@@ -147,6 +147,21 @@ fn breaker_text(breaker: &squall_wire::matrix::Breaker) -> String {
     }
 }
 
+/// The same with what the switch showed, where the fault was toggled: for formats that list no
+/// steps.
+fn tag_sentence(matrix: &Matrix, tag: &Tag) -> (String, String) {
+    let switched = tag.steps.iter().find_map(|step| step.strip_prefix("E: "));
+    let Some(switched) = switched else { return tag_text(matrix, tag) };
+    let (name, said) = tag_text(matrix, &Tag { p: None, ..tag.clone() });
+    (name, format!("{said}; {}", switched.trim_start_matches("no data: ")))
+}
+
+/// The step that rules a fault out; what is asked after it may have no data.
+fn ruled_by(tag: &Tag) -> &str {
+    let failed = tag.steps.iter().find(|step| step.contains(": no: "));
+    failed.or(tag.steps.last()).map_or("", String::as_str)
+}
+
 /// A tag in words: `http.delay → payment: attributed, rung D: 94 % of the excess`.
 fn tag_text(matrix: &Matrix, tag: &Tag) -> (String, String) {
     let found = tag.injection.and_then(|at| matrix.injections.get(at));

@@ -2,8 +2,8 @@
 //! everything that is not held, with its evidence.
 
 use super::{
-    facts, fault_name, main_value, rule_name, service_name, size, small, standing, summary,
-    tag_text,
+    facts, fault_name, main_value, rule_name, ruled_by, service_name, size, small, standing,
+    summary, tag_sentence, tag_text,
 };
 use crate::model::Tone;
 use crate::style::{Paint, Style};
@@ -174,13 +174,12 @@ fn causes(matrix: &Matrix, run: &squall_wire::matrix::Run, out: &mut String) {
         line(out, "cause", &cause.text);
     }
     for (at, tag) in cause.tags.iter().enumerate() {
-        let (name, said) = tag_text(matrix, tag);
+        let (name, said) = tag_sentence(matrix, tag);
         line(out, if at == 0 { "cause" } else { "also" }, &format!("{name}, {said}"));
     }
     for tag in &cause.ruled_out {
         let (name, _) = tag_text(matrix, tag);
-        let why = tag.steps.last().cloned().unwrap_or_default();
-        line(out, "ruled out", &format!("{name}: {why}"));
+        line(out, "ruled out", &format!("{name}: {}", ruled_by(tag)));
     }
 }
 

@@ -113,3 +113,28 @@ fn an_empty_matrix_is_shown_and_counts_nothing() {
         assert!(!(format.render)(&matrix, true).is_empty());
     }
 }
+
+#[test]
+fn what_a_switch_showed_is_told_and_what_it_ruled_out_is_told_by_the_step_that_did() {
+    let mut matrix = sample();
+    let cause = (matrix.rows.iter_mut().flat_map(|row| &mut row.cells))
+        .flat_map(|cell| &mut cell.runs)
+        .find_map(|run| run.cause.as_mut().filter(|cause| !cause.tags.is_empty()));
+    let cause = cause.expect("the sample has a cause");
+    let steps = |all: &[&str]| all.iter().map(ToString::to_string).collect();
+    let tag = &mut cause.tags[0];
+    (tag.rung, tag.word, tag.share, tag.p) =
+        ("D".into(), "attributed".into(), Some(0.4), Some(0.1));
+    tag.steps = steps(&["D: 40 % of the excess followed its switch", "E: no data: no test"]);
+    let mut idle = tag.clone();
+    idle.steps = steps(&["D: no: 0 % of the excess followed its switch", "E: no data: no test"]);
+    cause.ruled_out = vec![idle];
+    for name in ["text", "markdown", "junit"] {
+        let shown = render(name, &matrix);
+        assert!(shown.contains("attributed, rung D: 40.0 % of the excess; no test"), "{shown}");
+    }
+    for name in ["text", "html"] {
+        let shown = render(name, &matrix);
+        assert!(shown.contains("D: no: 0"), "{shown}");
+    }
+}

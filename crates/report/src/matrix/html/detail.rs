@@ -2,7 +2,7 @@
 
 use super::{glyph, look, named, plot};
 use crate::formats::html::escape::{lang, prose, t, text};
-use crate::matrix::{facts, fault_name, main_value, rule_name, standing, tag_text};
+use crate::matrix::{facts, fault_name, main_value, rule_name, ruled_by, standing, tag_text};
 use crate::number;
 use squall_wire::matrix::{Cause, Cell, Matrix, Row, Run, Tag, Word};
 
@@ -83,7 +83,7 @@ fn causes(matrix: &Matrix, cause: &Cause) -> String {
     let one = |tag: &Tag, soft: bool| {
         let (name, said) = tag_text(matrix, tag);
         let level = "ABCDE".find(tag.rung.as_str()).map_or(0, |at| at + 1);
-        let said = if soft { tag.steps.last().cloned().unwrap_or_default() } else { said };
+        let said = if soft { ruled_by(tag).to_owned() } else { said };
         let steps: String = match soft {
             true => String::new(),
             false => tag
