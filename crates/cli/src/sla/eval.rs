@@ -81,7 +81,7 @@ fn evaluate(context: &Context, options: &Options) -> Result<(Matrix, bool), Exit
     let read = samples::read(
         &options.prometheus,
         &checked.agreements,
-        &faults.injections,
+        (&faults.injections, &faults.schedules),
         every_ms,
         now_ms,
     );

@@ -1,6 +1,6 @@
 //! Owns the samples of a matrix: raw counters from a Prometheus, for the times that faults were on.
 
-use squall_judge::matrix::{Injection, selectors};
+use squall_judge::matrix::{Injection, Schedule, selectors};
 use squall_judge::verdict::Bitten;
 use squall_query::indicator::Indicator;
 use squall_query::{Selector, Storage};
@@ -90,13 +90,13 @@ impl Unread {
 pub(super) fn read(
     url: &str,
     agreements: &[Agreement],
-    injections: &[Injection],
+    (injections, schedules): (&[Injection], &[Schedule]),
     every_ms: Option<i64>,
     now_ms: i64,
 ) -> Result<Samples, Unread> {
     let window_ms = agreements.iter().map(|a| a.window_ms).max().unwrap_or(0);
     let window_ms = i64::try_from(window_ms).unwrap_or(i64::MAX).min(WINDOW_MS_MAX);
-    let spans = spans(injections, window_ms, now_ms);
+    let spans = spans(injections, schedules, window_ms, now_ms);
     let questions: i64 = spans.iter().map(|(from, to)| (to - from) / STEP_MS + 1).sum();
     if questions > QUESTIONS_MAX as i64 {
         return Err(too_long(injections, now_ms));
@@ -187,17 +187,25 @@ pub(super) fn facts_now(url: &str, agreements: &[Agreement], now_ms: i64) -> Res
         bitten: Bitten::Unknown,
         dose: None,
     };
-    read(url, agreements, &[now], None, now_ms).map(|samples| samples.facts)
+    read(url, agreements, (&[now], &[]), None, now_ms).map(|samples| samples.facts)
 }
 
-/// The times to read: around each fault, joined where they are near each other.
-fn spans(injections: &[Injection], window_ms: i64, now_ms: i64) -> Vec<(i64, i64)> {
+/// The times to read: around each fault and each schedule as a whole, joined where they are near
+/// each other.
+fn spans(
+    injections: &[Injection],
+    schedules: &[Schedule],
+    window_ms: i64,
+    now_ms: i64,
+) -> Vec<(i64, i64)> {
     let mut all: Vec<(i64, i64)> = Vec::new();
-    let mut sorted: Vec<&Injection> = injections.iter().collect();
-    sorted.sort_by_key(|i| i.from_ms);
-    for injection in sorted {
-        let from_ms = injection.from_ms.saturating_sub(BEFORE_MS + window_ms);
-        let to_ms = injection.to_ms.unwrap_or(now_ms).saturating_add(AFTER_MS).min(now_ms);
+    let faults = injections.iter().map(|i| (i.from_ms, i.to_ms.unwrap_or(now_ms)));
+    let mut sorted: Vec<(i64, i64)> =
+        faults.chain(schedules.iter().filter_map(Schedule::span)).collect();
+    sorted.sort_unstable();
+    for (from_ms, to_ms) in sorted {
+        let from_ms = from_ms.saturating_sub(BEFORE_MS + window_ms);
+        let to_ms = to_ms.saturating_add(AFTER_MS).min(now_ms);
         if to_ms <= from_ms {
             continue;
         }
@@ -244,4 +252,25 @@ fn facts(store: &Store, agreements: &[Agreement], every_ms: Option<i64>) -> Fact
         facts.edges.insert(buckets.metric.clone(), edges);
     }
     facts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use squall_judge::attribution::Toggling;
+
+    #[test]
+    fn a_schedule_is_read_to_the_end_of_its_last_rest() {
+        let hour = 3_600_000;
+        let toggling = Toggling {
+            slots: vec![(hour, 2 * hour), (2 * hour, 3 * hour)],
+            on: Vec::new(),
+            block: 2,
+            persists: None,
+        };
+        let schedule = Schedule { toggling, uses: Vec::new(), drains: Vec::new() };
+        let found = spans(&[], std::slice::from_ref(&schedule), 0, 9 * hour);
+        assert_eq!(found, [(hour - BEFORE_MS, 3 * hour + AFTER_MS)]);
+        assert_eq!(spans(&[], &[schedule], 0, 2 * hour), [(hour - BEFORE_MS, 2 * hour)]);
+    }
 }

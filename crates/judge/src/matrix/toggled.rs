@@ -44,6 +44,12 @@ impl Schedule {
         self
     }
 
+    /// The time from its first slot to the end of the last thing it needs to know.
+    pub fn span(&self) -> Option<(i64, i64)> {
+        let (first, last) = (self.toggling.slots.first()?, self.toggling.slots.last()?);
+        Some((first.0, self.toggling.persists.map_or(last.1, |span| span.1.max(last.1))))
+    }
+
     /// Why it cannot be asked as a whole, if it cannot.
     fn obstacle(&self, every_ms: i64) -> Option<String> {
         let slots = &self.toggling.slots;
@@ -116,8 +122,7 @@ fn of_schedule(
     let is_use = |i: &&Injection| schedule.uses.iter().flatten().any(|id| *id == i.id);
     let begun = input.injections.iter().filter(is_use).min_by_key(|i| i.from_ms)?;
     let before_ms = judge::span(begun, input).before_ms;
-    let end_ms = toggling.persists.map_or(last.1, |span| span.1.max(last.1));
-    let span = (before_ms, end_ms.min(input.now_ms));
+    let span = (before_ms, schedule.span()?.1.min(input.now_ms));
     let samples = timeline::read(row, input.storage, span, input.every_ms);
     let rests = |at: i64| schedule.drains.iter().any(|drain| drain.0 < at && at <= drain.1);
     let excess = |sample: &timeline::Sample| match rests(sample.at_ms) {
@@ -299,6 +304,20 @@ mod tests {
         // It fails in two slots with the fault and in two without.
         let found = cells(10, &faults, |slot| [3, 5, 8, 9].contains(&slot));
         assert!(found.contains("no fault did it: the rule followed none of the random"), "{found}");
+    }
+
+    #[test]
+    fn a_schedule_moves_with_its_clock() {
+        let toggling = super::Toggling {
+            slots: vec![(10, 20), (30, 40)],
+            on: Vec::new(),
+            block: 4,
+            persists: Some((50, 60)),
+        };
+        let schedule =
+            super::Schedule { toggling, uses: Vec::new(), drains: vec![(20, 30)] }.shifted(-5);
+        assert_eq!(schedule.toggling.slots, [(5, 15), (25, 35)]);
+        assert_eq!((&schedule.drains[..], schedule.span()), (&[(15, 25)][..], Some((5, 55))));
     }
 
     #[test]
