@@ -90,15 +90,22 @@ impl Faults {
             }
         };
         self.sources.push(format!("record {}", path.display()));
+        let mut missing: BTreeMap<(&str, &str), usize> = BTreeMap::new();
         for injection in &record.started.injections {
             match of_record(injection, &record.lines) {
                 Some(injection) => self.injections.push(injection),
-                None => self.notes.push(format!(
-                    "run {}: {} on {} was never applied",
-                    record.started.run, injection.fault, injection.target.name
-                )),
+                None => {
+                    *missing.entry((&injection.fault, &injection.target.name)).or_default() += 1
+                }
             }
         }
+        self.notes.extend(missing.into_iter().map(|((fault, target), times)| {
+            let run = &record.started.run;
+            match record.started.toggled.is_empty() {
+                true => format!("run {run}: {fault} on {target} was never applied"),
+                false => format!("run {run}: {fault} on {target} was not applied in {times} slots"),
+            }
+        }));
         let schedule = toggled::schedule(&record, &self.injections);
         // A record that was given twice counts once.
         self.schedules.extend(schedule.filter(|new| !self.schedules.contains(new)));

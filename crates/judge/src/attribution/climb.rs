@@ -278,8 +278,8 @@ fn is_out(tag: &Tag) -> bool {
 
 fn step_e(tested: &Tested, check: Check) -> Step {
     let text = format!(
-        "{:.1} % of the schedules it might have had fit the rule as well: p {:.3}, {:.3} for all \
-         faults that were asked about",
+        "{:.1} % of the on/off schedules that chance might have drawn fit the rule as well: p \
+         {:.3}, {:.3} for all faults that were asked about",
         tested.p * 100.0,
         tested.p,
         tested.adjusted

@@ -298,8 +298,8 @@ mod tests {
         let row = "#..##..##.";
         let faults = line("cpu.load auth", "bit", row);
         let found = cells(10, &faults, |slot| is_on(row, slot));
-        let wanted = "cpu.load → auth: caused, rung E (0.4 % of the schedules it might have had fit \
-                      the rule as well: p 0.004, 0.004 for all faults that were asked about)";
+        let wanted = "cpu.load → auth: caused, rung E (0.4 % of the on/off schedules that chance \
+                      might have drawn fit the rule as well: p 0.004, 0.004 for all";
         assert!(found.contains(wanted), "{found}");
         // It fails in two slots with the fault and in two without.
         let found = cells(10, &faults, |slot| [3, 5, 8, 9].contains(&slot));
