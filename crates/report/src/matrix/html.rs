@@ -222,7 +222,7 @@ fn cell_html(
         text(&super::fault_name(fault, target)),
         named(cell.word),
         run.map_or_else(|| "–".into(), |run| text(&main_value(row, run))),
-        run.map_or_else(String::new, |run| text(&small(run))),
+        run.map_or_else(String::new, |run| text(&small(matrix, cell, run))),
     )
 }
 

@@ -40,7 +40,7 @@ fn table(matrix: &Matrix, rows: &[Row], out: &mut String) {
         out.push_str(&format!("| {} | {} |", escape(&rule_name(row)), escape(&row.bound)));
         for cell in &row.cells {
             let text = cell.runs.get(cell.shown).map_or_else(String::new, |run| {
-                format!("{}, {}", main_value(row, run), small(run))
+                format!("{}, {}", main_value(row, run), small(matrix, cell, run))
             });
             out.push_str(&format!(" {} {} |", cell.word.sign(), escape(&text)));
         }

@@ -7,6 +7,7 @@ mod markdown;
 mod text;
 
 use crate::number;
+use crate::width;
 use squall_wire::matrix::{Cell, Matrix, Row, Run, Tag, Word};
 use squall_wire::record::Unit;
 
@@ -48,15 +49,30 @@ fn main_value(row: &Row, run: &Run) -> String {
 }
 
 /// What stands small beside it: who did it, how many events, or why nothing is known.
-fn small(run: &Run) -> String {
+fn small(matrix: &Matrix, cell: &Cell, run: &Run) -> String {
     match (run.word, run.cause.as_ref().and_then(|cause| cause.tags.first())) {
-        (Word::Refuted, Some(tag)) => rung(tag),
+        (Word::Refuted, Some(tag)) => match other(matrix, cell, run, tag) {
+            Some(name) => format!("{} {name}", tag.rung),
+            None => rung(tag),
+        },
         (Word::Refuted, None) => "no cause".into(),
         (Word::Invalid, _) => "invalid".into(),
         _ if run.total > 0 => format!("n {}", thousands(run.total)),
         _ if run.samples > 0 => format!("{} samples", run.samples),
         _ => "no data".into(),
     }
+}
+
+/// What did it, where that was another fault than the one whose cell this is.
+fn other(matrix: &Matrix, cell: &Cell, run: &Run, tag: &Tag) -> Option<String> {
+    let at = tag.injection.filter(|at| cell.runs.iter().all(|run| run.injection != *at))?;
+    let (found, own) = (matrix.injections.get(at)?, matrix.injections.get(run.injection)?);
+    let is_same = found.fault == own.fault;
+    Some(width::one_line(&if is_same {
+        format!("→ {}", found.target)
+    } else {
+        found.fault.clone()
+    }))
 }
 
 /// The rung with its word, and the share where it is known.

@@ -48,7 +48,10 @@ fn tone(word: Word) -> Tone {
 fn lines(matrix: &Matrix, row: usize, cell: &Cell) -> (String, String) {
     let run = cell.runs.get(cell.shown);
     let value = run.map_or_else(|| "–".into(), |run| main_value(&matrix.rows[row], run));
-    (format!("{} {value}", cell.word.sign()), run.map(small).unwrap_or_default())
+    (
+        format!("{} {value}", cell.word.sign()),
+        run.map(|run| small(matrix, cell, run)).unwrap_or_default(),
+    )
 }
 
 /// The width of a sign: a terminal gives it two columns.

@@ -138,3 +138,32 @@ fn what_a_switch_showed_is_told_and_what_it_ruled_out_is_told_by_the_step_that_d
         assert!(shown.contains("D: no: 0"), "{shown}");
     }
 }
+
+#[test]
+fn a_cell_whose_rule_another_fault_broke_names_that_fault() {
+    let mut matrix = sample();
+    let run = matrix.rows[0].cells[0].runs[0].clone();
+    let own = matrix.injections[run.injection].clone();
+    let tag = run.cause.as_ref().and_then(|cause| cause.tags.first());
+    assert_eq!(tag.and_then(|tag| tag.injection), Some(run.injection), "the sample's own fault");
+    for (fault, target, shown) in
+        [("net.loss", "stock-1", "net.loss"), ("", "stock-1", "→ stock-1")]
+    {
+        let fault = if fault.is_empty() { own.fault.clone() } else { fault.to_owned() };
+        matrix.injections.push(squall_wire::matrix::Injection {
+            fault,
+            target: target.into(),
+            ..own.clone()
+        });
+        let last = matrix.injections.len() - 1;
+        for run in &mut matrix.rows[0].cells[0].runs {
+            if let Some(tag) = run.cause.as_mut().and_then(|cause| cause.tags.first_mut()) {
+                (tag.injection, tag.rung) = (Some(last), "E".into());
+            }
+        }
+        for name in ["text", "markdown", "html"] {
+            let page = render(name, &matrix);
+            assert!(page.contains(&format!("E {shown}")), "{name}: {page}");
+        }
+    }
+}
