@@ -131,7 +131,7 @@ fn spec() -> Value {
 }
 
 fn toggled() -> Value {
-    let repeats = json!({"type": "integer", "minimum": 1, "maximum": 12});
+    let repeats = json!({"type": "integer", "minimum": 1, "maximum": 10});
     let drain = json!({"anyOf": [refer("duration"), {"const": "never"}]});
     let keys = json!({
         "toggle": said(

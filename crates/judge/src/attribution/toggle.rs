@@ -18,8 +18,8 @@ const AGREE_MAX: usize = 1;
 pub const ALONE: usize = 2;
 /// Draws of a whole design that are tried before pairs may agree more.
 const DRAWS_MAX: usize = 2_000;
-/// The longest block whose orders are counted: 2,704,156 of them.
-const BLOCK_MAX: usize = 24;
+/// The longest block whose orders are counted: 184,756 of them.
+const BLOCK_MAX: usize = 20;
 /// The most schedules that are counted one by one.
 const SCHEDULES_MAX: usize = 200_000;
 
@@ -399,6 +399,9 @@ mod tests {
         assert!((1..4).all(|i| (0..i).all(|j| is_apart(&rows[i], &rows[j], AGREE_MAX))));
         assert_eq!(schedules(10, 10).unwrap().len(), 252);
         assert_eq!(schedules(10, 2).unwrap().len(), 32);
+        // The most repeats that an experiment may ask for.
+        assert_eq!(schedules(20, 20).unwrap().len(), 184_756);
+        assert_eq!(schedules(22, 22), None);
         assert_eq!(schedules(9, 2), None);
     }
 
