@@ -2,6 +2,7 @@
 //!
 //! Faults come in as data, so that the language does not know the catalog.
 
+use crate::read::method::REPEATS_MAX;
 use serde_json::{Map, Value, json};
 
 /// A fault, as much as a schema needs.
@@ -131,7 +132,7 @@ fn spec() -> Value {
 }
 
 fn toggled() -> Value {
-    let repeats = json!({"type": "integer", "minimum": 1, "maximum": 10});
+    let repeats = json!({"type": "integer", "minimum": 1, "maximum": REPEATS_MAX.0});
     let drain = json!({"anyOf": [refer("duration"), {"const": "never"}]});
     let keys = json!({
         "toggle": said(

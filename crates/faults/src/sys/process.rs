@@ -169,7 +169,7 @@ pub(crate) fn sockets(pids: &[u32]) -> BTreeSet<u64> {
 /// `/proc/self/exe`, it would be called `exe`, and nobody, another agent included, would know it
 /// for Squall's.
 pub fn call_itself(name: &str) {
-    // Without it only lists suffer.
+    // A kernel that refuses it hurts nothing here: two runs at one time are told apart less well.
     let _named = fs::write("/proc/self/comm", name);
 }
 

@@ -27,7 +27,8 @@ const DRAIN_LIMIT: (Duration, &str) =
     (Duration::from_secs(3600), "a service that has to rest for longer does not recover");
 /// The exact test counts the 184,756 schedules of 10 repeats one by one; those of 11 are four times
 /// as many, and a run that is not tested would say less than a shorter one.
-const REPEATS_MAX: (u32, &str) = (10, "the exact test counts every schedule there could have been");
+pub(crate) const REPEATS_MAX: (u32, &str) =
+    (10, "the exact test counts every schedule there could have been");
 /// With fewer repeats even the clearest effect is likelier by chance than one in twenty.
 const REPEATS_ENOUGH: u32 = 4;
 

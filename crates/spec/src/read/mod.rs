@@ -1,7 +1,7 @@
 //! Trees to typed files: each reader walks its part and collects every diagnostic.
 
 mod experiment;
-mod method;
+pub(crate) mod method;
 mod policy;
 mod scalars;
 mod services;
